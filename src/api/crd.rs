@@ -1,0 +1,71 @@
+//! The CustomResourceDefinition as it is installed: what the derive makes, with what it cannot say added.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+use super::pipeline::Pipeline;
+
+/// The CustomResourceDefinition of `Pipeline`.
+///
+/// Three things are added to what the derive makes. `metadata.name` is declared, because a rule's field path must name
+/// a declared property. `nullable` is taken away everywhere, so that the API server drops
+/// a `null` (and puts the default there) instead of storing it, and `has()` in CEL means what it says. And status is
+/// born with `observedGeneration: -1`, so that nothing reads a Pipeline as done before the operator saw it (kstatus).
+///
+/// # Errors
+/// None in practice: only if the derived object did not survive a round trip through JSON.
+pub fn pipeline() -> Result<CustomResourceDefinition, serde_json::Error> {
+    let mut crd = serde_json::to_value(Pipeline::crd())?;
+    if let Some(versions) = crd.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
+        for version in versions {
+            if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
+                drop_nullable(schema);
+                if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
+                    let name = json!({"type": "string"});
+                    properties.insert("metadata".into(), json!({"type": "object", "properties": {"name": name}}));
+                }
+                if let Some(status) = schema.pointer_mut("/properties/status").and_then(Value::as_object_mut) {
+                    status.insert("default".into(), json!({"observedGeneration": -1}));
+                }
+            }
+        }
+    }
+    serde_json::from_value(crd)
+}
+
+fn drop_nullable(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            // A property may itself be called `nullable`; only the keyword has a boolean value.
+            if map.get("nullable").is_some_and(Value::is_boolean) {
+                map.remove("nullable");
+            }
+            map.values_mut().for_each(drop_nullable);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nullable),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> Value {
+        let crd = serde_json::to_value(pipeline().unwrap()).unwrap();
+        crd.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap().clone()
+    }
+
+    #[test]
+    fn nothing_is_nullable_and_no_format_is_unsigned() {
+        let text = schema().to_string();
+        assert!(!text.contains("\"nullable\":true"));
+        assert!(!text.contains("\"uint"));
+    }
+
+    #[test]
+    fn a_new_pipeline_is_not_yet_observed() {
+        assert_eq!(schema()["properties"]["status"]["default"]["observedGeneration"], -1);
+    }
+}

@@ -1,0 +1,15 @@
+//! The wire: what people write and read. Types, schema and CEL rules; no behaviour, no IO.
+//!
+//! Spec fields are `snake_case`, because the fields that Pachyderm pipelines already carry are; status follows
+//! Kubernetes' own conventions (`camelCase`, `observedGeneration`, upstream `Condition`).
+
+mod cel;
+pub mod crd;
+pub mod pipeline;
+pub mod reason;
+pub mod rules;
+pub mod status;
+pub mod transform;
+
+/// The API group of every Lockgate resource, and the prefix of its labels and annotations.
+pub const GROUP: &str = "lockgate.dev";

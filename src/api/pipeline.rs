@@ -1,0 +1,236 @@
+//! `Pipeline`: the custom resource that names Secrets and says what to run with them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Toleration;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::status::PipelineStatus;
+use super::transform::{SecretEntry, Transform};
+use super::{cel, rules};
+
+/// A Pipeline runs a container once every Secret that it names is in place.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "lockgate.dev",
+    version = "v1alpha1",
+    kind = "Pipeline",
+    namespaced,
+    status = "PipelineStatus",
+    shortname = "lgp",
+    category = "lockgate",
+    validation = Rule::new(cel::NAME).message(rules::NAME).field_path(".metadata.name"),
+    doc = "A Pipeline waits until every Secret that it names is in place, then runs.",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Secrets", type_ = "string", json_path = ".status.resolved"),
+    printcolumn(name = "Waiting-For", type_ = "string", json_path = ".status.waitingFor"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Run", type_ = "integer", json_path = ".status.run.number", priority = 1),
+    printcolumn(name = "Pod", type_ = "string", json_path = ".status.steps[0].pod", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = 1
+    )
+)]
+#[x_kube(validation = Rule::new(cel::ENV_UNIQUE_SPEC).message(rules::ENV_UNIQUE_SPEC).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::ENV_UNIQUE_LITERAL).message(rules::ENV_UNIQUE_LITERAL).field_path(".transform.env"))]
+#[x_kube(validation = Rule::new(cel::MOUNT_PATH_NESTED_SPEC).message(rules::MOUNT_PATH_NESTED).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::MOUNT_PATH_SUB_PATH_SPEC).message(rules::MOUNT_PATH_SUB_PATH).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::FILE_UNIQUE_SPEC).message(rules::FILE_UNIQUE).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::FILES_AT_MOST).message(rules::FILES_AT_MOST))]
+#[x_kube(validation = Rule::new(cel::REFERENCES_AT_MOST).message(rules::REFERENCES_AT_MOST))]
+pub struct PipelineSpec {
+    /// The work: one container, in the words of a Pachyderm `transform`.
+    pub transform: Transform,
+
+    /// Secrets given to every step, in the same forms as a transform's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new(cel::ENV_UNIQUE).message(rules::ENV_UNIQUE))]
+    #[x_kube(validation = Rule::new(cel::MOUNT_PATH_NESTED).message(rules::MOUNT_PATH_NESTED))]
+    #[x_kube(validation = Rule::new(cel::MOUNT_PATH_SUB_PATH).message(rules::MOUNT_PATH_SUB_PATH))]
+    #[x_kube(validation = Rule::new(cel::FILE_UNIQUE).message(rules::FILE_UNIQUE))]
+    pub secrets: Vec<SecretEntry>,
+
+    /// Names of pull Secrets given to every step, after the step's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 253)))]
+    #[x_kube(validation = Rule::new(cel::ALL_SUBDOMAINS).message(rules::PULL_SECRET_NAME))]
+    pub image_pull_secrets: Vec<String>,
+
+    /// How the Pods live. `Job`: they run to their end.
+    #[serde(default)]
+    pub mode: Mode,
+
+    /// What a missing Secret means. `Wait`: nothing starts until it is there. `Fail`: the run fails at once.
+    #[serde(default)]
+    pub on_missing_secret: OnMissingSecret,
+
+    /// The end of the waiting, counted from `status.waitingSince`, such as `24h` or `1h30m`. Absent: no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
+    pub missing_secret_timeout: Option<String>,
+
+    /// `true` holds back every new Pod; one that runs already is left to finish.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// `Baseline` sets seccomp `RuntimeDefault` and nothing else, so that ordinary images run. `Restricted` sets all
+    /// that the Pod Security level `restricted` asks for; the image must then run as a user other than root.
+    #[serde(default)]
+    pub security: Security,
+
+    /// The ServiceAccount of the Pods. Absent: the namespace's `default`, and no token is mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new(cel::SUBDOMAIN).message(rules::SERVICE_ACCOUNT_NAME))]
+    pub service_account_name: Option<String>,
+
+    /// When the kubelet asks the registry. Absent: Kubernetes' own default (`Always` for `:latest`, else `IfNotPresent`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<ImagePullPolicy>,
+
+    /// Resources that the scheduler reserves, by Kubernetes' resource names (`cpu`, `memory`, `ephemeral-storage`, `nvidia.com/gpu`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new(cel::RESOURCE_NAMES).message(rules::RESOURCE_NAME))]
+    #[x_kube(validation = Rule::new(cel::QUANTITIES).message(rules::QUANTITY))]
+    pub resource_requests: BTreeMap<String, Quantity>,
+
+    /// Resources that the container may not exceed, by the same names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new(cel::RESOURCE_NAMES).message(rules::RESOURCE_NAME))]
+    #[x_kube(validation = Rule::new(cel::QUANTITIES).message(rules::QUANTITY))]
+    pub resource_limits: BTreeMap<String, Quantity>,
+
+    /// Where the Pods may be placed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling_spec: Option<SchedulingSpec>,
+
+    /// Taints that the Pods tolerate, as in a Pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub tolerations: Vec<Toleration>,
+
+    /// Labels and annotations of the emitted Pods. Keys of GitOps tools and of `lockgate.dev/` are not passed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<PodMetadata>,
+}
+
+/// How the Pods of a Pipeline live.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They run to their end.
+    #[default]
+    Job,
+}
+
+/// What a missing Secret means for a run that has not started.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMissingSecret {
+    /// Nothing starts until it is there.
+    #[default]
+    Wait,
+    /// The run fails at once.
+    Fail,
+}
+
+/// The security context of the emitted Pods, after the Pod Security Standards' levels.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Security {
+    /// Seccomp `RuntimeDefault` and nothing else.
+    #[default]
+    Baseline,
+    /// All that the level `restricted` asks for.
+    Restricted,
+}
+
+/// When the kubelet asks the registry for an image.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImagePullPolicy {
+    /// At every start.
+    Always,
+    /// When the node does not hold it.
+    IfNotPresent,
+    /// Never: the node holds it, or the Pod does not start.
+    Never,
+}
+
+impl ImagePullPolicy {
+    /// Kubernetes' spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+}
+
+/// An amount of a resource in Kubernetes' notation: `100m`, `64Mi`, or a bare integer.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Quantity {
+    /// A bare integer, as in `cpu: 2`.
+    Number(i64),
+    /// Any other form, as in `memory: 64Mi`.
+    Text(String),
+}
+
+impl schemars::JsonSchema for Quantity {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Quantity".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "x-kubernetes-int-or-string": true,
+            "maxLength": 32,
+        })
+    }
+}
+
+/// Where the Pods may be placed.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchedulingSpec {
+    /// Labels that the node must carry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = json!({"type": "string", "maxLength": 63})))]
+    #[x_kube(validation = Rule::new(cel::LABEL_KEYS).message(rules::LABEL_KEY))]
+    #[x_kube(validation = Rule::new(cel::LABEL_VALUES).message(rules::LABEL_VALUE))]
+    pub node_selector: BTreeMap<String, String>,
+
+    /// The PriorityClass of the Pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new(cel::SUBDOMAIN_OR_EMPTY).message(rules::PRIORITY_CLASS_NAME))]
+    pub priority_class_name: Option<String>,
+}
+
+/// Labels and annotations of the emitted Pods.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodMetadata {
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = json!({"type": "string", "maxLength": 63})))]
+    #[x_kube(validation = Rule::new(cel::LABEL_KEYS).message(rules::LABEL_KEY))]
+    #[x_kube(validation = Rule::new(cel::LABEL_VALUES).message(rules::LABEL_VALUE))]
+    pub labels: BTreeMap<String, String>,
+
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64, "additionalProperties" = json!({"type": "string", "maxLength": 262_144})))]
+    #[x_kube(validation = Rule::new(cel::ANNOTATION_KEYS).message(rules::LABEL_KEY))]
+    pub annotations: BTreeMap<String, String>,
+}

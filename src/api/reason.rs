@@ -1,0 +1,181 @@
+//! Closed sets of words that machines compare: phases, states, reasons. Free text lives in messages only.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares a closed set: the enum, its wire form and the list of all its members.
+macro_rules! closed_set {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)+ }
+
+        impl $name {
+            /// Every member, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word as it stands in status, events and metrics.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant),)+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+closed_set! {
+    /// One word for people, derived from the conditions.
+    Phase {
+        /// At least one reference is not there yet.
+        Waiting,
+        /// Everything is there; the Pods do not run yet.
+        Starting,
+        /// The Pods run.
+        Running,
+        /// The run ended well.
+        Succeeded,
+        /// The run ended badly, or the Pipeline is not valid.
+        Failed,
+        /// Nothing starts while `spec.suspend` is true.
+        Suspended,
+    }
+}
+
+closed_set! {
+    /// The type of a condition.
+    ConditionType {
+        /// The Pipeline does, or did, what it was asked to.
+        Ready,
+        /// Every reference is good.
+        SecretsResolved,
+        /// The run of a Job ended well.
+        Complete,
+        /// kstatus: on its way. Present only while True.
+        Reconciling,
+        /// kstatus: will not get on without a change. Present only while True.
+        Stalled,
+    }
+}
+
+closed_set! {
+    /// The state of one reference to a Secret.
+    ReferenceState {
+        /// The Secret is there, of a fitting type, with its key.
+        Resolved,
+        /// There is no such Secret.
+        NotFound,
+        /// The Secret has no such key.
+        KeyMissing,
+        /// The Secret is there; which keys it has is not known, so the kubelet decides.
+        KeyUnverified,
+        /// A pull secret that is no docker config: the kubelet would skip it in silence.
+        WrongType,
+        /// Lockgate may not look at the Secret.
+        Forbidden,
+        /// Optional, and not there.
+        Absent,
+        /// Not looked at: the installation grants no access to Secrets.
+        Unchecked,
+    }
+}
+
+closed_set! {
+    /// Where a reference is used.
+    ReferenceUse {
+        /// One key as an environment variable.
+        Env,
+        /// Every key as an environment variable.
+        EnvPrefix,
+        /// Keys as files.
+        Mount,
+        /// Credentials for the image's registry.
+        ImagePull,
+    }
+}
+
+closed_set! {
+    /// Why a condition stands as it does, and why an event was sent.
+    Reason {
+        /// `SecretsResolved`: every reference is good.
+        AllResolved,
+        /// At least one Secret, or a key of one, is missing or of the wrong type.
+        WaitingForSecrets,
+        /// Lockgate may not look at a Secret that is named.
+        SecretForbidden,
+        /// The ServiceAccount of the Pods does not exist.
+        ServiceAccountNotFound,
+        /// What the API server knows could not be read yet.
+        NotRead,
+        /// A Secret is missing and `on_missing_secret` is `Fail`.
+        SecretMissing,
+        /// The wait for Secrets reached `missing_secret_timeout`.
+        MissingSecretTimeout,
+        /// The spec breaks a rule.
+        InvalidSpec,
+        /// The stored object cannot be read by this version.
+        Unreadable,
+        /// Pods do not run yet.
+        PodsStarting,
+        /// A Pod of an earlier run has to end first.
+        EndingOldRun,
+        /// The API server refused the Pod.
+        PodRefused,
+        /// The refusal was a ResourceQuota's or a LimitRange's.
+        QuotaExceeded,
+        /// The refusal was Pod Security's.
+        PodSecurityRefused,
+        /// A Pod that is not ours has the name of ours.
+        NameConflict,
+        /// The Pods run.
+        PodsRunning,
+        /// The run ended well.
+        Succeeded,
+        /// The container ended badly.
+        PodFailed,
+        /// `spec.suspend` is true.
+        Suspended,
+        /// A write to the API server failed and is tried again.
+        WriteFailed,
+    }
+}
+
+closed_set! {
+    /// What keeps a Pod from running, in the kubelet's and the scheduler's words, sorted by cause.
+    Trouble {
+        /// No node takes the Pod.
+        Unschedulable,
+        /// The kubelet cannot read the image's name.
+        InvalidImageName,
+        /// The registry wants other credentials, or any.
+        ImageUnauthorized,
+        /// The credentials are good, but do not cover this image.
+        ImageForbidden,
+        /// The registry has no such image or tag.
+        ImageNotFound,
+        /// The registry does not answer.
+        RegistryUnreachable,
+        /// The registry's certificate is not trusted, or it does not speak TLS.
+        RegistryTls,
+        /// A listed pull secret cannot be parsed, which fails every image of the Pod.
+        PullSecretMalformed,
+        /// `image_pull_policy: Never`, and the node does not hold the image.
+        ImageNeverPull,
+        /// The image could not be pulled for another reason.
+        ImagePullFailed,
+        /// A Secret or key that the container needs went away, or was never there.
+        SecretGone,
+        /// The image would run as root, which `security: Restricted` forbids.
+        RootImage,
+        /// The kubelet could not set the container up.
+        ContainerConfig,
+        /// The container could not be started, as where its command does not exist.
+        ContainerStart,
+        /// A volume could not be mounted.
+        VolumeMount,
+    }
+}

@@ -1,0 +1,119 @@
+//! The words of the rules: each message stands once, for the CEL rule in the CRD and for the Rust that says the same.
+//!
+//! A message ends with what to write instead; the field's path stands before it.
+
+/// A reference to a Secret by name.
+pub const SECRET_NAME: &str = "must be the name of a Secret in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', at most 253 characters";
+/// A pull secret by name.
+pub const PULL_SECRET_NAME: &str = "must hold names of Secrets in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', each 1 to 253 characters";
+/// A ServiceAccount by name.
+pub const SERVICE_ACCOUNT_NAME: &str = "must be the name of a ServiceAccount in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', at most 253 characters";
+/// A `PriorityClass` by name.
+pub const PRIORITY_CLASS_NAME: &str =
+    "must be the name of a PriorityClass: lower-case letters, digits, '-' and '.', at most 253 characters";
+/// A key of a Secret (`apimachinery/pkg/util/validation` `IsConfigMapKey`).
+pub const SECRET_KEY: &str = "must be a key of a Secret: letters, digits, '-', '_' and '.', at most 253 characters, not '.' and not starting with '..'";
+
+/// `env_var` stands alone.
+pub const ENV_VAR_NEEDS_KEY: &str = "env_var needs key: name the key whose value the variable receives";
+/// `key` stands alone.
+pub const KEY_NEEDS_ENV_VAR: &str =
+    "key needs env_var; for one key as a file write items: [{key: ..., path: ...}] with mount_path";
+/// An entry that names a Secret and does nothing with it.
+pub const ENTRY_NEEDS_USE: &str =
+    "say how the container receives the Secret: env_var with key, mount_path, or env_prefix";
+/// `items` stands without `mount_path`.
+pub const ITEMS_NEED_MOUNT_PATH: &str = "items need mount_path: the directory in which the files appear";
+/// `sub_path` stands without `mount_path`.
+pub const SUB_PATH_NEEDS_MOUNT_PATH: &str = "sub_path needs mount_path: the file that it becomes in the container";
+/// `sub_path` names no file of the entry.
+pub const SUB_PATH_IS_AN_ITEM: &str = "sub_path must be equal to the path of one of the items";
+/// `sub_path` without `items`.
+pub const SUB_PATH_IS_A_KEY: &str =
+    "sub_path without items must be a key of the Secret; for a file of another name add items";
+
+/// The name of an environment variable (KEP-4369).
+pub const ENV_NAME: &str = "must be printable ASCII without '=', 1 to 253 characters";
+/// The prefix of environment variables.
+pub const ENV_PREFIX: &str = "must be printable ASCII without '=', at most 253 characters";
+/// A variable of ours.
+pub const ENV_RESERVED: &str = "must not start with LOCKGATE_: these variables are set by Lockgate; take another name";
+/// Two entries of one list set one variable.
+pub const ENV_UNIQUE: &str = "each environment variable may be set once: an env_var stands twice";
+/// An entry of the spec and one of the transform set one variable.
+pub const ENV_UNIQUE_SPEC: &str =
+    "each environment variable may be set once: an env_var stands in spec.secrets and in spec.transform.secrets";
+/// A literal and a Secret set one variable.
+pub const ENV_UNIQUE_LITERAL: &str =
+    "each environment variable may be set once: a name stands in env and as the env_var of a Secret";
+
+/// The form of a mount path.
+pub const MOUNT_PATH: &str = "must be an absolute path other than '/', without '.', '..', ':', '//', control characters or a trailing '/', as in /etc/tls";
+/// The `ServiceAccount` token's place.
+pub const MOUNT_PATH_TOKEN: &str = "must not lie at or below /var/run/secrets/kubernetes.io/serviceaccount: the kubelet mounts the token there; take another directory";
+/// One mount path below another.
+pub const MOUNT_PATH_NESTED: &str = "a mount_path must not lie below another: mount side by side, or at one and the same mount_path, where entries are merged";
+/// One mount path with and without `sub_path`.
+pub const MOUNT_PATH_SUB_PATH: &str = "an entry with sub_path must be alone at its mount_path: it is one file there, and nothing can be merged with it; take another mount_path";
+/// The form of an item's path.
+pub const ITEM_PATH: &str = "must be a path below mount_path: relative, at most 255 characters, without '.', '..', ':', '//', control characters or a '/' at its ends, and not starting with '..'";
+/// Two items, one file.
+pub const ITEM_PATH_UNIQUE: &str = "each path may stand once in items: two items would become one file";
+/// Two entries, one file.
+pub const FILE_UNIQUE: &str =
+    "entries at one mount_path are merged, and two of their items have one path: rename one of them";
+/// Too many files to compare.
+pub const FILES_AT_MOST: &str =
+    "entries that share a mount_path may name at most 256 items in all: mount some of them elsewhere";
+
+/// A named user.
+pub const USER: &str = "must be a number from 0 to 2147483647: Kubernetes cannot look up a user's name inside the image, so write its number, as in \"1000\"";
+/// A named group.
+pub const GROUP: &str = "must be a number from 0 to 2147483647: Kubernetes cannot look up a group's name inside the image, so write its number, as in \"1000\"";
+
+/// What the kubelet answers with `InvalidImageName`.
+pub const IMAGE: &str = "must be an image reference, as in registry.example.com/team/app:1.4 or app@sha256:<64 hex digits>; the repository is lower-case, and placeholders must be replaced before the Pipeline is applied";
+/// 64 hexadecimal digits are an image's id.
+pub const IMAGE_ID: &str = "must not be 64 hexadecimal digits: that reads as an image's id; write name@sha256:<digits>";
+/// The repository's name is too long.
+pub const IMAGE_LONG: &str =
+    "has a repository name of more than 255 characters (Docker Hub's `library/` counts): shorten it";
+
+/// The form of a duration.
+pub const DURATION: &str = "must be a duration longer than zero, as in 90s, 15m, 24h or 1h30m: whole numbers of at most six digits, in the order h, m, s";
+/// The length of a Pipeline's name.
+pub const NAME: &str = "must be at most 52 characters: it becomes a label value of the Pods";
+/// The number of references.
+pub const REFERENCES_AT_MOST: &str = "a Pipeline may name Secrets at most 256 times: each env_var, env_prefix and mount_path counts, and each distinct pull secret";
+
+/// The name of a resource.
+pub const RESOURCE_NAME: &str = "must be keyed by names of resources: cpu, memory, ephemeral-storage, hugepages-<size> or a name with a domain, as in nvidia.com/gpu";
+/// An amount of a resource.
+pub const QUANTITY: &str = "must be an amount of at least zero, as in 100m, 2 or 64Mi, at most 32 characters";
+/// A key of a label.
+pub const LABEL_KEY: &str = "must have keys such as team or example.com/team: an optional domain and '/', then at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
+/// A value of a label.
+pub const LABEL_VALUE: &str =
+    "must have values of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
+
+/// Pachyderm's `stdin`.
+pub const NO_STDIN: &str =
+    "stdin is not supported yet: give the lines to a shell instead, as in cmd: [sh, -c, \"line one; line two\"]";
+/// Pachyderm's `err_cmd`.
+pub const NO_ERR_CMD: &str = "err_cmd is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";
+/// Pachyderm's `err_stdin`.
+pub const NO_ERR_STDIN: &str = "err_stdin is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";
+/// Pachyderm's `accept_return_code`.
+pub const NO_ACCEPT_RETURN_CODE: &str =
+    "accept_return_code is not supported: map the code inside cmd, as in cmd: [sh, -c, \"work || [ $? -eq 3 ]\"]";
+/// Pachyderm's `debug`.
+pub const NO_DEBUG: &str = "debug is not supported, because Lockgate adds nothing to your container that could log: set your program's own log level in env";
+/// Pachyderm's `dockerfile`.
+pub const NO_DOCKERFILE: &str =
+    "dockerfile is not supported, because Lockgate builds no images: build and push it, then name it in image";
+/// Pachyderm's `memory_volume`.
+pub const NO_MEMORY_VOLUME: &str =
+    "memory_volume is not supported yet: most images have /dev/shm, which is in memory (64Mi)";
+/// Pachyderm's `datum_batching`.
+pub const NO_DATUM_BATCHING: &str =
+    "datum_batching is not supported, because Lockgate has no datums: let cmd loop over its input itself";

@@ -1,0 +1,159 @@
+//! What the operator says of a Pipeline. Never a value, a length or a digest of a Secret's data.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reason::{Phase, ReferenceState, ReferenceUse, Trouble};
+
+/// What the operator last saw and decided.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PipelineStatus {
+    /// The `metadata.generation` that this status speaks of; -1 before the operator saw the Pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// One word for people, derived from the conditions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+
+    /// `Ready`, `SecretsResolved`, `Complete`; `Reconciling` and `Stalled` only while True.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// How many references are good, as in `2/3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<String>,
+
+    /// What is missing, in a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+
+    /// Since when a reference is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<Time>,
+
+    /// One row for each place where a step names a Secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceStatus>,
+
+    /// One row for each step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepStatus>,
+
+    /// The current run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunStatus>,
+}
+
+/// One place where a step names a Secret.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReferenceStatus {
+    /// The step.
+    pub step: String,
+
+    /// What the Secret is used for.
+    #[serde(rename = "use")]
+    pub usage: ReferenceUse,
+
+    /// The Secret's name.
+    pub name: String,
+
+    /// The key that is used, where one is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+
+    /// What named the Secret, where it was not the Pipeline itself, as in `serviceaccount/default`. Blocks nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+
+    /// Whether the reference is good.
+    pub state: ReferenceState,
+
+    /// What is wrong and the command that mends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// The `resourceVersion` of the Secret that the Pod was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_with: Option<String>,
+}
+
+/// One step of the current run.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStatus {
+    /// The step's name; a `transform` is the step `main`.
+    pub name: String,
+
+    /// Where the step stands.
+    pub state: Phase,
+
+    /// Its Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+
+    /// The Pod's uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_uid: Option<String>,
+
+    /// Tries of this run that count.
+    #[serde(default)]
+    pub attempts: i32,
+
+    /// Fresh Pods of the same attempt: Pods that vanished without a result.
+    #[serde(default)]
+    pub replacements: i32,
+
+    /// What keeps the Pod from running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+
+    /// The trouble or the outcome in plain words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// The exit code of the container, once it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+}
+
+/// One execution of one version of the work.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatus {
+    /// From 1 up, never used again.
+    pub number: i64,
+
+    /// What is run: `v1:` and a digest of the spec's fields that define the work, `/`, and the last run request.
+    pub key: String,
+
+    /// How the run ended. Once it stands here the run is never started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<RunResult>,
+
+    /// When its first Pod was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+}
+
+/// How a run ended.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RunResult {
+    /// Whether it ended well.
+    pub succeeded: bool,
+
+    /// Why it stands so.
+    pub reason: super::reason::Reason,
+
+    /// In plain words.
+    pub message: String,
+}

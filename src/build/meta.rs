@@ -1,0 +1,64 @@
+//! Names, labels, annotations and the owner of an emitted Pod: the one place.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+use crate::model::pod;
+use crate::model::run::{PodIdentity, RunRef};
+use crate::model::secret::SecretKnowledge;
+use crate::model::work::Step;
+use crate::model::world::World;
+
+/// The Pod's metadata. Our own marks win over the user's.
+pub(super) fn meta(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> ObjectMeta {
+    let subject = &world.subject;
+    let (mut labels, mut annotations) = match &world.work {
+        crate::model::world::WorkState::Valid(work) => (work.labels.clone(), work.annotations.clone()),
+        _ => (BTreeMap::new(), BTreeMap::new()),
+    };
+    labels.extend(
+        [
+            (pod::MANAGED_BY_LABEL, pod::MANAGED_BY.to_owned()),
+            (pod::PIPELINE_LABEL, subject.name.clone()),
+            (pod::STEP_LABEL, id.step.clone()),
+            (pod::RUN_LABEL, id.run.to_string()),
+            (pod::INDEX_LABEL, id.index.to_string()),
+            (pod::ATTEMPT_LABEL, id.attempt.to_string()),
+            (pod::REPLACEMENT_LABEL, id.replacement.to_string()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    annotations.insert(pod::RUN_KEY_ANNOTATION.to_owned(), run.key.clone());
+    annotations.insert(pod::STARTED_WITH_ANNOTATION.to_owned(), started_with(world, step));
+    ObjectMeta {
+        name: Some(id.pod_name(&subject.name, &subject.uid)),
+        namespace: Some(subject.namespace.clone()),
+        labels: Some(labels),
+        annotations: Some(annotations),
+        owner_references: Some(vec![OwnerReference {
+            api_version: "lockgate.dev/v1alpha1".into(),
+            kind: "Pipeline".into(),
+            name: subject.name.clone(),
+            uid: subject.uid.clone(),
+            controller: Some(true),
+            // Unset: blocking the owner's deletion would need a right on its finalizers
+            // (admission plugin OwnerReferencesPermissionEnforcement), and nothing here wants to block it.
+            block_owner_deletion: None,
+        }]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// The version of each Secret that the step names and that is there. Versions, never a digest of values.
+fn started_with(world: &World, step: &Step) -> String {
+    let versions: BTreeMap<&str, &str> = step
+        .uses
+        .iter()
+        .filter_map(|usage| match world.secrets.get(&usage.secret) {
+            Some(SecretKnowledge::Present(facts)) => Some((usage.secret.as_str(), facts.resource_version.as_str())),
+            _ => None,
+        })
+        .collect();
+    serde_json::to_string(&versions).unwrap_or_default()
+}

@@ -1,0 +1,8 @@
+//! Build: what a step asks for -> the Pod that does it. Pure and total: every question was answered by `plan`.
+
+mod env;
+mod meta;
+mod pod;
+mod volumes;
+
+pub use pod::pod;

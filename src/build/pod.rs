@@ -1,0 +1,99 @@
+//! The Pod: assembled from its parts.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, LocalObjectReference, Pod, PodSecurityContext, PodSpec, ResourceRequirements,
+    SeccompProfile, SecurityContext,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::{env, meta, volumes};
+use crate::api::pipeline::{ImagePullPolicy, Security};
+use crate::model::run::{PodIdentity, RunRef};
+use crate::model::work::{Step, Usage};
+use crate::model::world::World;
+
+/// The Pod of one step, attempt and replacement.
+#[must_use]
+pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
+    let (volumes, mounts) = volumes::volumes(step);
+    Pod {
+        metadata: meta::meta(world, run, step, id),
+        spec: Some(PodSpec {
+            containers: vec![Container {
+                name: step.name.clone(),
+                image: Some(step.image.clone()),
+                image_pull_policy: step.image_pull_policy.map(|policy| ImagePullPolicy::as_str(policy).to_owned()),
+                command: some(step.command.clone()),
+                args: some(step.args.clone()),
+                working_dir: step.working_dir.clone(),
+                env: some(env::env(step)),
+                env_from: some(env::env_from(step)),
+                volume_mounts: some(mounts),
+                resources: resources(step),
+                security_context: container_security(step.security),
+                ..Container::default()
+            }],
+            volumes: some(volumes),
+            image_pull_secrets: some(
+                pull_secrets(world, step).into_iter().map(|name| LocalObjectReference { name }).collect(),
+            ),
+            restart_policy: Some("Never".into()),
+            service_account_name: step.service_account.clone(),
+            // A token is a credential too: it is mounted only for an account that somebody chose.
+            automount_service_account_token: step.service_account.is_none().then_some(false),
+            security_context: Some(pod_security(step)),
+            node_selector: (!step.node_selector.is_empty()).then(|| step.node_selector.clone()),
+            priority_class_name: step.priority_class_name.clone(),
+            tolerations: some(step.tolerations.clone()),
+            ..PodSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// The step's own and the spec's, then the ServiceAccount's.
+fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
+    let own = step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull).map(|usage| usage.secret.to_string());
+    own.chain(world.pull_secrets_of_account(step)).collect()
+}
+
+fn resources(step: &Step) -> Option<ResourceRequirements> {
+    let quantities = |map: &BTreeMap<String, String>| {
+        (!map.is_empty()).then(|| map.iter().map(|(name, amount)| (name.clone(), Quantity(amount.clone()))).collect())
+    };
+    let (requests, limits) = (quantities(&step.requests), quantities(&step.limits));
+    (requests.is_some() || limits.is_some()).then(|| ResourceRequirements {
+        requests,
+        limits,
+        ..ResourceRequirements::default()
+    })
+}
+
+fn pod_security(step: &Step) -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_user: step.user,
+        run_as_group: step.group,
+        fs_group: step.fs_group,
+        run_as_non_root: (step.security == Security::Restricted).then_some(true),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), localhost_profile: None }),
+        ..PodSecurityContext::default()
+    }
+}
+
+/// What Pod Security `restricted` asks of a container beyond the Pod's own context (KEP-2579).
+fn container_security(security: Security) -> Option<SecurityContext> {
+    match security {
+        Security::Baseline => None,
+        Security::Restricted => Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            ..SecurityContext::default()
+        }),
+    }
+}

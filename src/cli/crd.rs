@@ -1,0 +1,11 @@
+//! `lockgate crd`: the CustomResourceDefinitions, as they are committed in `crds/` and installed.
+
+use std::error::Error;
+use std::io::Write;
+
+/// Prints the CustomResourceDefinitions as YAML.
+pub(super) fn run() -> Result<(), Box<dyn Error>> {
+    let yaml = serde_saphyr::to_string(&crate::api::crd::pipeline()?)?;
+    std::io::stdout().write_all(yaml.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! The command line: typed arguments in, exit code out.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod crd;
+pub mod manifest;
+mod operator;
+
+/// Holds a pipeline's Pods back until every Secret that they need is in place.
+#[derive(Debug, Parser)]
+#[command(name = "lockgate", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator until SIGTERM.
+    Operator(operator::OperatorArgs),
+    /// Print the CustomResourceDefinitions as YAML.
+    Crd,
+}
+
+/// Runs the command that was given. Errors go to stderr.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Operator(args) => operator::run(args),
+        Command::Crd => crd::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lockgate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::controller;
+use crate::ops::telemetry::{self, LogFormat};
+
+/// Flags of `lockgate operator`. Each may also be given by environment.
+#[derive(Debug, Args)]
+pub(super) struct OperatorArgs {
+    /// Path of a kubeconfig. Absent: `KUBECONFIG`, else the ServiceAccount of the Pod that this runs in.
+    #[arg(long, env = "LOCKGATE_KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+
+    /// How many Pipelines are looked at at once.
+    #[arg(long, env = "LOCKGATE_CONCURRENCY", default_value = "16")]
+    concurrency: NonZeroUsize,
+
+    /// How log lines are written.
+    #[arg(long, env = "LOCKGATE_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+
+    /// What is logged, as in `info` or `lockgate=debug`. What could hold an answer about a Secret is never logged.
+    #[arg(long, env = "LOCKGATE_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+/// Runs the operator.
+pub(super) fn run(args: OperatorArgs) -> Result<(), Box<dyn Error>> {
+    let OperatorArgs { kubeconfig, concurrency, log_format, log_level } = args;
+    telemetry::init(log_format, &log_level)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let client = Client::try_from(config(kubeconfig).await?)?;
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        controller::run(client, concurrency, stop).await;
+        Ok(())
+    })
+}
+
+async fn config(path: Option<PathBuf>) -> Result<Config, Box<dyn Error>> {
+    let mut config = match path {
+        Some(path) => {
+            Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?
+        }
+        None => Config::infer().await?,
+    };
+    // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
+    config.default_retry = false;
+    Ok(config)
+}

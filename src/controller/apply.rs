@@ -1,0 +1,172 @@
+//! Apply: does what the plan says, and nothing else. Writes are safe to repeat: names are deterministic, deletions
+//! carry the uid that was seen.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{DeleteParams, PostParams, Preconditions};
+use kube::core::Status;
+use tracing::{info, warn};
+
+use super::context::Context;
+use super::key::{ObjectKey, version};
+use super::streams::stored_pod;
+use crate::model::backoff::{Backoff, TRANSIENT, UNANNOUNCED};
+use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, World};
+use crate::plan::{Plan, PodDeletion};
+
+/// One write takes no longer.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Writes what the plan says: deletions, then creations. Stops at the first write that does not succeed.
+pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outcome {
+    // Destructured whole, so that a new kind of write cannot be forgotten here.
+    let Plan {
+        delete,
+        create,
+        run: _,
+        verdict: _,
+        references: _,
+        steps: _,
+        started_at: _,
+        finished_at: _,
+        waiting_since: _,
+        look_again: _,
+    } = plan;
+    let key = ObjectKey::new(world.subject.namespace.as_str(), world.subject.name.as_str());
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), &key.namespace);
+    if delete.is_empty() && create.is_empty() {
+        return Outcome { setback: world.setback.clone(), ..Outcome::default() };
+    }
+    let mut outcome = Outcome::default();
+    for deletion in delete {
+        match delete_pod(&api, deletion).await {
+            Ok(()) => outcome.deleted.push(deletion.uid.clone()),
+            Err(refusal) => return set_back(context, &key, &deletion.name, refusal, outcome),
+        }
+    }
+    for pod in create {
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        match create_pod(&api, &world.subject.uid, pod).await {
+            Ok(created) => {
+                info!(pipeline = %key, pod = name, "created the Pod");
+                outcome.created.extend(note(context, &key.namespace, &created));
+            }
+            Err(refusal) => return set_back(context, &key, &name, refusal, outcome),
+        }
+    }
+    context.with_state(|state| state.setbacks.remove(&key));
+    outcome
+}
+
+/// Why a write did not succeed.
+struct Refusal {
+    kind: SetbackKind,
+    message: String,
+}
+
+fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, mut outcome: Outcome) -> Outcome {
+    let Refusal { kind, message } = refusal;
+    let backoff: Backoff = if kind == SetbackKind::Io { TRANSIENT } else { UNANNOUNCED };
+    let setback = context.with_state(|state| {
+        let failures = match state.setbacks.get(key) {
+            Some((old, failures)) if old.pod == pod && old.kind == kind => failures.saturating_add(1),
+            _ => 1,
+        };
+        let retry_at = backoff.next(Timestamp::now(), failures, &format!("{key}/{pod}"));
+        let setback = Setback { pod: pod.to_owned(), kind, message, retry_at };
+        state.setbacks.insert(key.clone(), (setback.clone(), failures));
+        setback
+    });
+    warn!(pipeline = %key, pod, kind = ?setback.kind, retry_at = %setback.retry_at, "a write did not succeed: {}", setback.message);
+    outcome.setback = Some(setback);
+    outcome
+}
+
+async fn delete_pod(api: &Api<Pod>, deletion: &PodDeletion) -> Result<(), Refusal> {
+    let params = DeleteParams::default()
+        .preconditions(Preconditions { uid: Some(deletion.uid.clone()), resource_version: None });
+    match tokio::time::timeout(WRITE_DEADLINE, api.delete(&deletion.name, &params)).await {
+        Ok(Ok(_)) => Ok(()),
+        // Gone, or another Pod of that name: either way the one that was seen is no more.
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 || status.code == 409 => Ok(()),
+        Ok(Err(error)) => Err(refusal(&error)),
+        Err(_) => Err(no_answer()),
+    }
+}
+
+/// POST under a deterministic name. `AlreadyExists` under our uid means that our view was behind: the Pod is read.
+/// Under a stranger's it is never adopted.
+async fn create_pod(api: &Api<Pod>, owner: &str, pod: &Pod) -> Result<Pod, Refusal> {
+    let created = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), pod)).await;
+    match created {
+        Ok(Ok(created)) => Ok(created),
+        Ok(Err(kube::Error::Api(status))) if status.is_already_exists() => {
+            let name = pod.metadata.name.clone().unwrap_or_default();
+            match tokio::time::timeout(WRITE_DEADLINE, api.get_opt(&name)).await {
+                Ok(Ok(Some(there))) if stored_pod(&there).is_some_and(|stored| stored.owner_uid == owner) => Ok(there),
+                Ok(Ok(Some(_))) => Err(Refusal {
+                    kind: SetbackKind::NameConflict,
+                    message: format!(
+                        "Pod {name} exists and belongs to somebody else: kubectl delete pod {name} -n {}",
+                        pod.metadata.namespace.as_deref().unwrap_or_default()
+                    ),
+                }),
+                // It went away in between; the name is free at the next try.
+                Ok(Ok(None)) => Err(Refusal { kind: SetbackKind::Io, message: "the Pod's name was taken for a moment".into() }),
+                Ok(Err(error)) => Err(refusal(&error)),
+                Err(_) => Err(no_answer()),
+            }
+        }
+        Ok(Err(error)) => Err(refusal(&error)),
+        Err(_) => Err(no_answer()),
+    }
+}
+
+fn no_answer() -> Refusal {
+    Refusal { kind: SetbackKind::Io, message: "the API server did not answer in time".into() }
+}
+
+/// Sorts an error of a write. A refusal's words come from admission and speak of the Pod, which holds no values.
+fn refusal(error: &kube::Error) -> Refusal {
+    match error {
+        kube::Error::Api(status) => of_status(status),
+        _ => Refusal { kind: SetbackKind::Io, message: "the API server could not be reached".into() },
+    }
+}
+
+fn of_status(status: &Status) -> Refusal {
+    let said = status.message.as_str();
+    let has = |needles: &[&str]| needles.iter().any(|needle| said.contains(needle));
+    let (kind, hint) = match status.code {
+        403 if has(&["exceeded quota", "failed quota", "usage per Container", "usage per Pod", "limits per", "LimitRange"]) => {
+            (SetbackKind::Quota, "free some of it, raise it, or ask for less in resource_requests and resource_limits")
+        }
+        403 if has(&["violates PodSecurity"]) => (
+            SetbackKind::PodSecurity,
+            "set spec.security to Restricted and spec.transform.user to a number other than 0, or relax the namespace's pod-security label",
+        ),
+        429 | 500..=599 => {
+            return Refusal { kind: SetbackKind::Io, message: format!("the API server answered {}", status.code) };
+        }
+        403 => (SetbackKind::Refused, "an admission rule or a missing right stands in the way"),
+        _ => (SetbackKind::Refused, "correct the field that it names"),
+    };
+    let said: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
+    Refusal { kind, message: format!("the API server refused the Pod: {said}: {hint}") }
+}
+
+/// Puts a written Pod where the next decision sees it, ahead of the watch.
+fn note(context: &Context, namespace: &str, pod: &Pod) -> Option<PodFacts> {
+    let stored = stored_pod(pod)?;
+    let key = ObjectKey::new(namespace, pod.metadata.name.as_deref().unwrap_or_default());
+    let version = version(pod.metadata.resource_version.as_deref().unwrap_or_default());
+    context.with_state(|state| {
+        if state.pods.wrote(key.clone(), version, stored.clone()) {
+            state.pod_seen(&key, &stored);
+        }
+    });
+    Some(stored.facts)
+}

@@ -1,0 +1,144 @@
+//! A store that a watch fills and that our own writes run ahead of.
+//!
+//! What a write returned is put in at once, so that the next decision sees it though the watch is behind. A relist
+//! replaces everything but what we wrote since it began: its list may have been taken before.
+
+use std::collections::{HashMap, HashSet};
+
+use super::key::ObjectKey;
+
+/// A store of one kind.
+#[derive(Debug)]
+pub struct Cache<V> {
+    entries: HashMap<ObjectKey, Entry<V>>,
+    relist: Option<Relist>,
+    synced: bool,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: V,
+    version: u64,
+}
+
+/// What a relist has seen so far.
+#[derive(Debug, Default)]
+struct Relist {
+    listed: HashSet<ObjectKey>,
+    written: HashSet<ObjectKey>,
+}
+
+impl<V> Default for Cache<V> {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), relist: None, synced: false }
+    }
+}
+
+impl<V> Cache<V> {
+    /// The object of that name.
+    #[must_use]
+    pub fn get(&self, key: &ObjectKey) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
+    /// Whether a first list was seen to its end.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.synced
+    }
+
+    /// An object from the watch. Returns whether it is newer than what is there.
+    pub fn apply(&mut self, key: ObjectKey, version: u64, value: V) -> bool {
+        if self.entries.get(&key).is_some_and(|entry| entry.version >= version && version > 0) {
+            return false;
+        }
+        self.entries.insert(key, Entry { value, version });
+        true
+    }
+
+    /// An object as a write of ours returned it. Returns whether it is newer than what is there.
+    pub fn wrote(&mut self, key: ObjectKey, version: u64, value: V) -> bool {
+        if let Some(relist) = &mut self.relist {
+            relist.written.insert(key.clone());
+        }
+        self.apply(key, version, value)
+    }
+
+    /// The object is gone, as of that version. Returns it, unless a newer one of its name is there.
+    pub fn delete(&mut self, key: &ObjectKey, version: u64) -> Option<V> {
+        if self.entries.get(key).is_some_and(|entry| entry.version > version && version > 0) {
+            return None;
+        }
+        self.entries.remove(key).map(|entry| entry.value)
+    }
+
+    /// A list begins.
+    pub fn init(&mut self) {
+        self.relist = Some(Relist::default());
+    }
+
+    /// An object of the list. It replaces what is there though it be older (an API server restored from a backup),
+    /// unless we wrote that since the list began. Returns whether anything may have changed.
+    pub fn init_apply(&mut self, key: ObjectKey, version: u64, value: V) -> bool {
+        let Some(relist) = &mut self.relist else { return self.apply(key, version, value) };
+        relist.listed.insert(key.clone());
+        if relist.written.contains(&key) {
+            return self.apply(key, version, value);
+        }
+        let same = self.entries.get(&key).is_some_and(|entry| entry.version == version && version > 0);
+        self.entries.insert(key, Entry { value, version });
+        !same
+    }
+
+    /// The list is complete. Returns what is gone.
+    pub fn init_done(&mut self) -> Vec<(ObjectKey, V)> {
+        self.synced = true;
+        let Relist { listed, written } = self.relist.take().unwrap_or_default();
+        let gone: Vec<ObjectKey> =
+            self.entries.keys().filter(|key| !listed.contains(*key) && !written.contains(*key)).cloned().collect();
+        gone.into_iter().filter_map(|key| Some((key.clone(), self.entries.remove(&key)?.value))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("team-a", name)
+    }
+
+    #[test]
+    fn an_older_event_does_not_undo_our_own_write() {
+        let mut cache = Cache::default();
+        cache.wrote(key("edges"), 7, "ours");
+        assert!(!cache.apply(key("edges"), 6, "older"));
+        assert_eq!(cache.get(&key("edges")), Some(&"ours"));
+        assert!(cache.delete(&key("edges"), 6).is_none());
+        assert!(cache.apply(key("edges"), 8, "newer"));
+    }
+
+    #[test]
+    fn a_relist_drops_what_is_gone_and_keeps_what_was_written_since_it_began() {
+        let mut cache = Cache::default();
+        cache.apply(key("gone"), 1, "gone");
+        cache.apply(key("kept"), 2, "kept");
+        cache.init();
+        cache.wrote(key("fresh"), 9, "fresh");
+        assert!(!cache.init_apply(key("kept"), 2, "kept"));
+        let gone = cache.init_done();
+        assert_eq!(gone, [(key("gone"), "gone")]);
+        assert_eq!(cache.get(&key("fresh")), Some(&"fresh"));
+        assert_eq!(cache.get(&key("kept")), Some(&"kept"));
+    }
+
+    #[test]
+    fn a_relist_may_go_back_in_time() {
+        let mut cache = Cache::default();
+        cache.apply(key("edges"), 9, "before the backup was restored");
+        cache.init();
+        assert!(cache.init_apply(key("edges"), 3, "restored"));
+        cache.init_done();
+        assert_eq!(cache.get(&key("edges")), Some(&"restored"));
+    }
+}

@@ -1,0 +1,41 @@
+//! What every part of the controller shares. Nothing is global: the client comes in from outside.
+
+use std::sync::{Mutex, PoisonError};
+
+use kube::Client;
+use tokio::sync::Notify;
+
+use super::queue::Queue;
+use super::state::State;
+
+/// The shared context.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// Which Pipelines to look at.
+    pub queue: Queue,
+    /// Told when a read of a Secret ended.
+    pub read_done: Notify,
+    /// Told when a watch has seen its first list to the end.
+    pub synced: Notify,
+    state: Mutex<State>,
+}
+
+impl Context {
+    /// A context that knows nothing yet.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            queue: Queue::default(),
+            read_done: Notify::new(),
+            synced: Notify::new(),
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    /// Looks at the state or changes it. Never held across an await.
+    pub fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

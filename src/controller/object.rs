@@ -1,0 +1,208 @@
+//! Objects as they come from the API server, and what is kept of them.
+//!
+//! Types of our own where the usual ones would keep too much (a Secret's annotations may hold its values) or too
+//! strict (one Pipeline that cannot be read must not stop the watch of the others).
+
+use std::borrow::Cow;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Resource;
+use kube::core::ObjectMeta;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::facts::Ring;
+use super::key::{ObjectKey, version};
+use crate::api::pipeline::{Pipeline, PipelineSpec};
+use crate::api::status::PipelineStatus;
+use crate::model::parse::parse;
+use crate::model::run::run_key;
+use crate::model::world::{Subject, WorkState};
+
+/// Annotation by which a person or a tool asks for a run of an unchanged spec.
+pub const RUN_REQUESTED_AT: &str = "lockgate.dev/run-requested-at";
+
+/// Delegates [`Resource`] to another type's kind.
+macro_rules! resource_like {
+    ($name:ident, $kind:ty, metadata_api = $only_metadata:literal) => {
+        impl Resource for $name {
+            type DynamicType = ();
+            type Scope = <$kind as Resource>::Scope;
+
+            fn kind((): &()) -> Cow<'_, str> {
+                <$kind as Resource>::kind(&())
+            }
+            fn group((): &()) -> Cow<'_, str> {
+                <$kind as Resource>::group(&())
+            }
+            fn version((): &()) -> Cow<'_, str> {
+                <$kind as Resource>::version(&())
+            }
+            fn plural((): &()) -> Cow<'_, str> {
+                <$kind as Resource>::plural(&())
+            }
+            fn metadata_api() -> bool {
+                $only_metadata
+            }
+            fn meta(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    };
+}
+
+/// A Pipeline whose spec and status may be of any form.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WirePipeline {
+    /// The metadata.
+    pub metadata: ObjectMeta,
+    /// The spec, undecoded.
+    #[serde(default)]
+    pub spec: Value,
+    /// The status, undecoded.
+    #[serde(default)]
+    pub status: Value,
+}
+
+resource_like!(WirePipeline, Pipeline, metadata_api = false);
+
+/// A Pipeline as it is kept: parsed once.
+#[derive(Clone, Debug)]
+pub struct StoredPipeline {
+    /// Who it is.
+    pub subject: Subject,
+    /// Its resource version, which a write of its status must still find.
+    pub resource_version: String,
+    /// What it asks for.
+    pub work: WorkState,
+    /// What that version of the work is called.
+    pub run_key: String,
+    /// What was last written about it.
+    pub status: PipelineStatus,
+}
+
+impl StoredPipeline {
+    /// Parses what came from the API server.
+    #[must_use]
+    pub fn of(wire: WirePipeline) -> Self {
+        let meta = wire.metadata;
+        let status: Result<PipelineStatus, _> =
+            if wire.status.is_null() { Ok(PipelineStatus::default()) } else { serde_json::from_value(wire.status) };
+        let requested_at = meta.annotations.as_ref().and_then(|all| all.get(RUN_REQUESTED_AT));
+        let (work, key) = match (serde_json::from_value::<PipelineSpec>(wire.spec), &status) {
+            (Ok(_), Err(error)) => (WorkState::Unreadable(format!("status: {error}")), String::new()),
+            (Err(error), _) => (WorkState::Unreadable(format!("spec: {error}")), String::new()),
+            (Ok(spec), Ok(_)) => {
+                let key = run_key(&spec, requested_at.map(String::as_str));
+                match parse(&spec) {
+                    Ok(work) => (WorkState::Valid(Box::new(work)), key),
+                    Err(violations) => (WorkState::Invalid(violations), key),
+                }
+            }
+        };
+        Self {
+            subject: Subject {
+                namespace: meta.namespace.unwrap_or_default(),
+                name: meta.name.unwrap_or_default(),
+                uid: meta.uid.unwrap_or_default(),
+                generation: meta.generation.unwrap_or_default(),
+                deleting: meta.deletion_timestamp.is_some(),
+            },
+            resource_version: meta.resource_version.unwrap_or_default(),
+            work,
+            run_key: key,
+            status: status.unwrap_or_default(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.subject.namespace.as_str(), self.subject.name.as_str())
+    }
+}
+
+/// A Secret in a metadata watch: which object, which version. Whatever else comes along is dropped while it is decoded.
+#[derive(Clone, Debug, Serialize)]
+pub struct WireSecret {
+    metadata: ObjectMeta,
+}
+
+resource_like!(WireSecret, Secret, metadata_api = true);
+
+impl<'de> Deserialize<'de> for WireSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Partial {
+            metadata: Names,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Names {
+            #[serde(default)]
+            name: Option<String>,
+            #[serde(default)]
+            namespace: Option<String>,
+            #[serde(default)]
+            uid: Option<String>,
+            #[serde(default)]
+            resource_version: Option<String>,
+        }
+        let Partial { metadata } = Partial::deserialize(deserializer)?;
+        Ok(Self {
+            metadata: ObjectMeta {
+                name: metadata.name,
+                namespace: metadata.namespace,
+                uid: metadata.uid,
+                resource_version: metadata.resource_version,
+                ..ObjectMeta::default()
+            },
+        })
+    }
+}
+
+impl WireSecret {
+    /// What the doorbell tells.
+    #[must_use]
+    pub fn ring(self) -> Ring {
+        let meta = self.metadata;
+        Ring {
+            key: ObjectKey::new(meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default()),
+            uid: meta.uid.unwrap_or_default(),
+            version: version(meta.resource_version.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn stored(spec: &Value, status: &Value) -> StoredPipeline {
+        let wire = json!({"metadata": {"name": "edges", "namespace": "team-a", "uid": "u"}, "spec": spec, "status": status});
+        StoredPipeline::of(serde_json::from_value(wire).unwrap())
+    }
+
+    #[test]
+    fn a_form_that_cannot_be_read_is_a_state_not_an_error() {
+        let from_the_future = stored(&json!({"transform": 7}), &Value::Null);
+        assert!(matches!(from_the_future.work, WorkState::Unreadable(why) if why.starts_with("spec")));
+        let status = stored(&json!({"transform": {"image": "a"}}), &json!({"phase": "Levitating"}));
+        assert!(matches!(status.work, WorkState::Unreadable(why) if why.starts_with("status")));
+    }
+
+    #[test]
+    fn a_secret_s_annotations_are_dropped_while_it_is_decoded() {
+        let wire: WireSecret = serde_json::from_value(json!({"metadata": {
+            "name": "db", "namespace": "team-a", "uid": "u", "resourceVersion": "7",
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary-7c1f"},
+        }}))
+        .unwrap();
+        assert!(!format!("{wire:?}").contains("canary"));
+        assert_eq!(wire.ring(), Ring { key: ObjectKey::new("team-a", "db"), uid: "u".into(), version: 7 });
+    }
+}

@@ -1,0 +1,124 @@
+//! Observe: the only room that sees stores and makes reads. A Pipeline's name in, a [`World`] out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+
+use super::context::Context;
+use super::key::ObjectKey;
+use super::object::StoredPipeline;
+use super::reader;
+use super::state::State;
+use super::streams::stored_pod;
+use crate::model::names::SecretName;
+use crate::model::secret::AccountKnowledge;
+use crate::model::work::Work;
+use crate::model::world::{PodFacts, WorkState, World};
+
+/// Looks at everything that a decision about this Pipeline may need.
+///
+/// # Errors
+/// A read of a Pod that the watch lost sight of failed. A Secret that cannot be read is no error: it is part of the
+/// world.
+pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> Result<World, kube::Error> {
+    let key = stored.key();
+    let namespace = stored.subject.namespace.as_str();
+    let work = match &stored.work {
+        // A finished run has no use for Secrets any more: it neither reads them nor hears of them.
+        WorkState::Valid(work) if !is_finished(stored) => Some(work),
+        _ => None,
+    };
+    let (accounts, names) = context.with_state(|state| {
+        let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
+        let names = work.map(|work| secret_names(work, &accounts)).unwrap_or_default();
+        let secrets: BTreeSet<ObjectKey> = names.iter().map(|n| ObjectKey::new(namespace, n.as_str())).collect();
+        state.depends_on(&key, secrets, accounts.keys().map(|n| ObjectKey::new(namespace, n.as_str())).collect());
+        (accounts, names)
+    });
+    let keys: Vec<ObjectKey> = names.iter().map(|name| ObjectKey::new(namespace, name.as_str())).collect();
+    reader::ensure_known(context, &keys).await;
+
+    let now = Timestamp::now();
+    let mut world = context.with_state(|state| World {
+        now,
+        subject: stored.subject.clone(),
+        work: stored.work.clone(),
+        run_key: stored.run_key.clone(),
+        recorded: stored.status.clone(),
+        secrets: names
+            .into_iter()
+            .zip(&keys)
+            .filter_map(|(name, key)| Some((name, state.book.look_up(key, now)?)))
+            .collect(),
+        accounts,
+        pods: state.pods_of(&stored.subject.uid),
+        setback: state.setbacks.get(&key).map(|(setback, _)| setback.clone()),
+    });
+    if work.is_some() {
+        find_lost_pods(context, &mut world).await?;
+    }
+    Ok(world)
+}
+
+/// Whether the result of what the spec asks for stands in status.
+fn is_finished(stored: &StoredPipeline) -> bool {
+    stored.status.run.as_ref().is_some_and(|run| run.key == stored.run_key && run.result.is_some())
+}
+
+fn accounts(state: &State, namespace: &str, work: &Work) -> BTreeMap<String, AccountKnowledge> {
+    work.steps
+        .iter()
+        .map(|step| {
+            let name = step.service_account_name();
+            let known = match state.accounts.get(&ObjectKey::new(namespace, name)) {
+                Some(pull_secrets) => AccountKnowledge::Present { pull_secrets: pull_secrets.clone() },
+                None => AccountKnowledge::Absent,
+            };
+            (name.to_owned(), known)
+        })
+        .collect()
+}
+
+fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> BTreeSet<SecretName> {
+    let named = work.steps.iter().flat_map(|step| &step.uses).map(|usage| usage.secret.clone());
+    let of_accounts = accounts.values().flat_map(|account| match account {
+        AccountKnowledge::Present { pull_secrets } => pull_secrets.as_slice(),
+        AccountKnowledge::Absent => &[],
+    });
+    named.chain(of_accounts.filter_map(|name| SecretName::parse(name).ok())).collect()
+}
+
+/// Pods that should be there and are not in the store: their last state, or a look at the API server.
+///
+/// A DELETED event of a Pod whose label was taken away looks like the end of the Pod; only a GET tells.
+async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(), kube::Error> {
+    let uid = world.subject.uid.as_str();
+    let tombstones = context.with_state(|state| state.tombstones.get(uid).cloned().unwrap_or_default());
+    let recorded = world.recorded.steps.iter().filter_map(|step| {
+        Some(PodFacts { name: step.pod.clone()?, uid: step.pod_uid.clone()?, ..PodFacts::default() })
+    });
+    let mut suspects: Vec<PodFacts> = tombstones;
+    for pod in recorded {
+        if !suspects.iter().any(|known| known.uid == pod.uid) {
+            suspects.push(pod);
+        }
+    }
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), &world.subject.namespace);
+    for suspect in suspects {
+        if world.pods.iter().any(|pod| pod.uid == suspect.uid) {
+            continue;
+        }
+        let ended = !suspect.is_live();
+        let there = if ended { None } else { api.get_opt(&suspect.name).await? };
+        match there.as_ref().and_then(stored_pod).filter(|pod| pod.facts.uid == suspect.uid) {
+            Some(found) => world.pods.push(PodFacts { identity: found.facts.identity.or(suspect.identity), ..found.facts }),
+            // Nothing but the record speaks of it: the plan knows it from there.
+            None if suspect.created_at.is_none() => {}
+            None => world.pods.push(PodFacts { gone: true, ..suspect }),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! One look at one Pipeline: observe -> plan -> apply -> report, whatever happens in between.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::context::Context;
+use super::key::ObjectKey;
+use super::object::StoredPipeline;
+use super::write::{self, Written};
+use super::{apply, observe};
+use crate::plan::plan;
+use crate::report;
+
+/// One look takes no longer, so that none holds its place for ever.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// After a look that broke off.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// After a status write that met another's: the event that tells of it is on its way.
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
+
+/// Looks at Pipelines until the queue is closed.
+pub(super) async fn work(context: Arc<Context>) {
+    while let Some(key) = context.queue.next().await {
+        let look = AssertUnwindSafe(reconcile(&context, &key)).catch_unwind();
+        let again = match tokio::time::timeout(DEADLINE, look).await {
+            Ok(Ok(again)) => again,
+            Ok(Err(_)) => {
+                error!(pipeline = %key, "a look at it broke off; this is a defect of Lockgate");
+                Some(AFTER_FAILURE)
+            }
+            Err(_) => {
+                warn!(pipeline = %key, seconds = DEADLINE.as_secs(), "a look at it took too long");
+                Some(AFTER_FAILURE)
+            }
+        };
+        context.queue.done(&key, again.map(|pause| Instant::now() + pause));
+    }
+}
+
+/// Returns when to look again though no event came.
+async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Option<Duration> {
+    let stored: Arc<StoredPipeline> = context.with_state(|state| state.pipelines.get(key).cloned())?;
+    if stored.subject.deleting {
+        // Its Pods go with it: garbage collection follows the owner reference.
+        return None;
+    }
+    let world = match observe::observe(context, &stored).await {
+        Ok(world) => world,
+        Err(error) => {
+            warn!(pipeline = %key, "a Pod could not be read: {}", kind(&error));
+            return Some(AFTER_FAILURE);
+        }
+    };
+    let decided = plan(&world);
+    let outcome = apply::apply(context, &world, &decided).await;
+
+    // The report is the plan of the world after the writes: the same words now and after a restart.
+    let after = world.after(&outcome);
+    let settled = plan(&after);
+    let status = report::status(&after, &settled);
+    let warnings = report::warnings(&stored.status, &status);
+    let written = write::status(context, &stored, &status).await;
+    match written {
+        Written::Gone => None,
+        Written::Behind => Some(AFTER_CONFLICT),
+        Written::Failed => Some(AFTER_FAILURE),
+        Written::Yes => {
+            context.with_state(|state| state.forget_ended(&after.subject.uid, &after.pods));
+            write::events(context, &stored, warnings).await;
+            settled.look_again.map(|at| until(after.now, at))
+        }
+    }
+}
+
+fn until(now: Timestamp, at: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+}
+
+fn kind(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+        _ => "the API server could not be reached".to_owned(),
+    }
+}

@@ -1,0 +1,343 @@
+//! The watches: each feeds the state and wakes whom it concerns.
+//!
+//! Streams of our own instead of `kube_runtime::Controller`'s: its `owns` sees metadata only, so no Pod status, and its
+//! `watches` hides where a relist begins and ends, which the book of facts needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod, ServiceAccount};
+use kube::core::Resource;
+use kube::{Api, Client};
+use kube_runtime::watcher::{self, Event, watcher};
+use tracing::{debug, info, warn};
+
+use super::context::Context;
+use super::key::{ObjectKey, version};
+use super::object::{StoredPipeline, WirePipeline, WireSecret};
+use super::state::StoredPod;
+use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid};
+use crate::model::world::PodFacts;
+
+/// The API server ends a watch after so many seconds. kube takes it for dead 5 s later if it stays silent; its own
+/// default of 290 s would leave us blind for as long.
+const WATCH_SECONDS: u32 = 20;
+/// The longest pause before a watch that failed is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+fn config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
+}
+
+/// Runs every watch. Ends only when it is dropped.
+pub(super) async fn run(context: Arc<Context>) {
+    let c = &context;
+    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), mount_failures(c));
+}
+
+/// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
+/// `on_forbidden` hears of each 403.
+fn events<K>(
+    client: &Client,
+    config: watcher::Config,
+    on_forbidden: impl Fn(),
+) -> impl Stream<Item = Event<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let api: Api<K> = Api::all(client.clone());
+    let kind = K::kind(&()).into_owned();
+    let mut failures = 0_u32;
+    watcher(api, config).filter_map(move |result| {
+        let pause = match &result {
+            Ok(_) => {
+                failures = 0;
+                None
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if is_forbidden(error) {
+                    on_forbidden();
+                }
+                if failures == 1 {
+                    warn!(kind, error = short(error), "a watch failed and is tried again");
+                } else {
+                    debug!(kind, error = short(error), failures, "a watch failed again");
+                }
+                Some(LONGEST_PAUSE.min(Duration::from_millis(100).saturating_mul(1 << failures.min(6))))
+            }
+        };
+        async move {
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+            result.ok()
+        }
+    })
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 403,
+        watcher::Error::WatchError(status) => status.code == 403,
+        _ => false,
+    }
+}
+
+/// The kind of error without anything that the server sent.
+fn short(error: &watcher::Error) -> String {
+    let of = |error: &kube::Error| match error {
+        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+        kube::Error::HyperError(_) | kube::Error::Service(_) => "no connection".to_owned(),
+        kube::Error::SerdeError(_) => "an answer that could not be decoded".to_owned(),
+        _ => "a broken answer".to_owned(),
+    };
+    match error {
+        watcher::Error::InitialListFailed(inner) => format!("list: {}", of(inner)),
+        watcher::Error::WatchStartFailed(inner) | watcher::Error::WatchFailed(inner) => format!("watch: {}", of(inner)),
+        watcher::Error::WatchError(status) => format!("watch: {} {}", status.code, status.reason),
+        watcher::Error::NoResourceVersion => "watch: no resourceVersion".to_owned(),
+    }
+}
+
+fn key_of<K: Resource>(object: &K) -> (ObjectKey, u64) {
+    let meta = object.meta();
+    (
+        ObjectKey::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default()),
+        version(meta.resource_version.as_deref().unwrap_or_default()),
+    )
+}
+
+fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectKey>) {
+    keys.into_iter().for_each(|key| context.queue.wake(key));
+}
+
+async fn pipelines(context: &Arc<Context>) {
+    let mut stream = std::pin::pin!(events::<WirePipeline>(&context.client, config(), || ()));
+    while let Some(event) = stream.next().await {
+        match event {
+            Event::Init => context.with_state(|state| state.pipelines.init()),
+            Event::Apply(wire) | Event::InitApply(wire) if wire.metadata.name.is_none() => {}
+            Event::Apply(wire) => {
+                let (key, version) = key_of(&wire);
+                let stored = Arc::new(StoredPipeline::of(wire));
+                if context.with_state(|state| state.pipelines.apply(key.clone(), version, stored)) {
+                    context.queue.wake(key);
+                }
+            }
+            Event::InitApply(wire) => {
+                let (key, version) = key_of(&wire);
+                let stored = Arc::new(StoredPipeline::of(wire));
+                if context.with_state(|state| state.pipelines.init_apply(key.clone(), version, stored)) {
+                    context.queue.wake(key);
+                }
+            }
+            Event::Delete(wire) => {
+                let (key, version) = key_of(&wire);
+                context.with_state(|state| {
+                    if let Some(gone) = state.pipelines.delete(&key, version) {
+                        state.pipeline_gone(&key, &gone.subject.uid);
+                    }
+                });
+            }
+            Event::InitDone => {
+                context.with_state(|state| {
+                    for (key, gone) in state.pipelines.init_done() {
+                        state.pipeline_gone(&key, &gone.subject.uid);
+                    }
+                });
+                info!("the list of Pipelines is complete");
+                context.synced.notify_waiters();
+            }
+        }
+    }
+}
+
+/// What is kept of a Pod; `None`: it is not ours.
+pub(super) fn stored_pod(pod: &Pod) -> Option<StoredPod> {
+    let owner_name = pod.metadata.labels.as_ref().and_then(|labels| labels.get(PIPELINE_LABEL)).cloned();
+    let by_reference = || {
+        let owners = pod.metadata.owner_references.iter().flatten();
+        owners.into_iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.name.clone())
+    };
+    Some(StoredPod {
+        owner_uid: owner_uid(pod)?.to_owned(),
+        owner: ObjectKey::new(pod.metadata.namespace.clone()?, by_reference().or(owner_name)?),
+        facts: PodFacts::of(pod),
+    })
+}
+
+async fn pods(context: &Arc<Context>) {
+    let config = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
+    let mut stream = std::pin::pin!(events::<Pod>(&context.client, config, || ()));
+    while let Some(event) = stream.next().await {
+        match event {
+            Event::Init => context.with_state(|state| state.pods.init()),
+            Event::Apply(pod) => see_pod(context, &pod, false),
+            Event::InitApply(pod) => see_pod(context, &pod, true),
+            Event::Delete(pod) => {
+                let (key, version) = key_of(&pod);
+                let last = stored_pod(&pod);
+                let woken = context.with_state(|state| {
+                    let known = state.pods.delete(&key, version)?;
+                    // The event carries the last state, which may hold the result.
+                    Some(state.pod_gone(&key, last.unwrap_or(known)))
+                });
+                wake_all(context, woken);
+            }
+            Event::InitDone => {
+                let woken = context.with_state(|state| {
+                    let gone = state.pods.init_done();
+                    gone.into_iter().map(|(key, pod)| state.pod_gone(&key, pod)).collect::<Vec<_>>()
+                });
+                wake_all(context, woken);
+                info!("the list of Pods is complete");
+                context.synced.notify_waiters();
+            }
+        }
+    }
+}
+
+fn see_pod(context: &Context, pod: &Pod, listed: bool) {
+    let (key, version) = key_of(pod);
+    let Some(stored) = stored_pod(pod) else { return };
+    let woken = context.with_state(|state| {
+        let news = if listed {
+            state.pods.init_apply(key.clone(), version, stored.clone())
+        } else {
+            state.pods.apply(key.clone(), version, stored.clone())
+        };
+        news.then(|| state.pod_seen(&key, &stored))
+    });
+    wake_all(context, woken);
+}
+
+/// The doorbell. Where the right to hear it is taken away, all that is known of Secrets is dropped: nothing would tell
+/// of a change. When it is given back the watch begins anew, with a list that wakes all.
+async fn secrets(context: &Arc<Context>) {
+    loop {
+        let deaf = tokio::sync::Notify::new();
+        let config = config().fields("type!=helm.sh/release.v1");
+        let mut stream = std::pin::pin!(events::<WireSecret>(&context.client, config, || deaf.notify_one()));
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = deaf.notified() => None,
+                event = stream.next() => event,
+            };
+            let Some(event) = event else { break };
+            hear(context, event);
+        }
+        let woken = context.with_state(|state| {
+            let keys = state.book.deafen();
+            keys.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
+        });
+        wake_all(context, woken);
+        context.with_state(|state| state.doorbell_refused = true);
+        context.synced.notify_waiters();
+        tokio::time::sleep(LONGEST_PAUSE).await;
+    }
+}
+
+fn hear(context: &Context, event: Event<WireSecret>) {
+    let woken = context.with_state(|state| {
+        let rung = match event {
+            Event::Init => {
+                state.book.init();
+                Vec::new()
+            }
+            Event::InitApply(secret) => {
+                let ring = secret.ring();
+                if state.book.init_apply(&ring) { vec![ring.key] } else { Vec::new() }
+            }
+            Event::Apply(secret) => {
+                let ring = secret.ring();
+                if state.book.ring(&ring) { vec![ring.key] } else { Vec::new() }
+            }
+            Event::Delete(secret) => {
+                let ring = secret.ring();
+                if state.book.deleted(&ring) { vec![ring.key] } else { Vec::new() }
+            }
+            Event::InitDone => {
+                state.doorbell_refused = false;
+                let rung = state.book.init_done();
+                info!("the list of Secrets is complete");
+                context.synced.notify_waiters();
+                rung
+            }
+        };
+        rung.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
+    });
+    wake_all(context, woken);
+}
+
+async fn accounts(context: &Arc<Context>) {
+    let mut stream = std::pin::pin!(events::<ServiceAccount>(&context.client, config(), || ()));
+    while let Some(event) = stream.next().await {
+        let woken = context.with_state(|state| {
+            let changed = match event {
+                Event::Init => {
+                    state.accounts.init();
+                    Vec::new()
+                }
+                Event::Apply(account) => {
+                    let (key, version) = key_of(&account);
+                    if state.accounts.apply(key.clone(), version, pull_secrets(account)) { vec![key] } else { Vec::new() }
+                }
+                Event::InitApply(account) => {
+                    let (key, version) = key_of(&account);
+                    let news = state.accounts.init_apply(key.clone(), version, pull_secrets(account));
+                    if news { vec![key] } else { Vec::new() }
+                }
+                Event::Delete(account) => {
+                    let (key, version) = key_of(&account);
+                    state.accounts.delete(&key, version).map(|_| key).into_iter().collect()
+                }
+                Event::InitDone => {
+                    let gone = state.accounts.init_done();
+                    info!("the list of ServiceAccounts is complete");
+                    context.synced.notify_waiters();
+                    gone.into_iter().map(|(key, _)| key).collect()
+                }
+            };
+            changed.iter().flat_map(|key| state.users.of_account(key)).collect::<Vec<_>>()
+        });
+        wake_all(context, woken);
+    }
+}
+
+fn pull_secrets(account: ServiceAccount) -> Vec<String> {
+    account.image_pull_secrets.into_iter().flatten().map(|reference| reference.name).collect()
+}
+
+/// A volume that cannot be mounted shows in an Event and nowhere else: the Pod stays `ContainerCreating`.
+async fn mount_failures(context: &Arc<Context>) {
+    let config = config().fields("reason=FailedMount,involvedObject.kind=Pod");
+    // Events of Pods that are not known yet would be dropped.
+    wait_until(context, |state| state.pods.is_synced()).await;
+    let mut stream = std::pin::pin!(events::<CoreEvent>(&context.client, config, || ()));
+    while let Some(event) = stream.next().await {
+        let (Event::Apply(event) | Event::InitApply(event)) = event else { continue };
+        let object = event.involved_object;
+        let pod = ObjectKey::new(object.namespace.unwrap_or_default(), object.name.unwrap_or_default());
+        let uid = object.uid.unwrap_or_default();
+        let woken = context.with_state(|state| state.mount_failed(&pod, &uid, event.message.unwrap_or_default()));
+        wake_all(context, woken);
+    }
+}
+
+/// Waits until the watches have told as much.
+pub(super) async fn wait_until(context: &Context, told: impl Fn(&super::state::State) -> bool) {
+    loop {
+        let news = context.synced.notified();
+        tokio::pin!(news);
+        news.as_mut().enable();
+        if context.with_state(|state| told(state)) {
+            return;
+        }
+        news.await;
+    }
+}

@@ -1,0 +1,170 @@
+//! A Secret as a Table row: its type, the number of its keys, and their names out of `managedFields`.
+//!
+//! `Accept: application/json;as=Table;g=meta.k8s.io;v=v1` makes the API server answer with the cells Name, Type, Data
+//! (a count) and Age and with the object's metadata. The types here have no field for `data`, `stringData` or
+//! annotations, so that what is not to be known cannot be kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::model::secret::{Keys, SecretFacts};
+
+/// The answer to a Table GET.
+#[derive(Deserialize)]
+struct Table {
+    #[serde(rename = "columnDefinitions")]
+    columns: Vec<Column>,
+    rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    cells: Vec<Cell>,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Cell {
+    Number(u64),
+    Text(String),
+    Other(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Object {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    uid: String,
+    resource_version: String,
+    #[serde(default)]
+    managed_fields: Vec<ManagedFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ManagedFields {
+    #[serde(default)]
+    fields_v1: Option<Fields>,
+}
+
+/// `f:data` after create, update, patch and client-side apply; `f:stringData` after a server-side apply of it.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default, rename = "f:data")]
+    data: Option<BTreeMap<String, IgnoredAny>>,
+    #[serde(default, rename = "f:stringData")]
+    string_data: Option<BTreeMap<String, IgnoredAny>>,
+}
+
+/// Reads the answer to a Table GET of one Secret.
+///
+/// # Errors
+/// What does not fit, without a word of the answer itself.
+pub fn secret_facts(body: &[u8]) -> Result<SecretFacts, String> {
+    // The error is named by its place only: serde's own text may quote the input.
+    let table: Table = serde_json::from_slice(body)
+        .map_err(|error| format!("the API server's Table could not be read (line {}, column {})", error.line(), error.column()))?;
+    let cell = |name: &str| {
+        let at = table.columns.iter().position(|column| column.name == name)?;
+        table.rows.first()?.cells.get(at)
+    };
+    let type_ = match cell("Type") {
+        Some(Cell::Text(text)) => text.clone(),
+        _ => return Err("the API server's Table has no Type".into()),
+    };
+    let count = match cell("Data") {
+        Some(Cell::Number(count)) => usize::try_from(*count).unwrap_or(usize::MAX),
+        Some(Cell::Text(text)) => text.parse().map_err(|_| "the API server's Table has no count of keys".to_owned())?,
+        _ => return Err("the API server's Table has no count of keys".into()),
+    };
+    let metadata = &table.rows.first().ok_or("the API server's Table has no row")?.object.metadata;
+    Ok(SecretFacts {
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
+        type_,
+        keys: keys(metadata, count),
+    })
+}
+
+/// The names, where they are as many as there are keys; else `managedFields` are gone or behind.
+fn keys(metadata: &Metadata, count: usize) -> Keys {
+    let names: BTreeSet<String> = metadata
+        .managed_fields
+        .iter()
+        .filter_map(|entry| entry.fields_v1.as_ref())
+        .flat_map(|fields| fields.data.iter().chain(&fields.string_data))
+        .flat_map(BTreeMap::keys)
+        .filter_map(|field| field.strip_prefix("f:"))
+        .map(ToOwned::to_owned)
+        .collect();
+    if names.len() == count { Keys::Known(names) } else { Keys::Unknown { count } }
+}
+
+/// The `reason` of a `Status` answer: one word of a closed set, never the message, which may quote the request.
+#[must_use]
+pub fn status_reason(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Status {
+        reason: Option<String>,
+    }
+    serde_json::from_slice::<Status>(body).ok()?.reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(data: &str, managed: &str) -> String {
+        format!(
+            r#"{{"kind":"Table","columnDefinitions":[{{"name":"Name"}},{{"name":"Type"}},{{"name":"Data"}},{{"name":"Age"}}],
+            "rows":[{{"cells":["db","Opaque",{data},"1s"],"object":{{"metadata":{{"name":"db","uid":"u","resourceVersion":"7",
+            "annotations":{{"kubectl.kubernetes.io/last-applied-configuration":"canary-7c1f"}},"managedFields":{managed}}}}}}}]}}"#
+        )
+    }
+
+    fn known(names: &[&str]) -> Keys {
+        Keys::Known(names.iter().map(|&name| name.to_owned()).collect())
+    }
+
+    #[test]
+    fn keys_are_the_names_of_all_managers() {
+        let text = table("3", r#"[{"fieldsV1":{"f:data":{".":{},"f:user":{}}}},{"fieldsV1":{"f:stringData":{"f:password":{}},"f:data":{"f:a.b":{}}}}]"#);
+        assert_eq!(secret_facts(text.as_bytes()).unwrap().keys, known(&["user", "password", "a.b"]));
+    }
+
+    #[test]
+    fn without_managed_fields_only_the_count_is_known() {
+        assert_eq!(secret_facts(table("2", "[]").as_bytes()).unwrap().keys, Keys::Unknown { count: 2 });
+        assert_eq!(secret_facts(table("0", "[]").as_bytes()).unwrap().keys, known(&[]));
+    }
+
+    #[test]
+    fn names_that_are_more_or_fewer_than_the_keys_are_not_believed() {
+        let text = table("1", r#"[{"fieldsV1":{"f:data":{"f:a":{},"f:b":{}}}}]"#);
+        assert_eq!(secret_facts(text.as_bytes()).unwrap().keys, Keys::Unknown { count: 1 });
+    }
+
+    #[test]
+    fn the_annotation_with_the_value_goes_nowhere() {
+        let facts = secret_facts(table("0", "[]").as_bytes()).unwrap();
+        assert!(!format!("{facts:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_quoted() {
+        let error = secret_facts(br#"{"canary-7c1f": tru}"#).unwrap_err();
+        assert!(!error.contains("canary"), "{error}");
+    }
+}

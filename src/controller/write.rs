@@ -1,0 +1,193 @@
+//! The one write of a report: status as a merge patch, then the events that go with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::ObjectMeta;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use tracing::{debug, info, warn};
+
+use super::context::Context;
+use super::key::version;
+use super::object::{StoredPipeline, WirePipeline};
+use crate::api::status::PipelineStatus;
+use crate::model::run::short_hash;
+use crate::report::Warning;
+
+/// One write takes no longer.
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What became of a status write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It stands.
+    Yes,
+    /// The Pipeline is gone; there is nothing to say any more.
+    Gone,
+    /// Our view was behind: look again.
+    Behind,
+    /// The API server did not take it: try again.
+    Failed,
+}
+
+/// Writes the status where it differs from what stands there.
+///
+/// A merge patch that carries uid and resourceVersion: the API server refuses it where anybody wrote in between, so
+/// that an older view never overwrites a result.
+pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &PipelineStatus) -> Written {
+    let before = &stored.status;
+    if before == after {
+        return Written::Yes;
+    }
+    let key = stored.key();
+    let (Ok(old), Ok(new)) = (serde_json::to_value(before), serde_json::to_value(after)) else {
+        return Written::Failed;
+    };
+    let patch = json!({
+        "metadata": {"uid": stored.subject.uid, "resourceVersion": stored.resource_version},
+        "status": merge_patch(&old, &new),
+    });
+    let api: Api<WirePipeline> = Api::namespaced(context.client.clone(), &key.namespace);
+    let params = PatchParams::default();
+    let patch = Patch::Merge(patch);
+    let result = tokio::time::timeout(WRITE_DEADLINE, api.patch_status(&key.name, &params, &patch)).await;
+    match result {
+        Ok(Ok(wire)) => {
+            let at = version(wire.metadata.resource_version.as_deref().unwrap_or_default());
+            let written = Arc::new(StoredPipeline::of(wire));
+            context.with_state(|state| state.pipelines.wrote(key.clone(), at, written));
+            info!(
+                pipeline = %key,
+                phase = after.phase.map(|phase| phase.as_str()),
+                resolved = after.resolved,
+                waiting_for = after.waiting_for,
+                "wrote the status"
+            );
+            Written::Yes
+        }
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Written::Gone,
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+            debug!(pipeline = %key, "the status was written by somebody else in between");
+            Written::Behind
+        }
+        Ok(Err(kube::Error::Api(status))) => {
+            warn!(pipeline = %key, code = status.code, "the status was refused: {}", status.message);
+            Written::Failed
+        }
+        Ok(Err(_)) | Err(_) => {
+            warn!(pipeline = %key, "the status could not be written: the API server could not be reached");
+            Written::Failed
+        }
+    }
+}
+
+/// The merge patch (RFC 7396) that turns one object into the other: absent members become null.
+fn merge_patch(old: &Value, new: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else { return new.clone() };
+    let mut patch = Map::new();
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in new {
+        match old.get(name) {
+            Some(same) if same == value => {}
+            Some(other) => {
+                patch.insert(name.clone(), merge_patch(other, value));
+            }
+            None => {
+                patch.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Value::Object(patch)
+}
+
+/// Sends one event for each warning. An event is a courtesy: what it says stands in status, so none is tried again.
+pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings: Vec<Warning>) {
+    let subject = &stored.subject;
+    let api: Api<Event> = Api::namespaced(context.client.clone(), &subject.namespace);
+    for Warning { reason, note } in warnings {
+        let now = Timestamp::now();
+        let hash = short_hash(&Sha256::digest(format!("{}/{reason}/{now}", subject.uid).as_bytes()));
+        let event = Event {
+            metadata: ObjectMeta {
+                name: Some(format!("{}.{hash}", subject.name)),
+                namespace: Some(subject.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            type_: Some("Warning".into()),
+            reason: Some(reason.into()),
+            note: Some(note),
+            action: Some("Reconcile".into()),
+            event_time: Some(MicroTime(now)),
+            reporting_controller: Some("lockgate.dev/operator".into()),
+            reporting_instance: Some("lockgate".into()),
+            regarding: Some(ObjectReference {
+                api_version: Some("lockgate.dev/v1alpha1".into()),
+                kind: Some("Pipeline".into()),
+                namespace: Some(subject.namespace.clone()),
+                name: Some(subject.name.clone()),
+                uid: Some(subject.uid.clone()),
+                ..ObjectReference::default()
+            }),
+            ..Event::default()
+        };
+        let sent = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), &event)).await;
+        if !matches!(sent, Ok(Ok(_))) {
+            debug!(pipeline = %stored.key(), reason, "an event could not be sent");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// RFC 7396, as the API server applies it.
+    fn apply(target: &mut Value, patch: &Value) {
+        let Value::Object(patch) = patch else {
+            *target = patch.clone();
+            return;
+        };
+        if !target.is_object() {
+            *target = json!({});
+        }
+        let object = target.as_object_mut().unwrap();
+        for (name, value) in patch {
+            if value.is_null() {
+                object.remove(name);
+            } else {
+                apply(object.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+    }
+
+    fn object(depth: u32) -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![any::<bool>().prop_map(Value::from), "[a-c]{0,2}".prop_map(Value::from)];
+        let inner = leaf.prop_recursive(depth, 16, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::btree_map("[a-c]", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        });
+        proptest::collection::btree_map("[a-d]", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect()))
+    }
+
+    proptest! {
+        #[test]
+        fn the_patch_turns_the_old_into_the_new(old in object(3), new in object(3)) {
+            let mut target = old.clone();
+            apply(&mut target, &merge_patch(&old, &new));
+            prop_assert_eq!(target, new);
+        }
+    }
+}

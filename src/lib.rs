@@ -1,0 +1,13 @@
+//! Lockgate holds a pipeline's Pods back until every Secret that they need is in place.
+//!
+//! Four rooms: `observe` (reads) -> [`plan`] (pure) -> `apply` (writes) -> `report` (summary, then one write).
+//! ARCHITECTURE.md walks through them with one reference in hand.
+
+pub mod api;
+pub mod build;
+pub mod cli;
+pub mod controller;
+pub mod model;
+pub mod ops;
+pub mod plan;
+pub mod report;

@@ -1,0 +1,13 @@
+//! The meaning: wire types parsed once, valid from then on; and the world that a decision looks at.
+//!
+//! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
+
+pub mod backoff;
+pub mod names;
+pub mod parse;
+pub mod pod;
+pub mod run;
+pub mod secret;
+pub mod validate;
+pub mod work;
+pub mod world;

@@ -1,0 +1,102 @@
+//! The rules between entries: each variable once, each file once, no mount below another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::report::Report;
+use super::secrets::lists;
+use crate::api::pipeline::PipelineSpec;
+use crate::api::rules;
+use crate::api::transform::SecretEntry;
+
+/// Items that entries which share a mount path may have in all; the CEL rule that compares them is quadratic.
+const MAX_SHARED_FILES: usize = 256;
+
+/// One entry that mounts files, and where it stands.
+struct Mount<'a> {
+    at: String,
+    path: &'a str,
+    entry: &'a SecretEntry,
+}
+
+/// Checks the entries against each other.
+pub(super) fn check(spec: &PipelineSpec, report: &mut Report) {
+    check_env(spec, report);
+    let mounts: Vec<Mount<'_>> = lists(spec)
+        .into_iter()
+        .flat_map(|(list, entries)| mounts_of(list, entries))
+        .collect();
+    check_nested(&mounts, report);
+    check_shared(&mounts, report);
+}
+
+fn mounts_of<'a>(list: &str, entries: &'a [SecretEntry]) -> Vec<Mount<'a>> {
+    let mount = |(index, entry): (usize, &'a SecretEntry)| {
+        let path = entry.mount_path.as_deref()?;
+        Some(Mount {
+            at: format!("{list}[{index}]"),
+            path,
+            entry,
+        })
+    };
+    entries.iter().enumerate().filter_map(mount).collect()
+}
+
+fn check_env(spec: &PipelineSpec, report: &mut Report) {
+    let mut seen = BTreeSet::new();
+    for (list, entries) in lists(spec) {
+        let mut own = BTreeSet::new();
+        for (index, entry) in entries.iter().enumerate() {
+            let Some(var) = entry.env_var.as_deref() else { continue };
+            let field = format!("{list}[{index}].env_var");
+            report.require(!seen.contains(var), &field, rules::ENV_UNIQUE_SPEC);
+            report.require(own.insert(var), &field, rules::ENV_UNIQUE);
+        }
+        seen.extend(own);
+    }
+    let twice = spec.transform.env.keys().any(|name| seen.contains(name.as_str()));
+    report.require(!twice, "spec.transform.env", rules::ENV_UNIQUE_LITERAL);
+}
+
+/// Each pair is reported once, at the later entry.
+fn check_nested(mounts: &[Mount<'_>], report: &mut Report) {
+    let below = |path: &str, other: &str| path.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
+    for (index, mount) in mounts.iter().enumerate() {
+        let mut earlier = mounts.iter().take(index);
+        let nested = earlier.any(|other| below(mount.path, other.path) || below(other.path, mount.path));
+        report.require(!nested, &format!("{}.mount_path", mount.at), rules::MOUNT_PATH_NESTED);
+    }
+}
+
+/// Entries at one mount path become one projected volume.
+fn check_shared(mounts: &[Mount<'_>], report: &mut Report) {
+    let mut by_path: BTreeMap<&str, Vec<&Mount<'_>>> = BTreeMap::new();
+    for mount in mounts {
+        by_path.entry(mount.path).or_default().push(mount);
+    }
+    by_path.retain(|_, sharing| sharing.len() > 1);
+    for sharing in by_path.values() {
+        if let Some(last) = sharing
+            .last()
+            .filter(|_| sharing.iter().any(|mount| mount.entry.sub_path.is_some()))
+        {
+            report.add(format!("{}.mount_path", last.at), rules::MOUNT_PATH_SUB_PATH);
+        }
+        check_files(sharing, report);
+    }
+    let files: usize = by_path.values().flatten().map(|mount| mount.entry.items.len()).sum();
+    report.require(files <= MAX_SHARED_FILES, "spec", rules::FILES_AT_MOST);
+}
+
+fn check_files(sharing: &[&Mount<'_>], report: &mut Report) {
+    let mut taken = BTreeSet::new();
+    for mount in sharing {
+        // Equal paths within one entry are that entry's own mistake, reported there.
+        let own: BTreeSet<&str> = mount.entry.items.iter().map(|item| item.path.as_str()).collect();
+        report.require(
+            own.is_disjoint(&taken),
+            &format!("{}.items", mount.at),
+            rules::FILE_UNIQUE,
+        );
+        taken.extend(own);
+    }
+}

@@ -1,0 +1,84 @@
+//! Wire to meaning: a spec becomes [`Work`], or the whole list of rules that it breaks.
+//!
+//! These are the CRD's rules once more, bounds included. The API server checked them for every Pipeline that the
+//! operator sees, but perhaps by the CRD of another version, and `lockgate check` has no server at all.
+
+mod amounts;
+mod conflicts;
+mod image;
+mod placement;
+mod report;
+mod secrets;
+mod transform;
+
+use report::Report;
+
+use super::work::{Step, Work};
+use crate::api::pipeline::PipelineSpec;
+use crate::api::rules;
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, as in `spec.transform.secrets[0].key`.
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// References that one Pipeline may have: its status has a row for each.
+const MAX_REFERENCES: usize = 256;
+
+/// Parses a spec.
+///
+/// # Errors
+/// Every rule that it breaks, not only the first.
+pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
+    let mut report = Report::default();
+    let container = transform::parse(&spec.transform, &mut report);
+    let uses = secrets::parse(spec, &mut report);
+    conflicts::check(spec, &mut report);
+    if uses.len() > MAX_REFERENCES {
+        report.add("spec", rules::REFERENCES_AT_MOST);
+    }
+    let placement = placement::parse(spec, &mut report);
+    let missing_secret_timeout = spec.missing_secret_timeout.as_deref().and_then(|text| {
+        let parsed = amounts::duration(text);
+        if parsed.is_none() {
+            report.add("spec.missing_secret_timeout", rules::DURATION);
+        }
+        parsed
+    });
+    let (labels, annotations) = placement::pod_metadata(spec.metadata.as_ref(), &mut report);
+    let work = Work {
+        steps: vec![Step {
+            name: super::work::MAIN_STEP.to_owned(),
+            image: container.image,
+            image_pull_policy: spec.image_pull_policy,
+            command: container.command,
+            args: container.args,
+            env: container.env,
+            working_dir: container.working_dir,
+            user: container.user,
+            group: container.group,
+            fs_group: container.fs_group,
+            uses,
+            security: spec.security,
+            service_account: placement.service_account,
+            requests: placement.requests,
+            limits: placement.limits,
+            node_selector: placement.node_selector,
+            priority_class_name: placement.priority_class_name,
+            tolerations: placement.tolerations,
+        }],
+        on_missing_secret: spec.on_missing_secret,
+        missing_secret_timeout,
+        suspend: spec.suspend,
+        labels,
+        annotations,
+    };
+    report.into_result(work)
+}
+
+#[cfg(test)]
+mod tests;

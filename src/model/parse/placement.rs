@@ -1,0 +1,140 @@
+//! Where and as whom the Pods run, and what they are labelled with.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Toleration;
+
+use super::amounts;
+use super::report::Report;
+use crate::api::pipeline::{PipelineSpec, PodMetadata, Quantity};
+use crate::api::rules;
+use crate::model::names::{is_dns_subdomain, is_label_value, is_qualified_name, is_resource_name};
+
+/// The spec's fields on placement and resources.
+pub(super) struct Placement {
+    pub(super) service_account: Option<String>,
+    pub(super) requests: BTreeMap<String, String>,
+    pub(super) limits: BTreeMap<String, String>,
+    pub(super) node_selector: BTreeMap<String, String>,
+    pub(super) priority_class_name: Option<String>,
+    pub(super) tolerations: Vec<Toleration>,
+}
+
+/// Keys that tools put on the Pipeline for their own tracking; on a Pod they would make Argo CD or Helm treat it as
+/// theirs (argoproj-labs/argocd-operator#414). A prefix ends with `/`.
+const NOT_PASSED_ON: [&str; 9] = [
+    "argocd.argoproj.io/",
+    "helm.sh/",
+    "meta.helm.sh/",
+    "kustomize.toolkit.fluxcd.io/",
+    "helm.toolkit.fluxcd.io/",
+    "lockgate.dev/",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+];
+
+const MAX_RESOURCES: usize = 16;
+const MAX_KEYS: usize = 64;
+const MAX_TOLERATIONS: usize = 32;
+/// `TotalAnnotationSizeLimitB` in apimachinery.
+const MAX_ANNOTATION: usize = 262_144;
+
+/// Parses the fields on placement and resources.
+pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Placement {
+    if let Some(name) = &spec.service_account_name {
+        report.require(
+            is_dns_subdomain(name),
+            "spec.service_account_name",
+            rules::SERVICE_ACCOUNT_NAME,
+        );
+    }
+    let requests = resources(&spec.resource_requests, "spec.resource_requests", report);
+    let limits = resources(&spec.resource_limits, "spec.resource_limits", report);
+    let scheduling = spec.scheduling_spec.clone().unwrap_or_default();
+    // `priority_class_name: ""` is how Kubernetes itself writes "none".
+    let priority_class_name = scheduling.priority_class_name.filter(|name| !name.is_empty());
+    if let Some(name) = &priority_class_name {
+        report.require(
+            is_dns_subdomain(name),
+            "spec.scheduling_spec.priority_class_name",
+            rules::PRIORITY_CLASS_NAME,
+        );
+    }
+    labels(&scheduling.node_selector, "spec.scheduling_spec.node_selector", report);
+    report.at_most(spec.tolerations.len(), MAX_TOLERATIONS, "spec.tolerations");
+    Placement {
+        service_account: spec.service_account_name.clone(),
+        requests,
+        limits,
+        node_selector: scheduling.node_selector,
+        priority_class_name,
+        tolerations: spec.tolerations.clone(),
+    }
+}
+
+/// The labels and annotations that are passed on to the Pods.
+pub(super) fn pod_metadata(
+    metadata: Option<&PodMetadata>,
+    report: &mut Report,
+) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let Some(metadata) = metadata else {
+        return Default::default();
+    };
+    labels(&metadata.labels, "spec.metadata.labels", report);
+    let field = "spec.metadata.annotations";
+    report.at_most(metadata.annotations.len(), MAX_KEYS, field);
+    for (key, value) in &metadata.annotations {
+        report.require(is_annotation_key(key), field, rules::LABEL_KEY);
+        report.length(value, 0, MAX_ANNOTATION, &format!("{field}.{key}"));
+    }
+    (passed_on(&metadata.labels), passed_on(&metadata.annotations))
+}
+
+/// Kubernetes lowers the key of an annotation before it looks (`ValidateAnnotations`).
+fn is_annotation_key(key: &str) -> bool {
+    is_qualified_name(&key.to_ascii_lowercase())
+}
+
+fn passed_on(keys: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let kept = |key: &str| {
+        !NOT_PASSED_ON.iter().any(|no| {
+            if no.ends_with('/') {
+                key.starts_with(no)
+            } else {
+                key == *no
+            }
+        })
+    };
+    keys.iter()
+        .filter(|(key, _)| kept(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn labels(labels: &BTreeMap<String, String>, field: &str, report: &mut Report) {
+    report.at_most(labels.len(), MAX_KEYS, field);
+    report.require(labels.keys().all(|key| is_qualified_name(key)), field, rules::LABEL_KEY);
+    report.require(
+        labels.values().all(|value| is_label_value(value)),
+        field,
+        rules::LABEL_VALUE,
+    );
+}
+
+fn resources(amounts: &BTreeMap<String, Quantity>, field: &str, report: &mut Report) -> BTreeMap<String, String> {
+    report.at_most(amounts.len(), MAX_RESOURCES, field);
+    report.require(
+        amounts.keys().all(|name| is_resource_name(name)),
+        field,
+        rules::RESOURCE_NAME,
+    );
+    let mut parsed = BTreeMap::new();
+    for (name, amount) in amounts {
+        match amounts::quantity(amount) {
+            Some(text) => drop(parsed.insert(name.clone(), text)),
+            None => report.add(format!("{field}.{name}"), rules::QUANTITY),
+        }
+    }
+    parsed
+}

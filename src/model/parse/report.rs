@@ -1,0 +1,58 @@
+//! The list of broken rules while it grows.
+
+use super::Violation;
+
+/// Every rule that was found broken so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    found: Vec<Violation>,
+}
+
+impl Report {
+    /// Notes a broken rule.
+    pub(super) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.found.push(Violation {
+            field: field.into(),
+            message: message.into(),
+        });
+    }
+
+    /// Notes the message unless `ok`.
+    pub(super) fn require(&mut self, ok: bool, field: &str, message: &str) {
+        if !ok {
+            self.add(field, message);
+        }
+    }
+
+    /// Keeps the value, or notes what is wrong with it.
+    pub(super) fn keep<T>(&mut self, field: impl Into<String>, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|message| self.add(field, message)).ok()
+    }
+
+    /// Notes a list or map that is too long, in the API server's words.
+    pub(super) fn at_most(&mut self, count: usize, max: usize, field: &str) {
+        if count > max {
+            self.add(field, format!("Too many: {count}: must have at most {max} items"));
+        }
+    }
+
+    /// Notes a text whose length is out of bounds. As the API server does, characters are counted.
+    pub(super) fn length(&mut self, text: &str, min: usize, max: usize, field: &str) {
+        let length = text.chars().count();
+        if length > max {
+            self.add(field, format!("Too long: may not be more than {max} bytes"));
+        }
+        if length < min {
+            self.add(field, format!("should be at least {min} chars long"));
+        }
+    }
+
+    /// The value, if no rule is broken.
+    pub(super) fn into_result<T>(self, value: T) -> Result<T, Vec<Violation>> {
+        if self.found.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.found)
+        }
+    }
+}

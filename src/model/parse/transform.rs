@@ -1,0 +1,98 @@
+//! The container: image, command, literal variables, user; and the fields that we refuse with a reason.
+
+use std::collections::BTreeMap;
+
+use super::report::Report;
+use super::{amounts, image};
+use crate::api::rules;
+use crate::api::transform::Transform;
+use crate::model::names::EnvVarName;
+
+/// A transform's own fields, without its Secrets.
+pub(super) struct Container {
+    pub(super) image: String,
+    pub(super) command: Vec<String>,
+    pub(super) args: Vec<String>,
+    pub(super) env: BTreeMap<EnvVarName, String>,
+    pub(super) working_dir: Option<String>,
+    pub(super) user: Option<i64>,
+    pub(super) group: Option<i64>,
+    pub(super) fs_group: Option<i64>,
+}
+
+/// The longest argument or value: Linux's `MAX_ARG_STRLEN`.
+const MAX_TEXT: usize = 131_072;
+
+/// Parses the container's fields.
+pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
+    let at = |field: &str| format!("spec.transform.{field}");
+    report.length(&transform.image, 1, 512, &at("image"));
+    report.keep(at("image"), image::check(&transform.image));
+    for (field, texts) in [("cmd", &transform.cmd), ("args", &transform.args)] {
+        report.at_most(texts.len(), 1024, &at(field));
+        for (index, text) in texts.iter().enumerate() {
+            report.length(text, 0, MAX_TEXT, &at(&format!("{field}[{index}]")));
+        }
+    }
+    if let Some(directory) = &transform.working_dir {
+        report.length(directory, 1, 4096, &at("working_dir"));
+    }
+    let env = env(transform, report);
+    refuse(transform, report);
+
+    let mut id = |field: &str, text: Option<&String>, message: &str| {
+        let parsed = text.map(|text| amounts::numeric_id(text));
+        report.require(parsed != Some(None), &at(field), message);
+        parsed.flatten()
+    };
+    let user = id("user", transform.user.as_ref(), rules::USER);
+    let group = id("group", transform.group.as_ref(), rules::GROUP);
+    let fs_group = id("fs_group", transform.fs_group.as_ref(), rules::GROUP);
+    Container {
+        image: transform.image.clone(),
+        command: transform.cmd.clone(),
+        args: transform.args.clone(),
+        env,
+        working_dir: transform.working_dir.clone(),
+        user,
+        group,
+        // A file of mode 0400 that belongs to root can be read by its group only where it is the user's.
+        fs_group: fs_group.or(user),
+    }
+}
+
+fn env(transform: &Transform, report: &mut Report) -> BTreeMap<EnvVarName, String> {
+    let field = "spec.transform.env";
+    report.at_most(transform.env.len(), 128, field);
+    let mut env = BTreeMap::new();
+    for (name, value) in &transform.env {
+        report.length(value, 0, MAX_TEXT, &format!("{field}.{name}"));
+        if let Some(name) = report.keep(field, EnvVarName::parse(name)) {
+            env.insert(name, value.clone());
+        }
+    }
+    env
+}
+
+/// Pachyderm's fields that we do not do. Empty ones are what Pachyderm itself writes, and mean nothing.
+fn refuse(transform: &Transform, report: &mut Report) {
+    let mut refuse = |present: bool, field: &str, message: &str| {
+        report.require(!present, &format!("spec.transform.{field}"), message);
+    };
+    refuse(!transform.stdin.is_empty(), "stdin", rules::NO_STDIN);
+    refuse(!transform.err_cmd.is_empty(), "err_cmd", rules::NO_ERR_CMD);
+    refuse(!transform.err_stdin.is_empty(), "err_stdin", rules::NO_ERR_STDIN);
+    refuse(
+        !transform.accept_return_code.is_empty(),
+        "accept_return_code",
+        rules::NO_ACCEPT_RETURN_CODE,
+    );
+    refuse(transform.debug, "debug", rules::NO_DEBUG);
+    refuse(
+        transform.dockerfile.as_deref().is_some_and(|text| !text.is_empty()),
+        "dockerfile",
+        rules::NO_DOCKERFILE,
+    );
+    refuse(transform.memory_volume, "memory_volume", rules::NO_MEMORY_VOLUME);
+    refuse(transform.datum_batching, "datum_batching", rules::NO_DATUM_BATCHING);
+}

@@ -1,0 +1,106 @@
+//! A Pod object reduced to [`PodFacts`], and the marks by which we know our Pods again.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::jiff::SignedDuration;
+
+use super::run::PodIdentity;
+use super::world::{PodFacts, PodPhase, Termination};
+
+/// Label: the Pipeline's name.
+pub const PIPELINE_LABEL: &str = "lockgate.dev/pipeline";
+/// Label: the step's name.
+pub const STEP_LABEL: &str = "lockgate.dev/step";
+/// Label: the run's number.
+pub const RUN_LABEL: &str = "lockgate.dev/run";
+/// Label: which of the step's equal Pods.
+pub const INDEX_LABEL: &str = "lockgate.dev/index";
+/// Label: which try that counts.
+pub const ATTEMPT_LABEL: &str = "lockgate.dev/attempt";
+/// Label: which fresh Pod of the same attempt.
+pub const REPLACEMENT_LABEL: &str = "lockgate.dev/replacement";
+/// Annotation: the run's key.
+pub const RUN_KEY_ANNOTATION: &str = "lockgate.dev/run-key";
+/// Annotation: the `resourceVersion` of each Secret at the Pod's creation, as a JSON object by name.
+pub const STARTED_WITH_ANNOTATION: &str = "lockgate.dev/started-with";
+/// Label by which the operator watches its Pods.
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+/// Its value.
+pub const MANAGED_BY: &str = "lockgate";
+
+/// The uid of the Pipeline that controls the Pod: the only proof of ownership. Labels are none.
+#[must_use]
+pub fn owner_uid(pod: &Pod) -> Option<&str> {
+    let owner = pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
+    let ours = owner.kind == "Pipeline" && owner.api_version.starts_with("lockgate.dev/");
+    ours.then_some(owner.uid.as_str())
+}
+
+impl PodFacts {
+    /// Reduces a Pod to what a decision needs.
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
+        let meta = &pod.metadata;
+        let status = pod.status.as_ref();
+        let container = status.and_then(|s| s.container_statuses.as_ref()).and_then(|all| all.first());
+        let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key));
+        Self {
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone().unwrap_or_default(),
+            identity: meta.labels.as_ref().and_then(identity),
+            run_key: annotation(RUN_KEY_ANNOTATION).cloned(),
+            created_at: meta.creation_timestamp.as_ref().map(|time| time.0),
+            phase: match status.and_then(|s| s.phase.as_deref()) {
+                Some("Running") => PodPhase::Running,
+                Some("Succeeded") => PodPhase::Succeeded,
+                Some("Failed") => PodPhase::Failed,
+                Some("Unknown") => PodPhase::Unknown,
+                _ => PodPhase::Pending,
+            },
+            // The API server sets the timestamp to when the grace period ends.
+            deletion_requested_at: meta.deletion_timestamp.as_ref().map(|ends| {
+                let grace = SignedDuration::from_secs(meta.deletion_grace_period_seconds.unwrap_or_default());
+                ends.0.checked_sub(grace).unwrap_or(ends.0)
+            }),
+            gone: false,
+            waiting: container.and_then(waiting),
+            terminated: container.and_then(terminated),
+            unschedulable: status.and_then(|s| s.conditions.as_ref()).and_then(|all| {
+                all.iter()
+                    .find(|c| c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable"))
+                    .map(|c| c.message.clone().unwrap_or_default())
+            }),
+            reason: status.and_then(|s| Some((s.reason.clone()?, s.message.clone().unwrap_or_default()))),
+            mount_failure: None,
+            started_with: annotation(STARTED_WITH_ANNOTATION)
+                .and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn identity(labels: &BTreeMap<String, String>) -> Option<PodIdentity> {
+    let number = |key: &str| labels.get(key)?.parse().ok();
+    Some(PodIdentity {
+        run: labels.get(RUN_LABEL)?.parse().ok()?,
+        step: labels.get(STEP_LABEL)?.clone(),
+        index: number(INDEX_LABEL)?,
+        attempt: number(ATTEMPT_LABEL)?,
+        replacement: number(REPLACEMENT_LABEL)?,
+    })
+}
+
+fn waiting(container: &ContainerStatus) -> Option<(String, String)> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    Some((waiting.reason.clone()?, waiting.message.clone().unwrap_or_default()))
+}
+
+fn terminated(container: &ContainerStatus) -> Option<Termination> {
+    let ended = container.state.as_ref()?.terminated.as_ref()?;
+    Some(Termination {
+        exit_code: ended.exit_code,
+        reason: ended.reason.clone().unwrap_or_default(),
+        finished_at: ended.finished_at.as_ref().map(|time| time.0),
+    })
+}

@@ -1,0 +1,193 @@
+//! The CRD's schema as a JSON Schema that refuses what `fieldValidation=Strict` refuses.
+
+use std::sync::OnceLock;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::paths::{Location, LocationSegment};
+use jsonschema::{ValidationError, Validator};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Map, Value, json};
+
+use super::Violation;
+use crate::api::crd;
+
+/// The schema, and its compiled form.
+struct Strict {
+    schema: Value,
+    validator: Validator,
+}
+
+/// Checks a manifest's structure, and returns it without the nulls that the API server drops.
+///
+/// # Errors
+/// Only if our own schema cannot be compiled.
+pub(super) fn check(manifest: &Value, found: &mut Vec<Violation>) -> Result<Value, String> {
+    static STRICT: OnceLock<Result<Strict, String>> = OnceLock::new();
+    let strict = STRICT.get_or_init(compile).as_ref().map_err(Clone::clone)?;
+    let mut manifest = manifest.clone();
+    drop_nulls(&mut manifest, &strict.schema);
+    for error in strict.validator.iter_errors(&manifest) {
+        found.extend(violations(&error));
+    }
+    Ok(manifest)
+}
+
+fn compile() -> Result<Strict, String> {
+    let crd = serde_json::to_value(crd::pipeline().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    let mut schema = crd
+        .pointer("/spec/versions/0/schema/openAPIV3Schema")
+        .cloned()
+        .ok_or("the CRD has no schema")?;
+    let text = json!({"type": "string"});
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("apiVersion".into(), text.clone());
+        properties.insert("kind".into(), text);
+        properties.insert("metadata".into(), object_meta());
+    }
+    refuse_unknown(&mut schema);
+    let validator = jsonschema::draft202012::options()
+        .build(&schema)
+        .map_err(|e| e.to_string())?;
+    Ok(Strict { schema, validator })
+}
+
+fn object_meta() -> Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings
+        .into_generator()
+        .into_root_schema_for::<ObjectMeta>()
+        .to_value()
+}
+
+/// Where properties are listed, no others are allowed; an int-or-string is either; Kubernetes' own keywords are gone.
+fn refuse_unknown(schema: &mut Value) {
+    let Some(map) = schema.as_object_mut() else { return };
+    if map.contains_key("properties") && !map.contains_key("additionalProperties") {
+        map.insert("additionalProperties".into(), json!(false));
+    }
+    if map.contains_key("x-kubernetes-int-or-string") {
+        map.insert("type".into(), json!(["integer", "string"]));
+    }
+    map.retain(|keyword, _| !keyword.starts_with("x-kubernetes-"));
+    for keyword in ["properties", "items", "additionalProperties"] {
+        match map.get_mut(keyword) {
+            Some(Value::Object(properties)) if keyword == "properties" => {
+                properties.values_mut().for_each(refuse_unknown)
+            }
+            Some(child) => refuse_unknown(child),
+            None => {}
+        }
+    }
+}
+
+/// Drops the nulls of an object's fields, as the API server does where a field is not nullable; none of ours is
+/// (`PruneNonNullableNullsWithoutDefaults`, and defaults take the place of the others). A null in a list stays.
+fn drop_nulls(value: &mut Value, schema: &Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            for (name, field) in fields {
+                let known = schema.get("properties").and_then(|properties| properties.get(name));
+                drop_nulls(
+                    field,
+                    known
+                        .or_else(|| schema.get("additionalProperties"))
+                        .unwrap_or(&Value::Null),
+                );
+            }
+        }
+        Value::Array(items) => {
+            let schema = schema.get("items").unwrap_or(&Value::Null);
+            items.iter_mut().for_each(|item| drop_nulls(item, schema));
+        }
+        _ => {}
+    }
+}
+
+/// One error in the API server's words; an unknown field is one violation each.
+fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
+    let at = path(error.instance_path());
+    let child = |name: &str| {
+        if at.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{at}.{name}")
+        }
+    };
+    let instance = error.instance().as_ref();
+    let message = match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            return unexpected
+                .iter()
+                .map(|name| Violation {
+                    message: format!("unknown field \"{}\"", child(name)),
+                    field: child(name),
+                })
+                .collect();
+        }
+        ValidationErrorKind::Required { property } => {
+            let field = child(property.as_str().unwrap_or_default());
+            return vec![Violation {
+                field,
+                message: "Required value".into(),
+            }];
+        }
+        ValidationErrorKind::Enum { options } => {
+            let supported: Vec<String> = options
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(ToString::to_string)
+                .collect();
+            format!(
+                "Unsupported value: {instance}: supported values: {}",
+                supported.join(", ")
+            )
+        }
+        ValidationErrorKind::MaxItems { limit } | ValidationErrorKind::MaxProperties { limit } => {
+            let count = instance
+                .as_array()
+                .map_or_else(|| instance.as_object().map_or(0, Map::len), Vec::len);
+            format!("Too many: {count}: must have at most {limit} items")
+        }
+        ValidationErrorKind::MaxLength { limit } => format!("Too long: may not be more than {limit} bytes"),
+        ValidationErrorKind::MinLength { limit } => format!("should be at least {limit} chars long"),
+        ValidationErrorKind::Minimum { limit } => format!("should be greater than or equal to {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("should be less than or equal to {limit}"),
+        ValidationErrorKind::Type { .. } => format!("must be of another type than {}", type_of(instance)),
+        _ => error.to_string(),
+    };
+    vec![Violation { field: at, message }]
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// `/spec/transform/secrets/0/key` as `spec.transform.secrets[0].key`.
+fn path(location: &Location) -> String {
+    let mut path = String::new();
+    for segment in location {
+        match segment {
+            LocationSegment::Property(name) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(&name);
+            }
+            LocationSegment::Index(index) => path.push_str(&format!("[{index}]")),
+        }
+    }
+    path
+}

@@ -1,0 +1,152 @@
+//! `Work`: the spec's meaning. Made by [`super::parse`], read by `plan` and `build`.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::jiff::SignedDuration;
+
+use super::names::{EnvVarName, MountPath, SecretKey, SecretName};
+use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, Security};
+
+/// The name of the one step that a `transform` is.
+pub const MAIN_STEP: &str = "main";
+
+/// What a valid spec asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    /// The steps; a `transform` is one step named [`MAIN_STEP`].
+    pub steps: Vec<Step>,
+    /// What a missing Secret means.
+    pub on_missing_secret: OnMissingSecret,
+    /// How long a missing Secret is waited for.
+    pub missing_secret_timeout: Option<SignedDuration>,
+    /// Whether new Pods are held back.
+    pub suspend: bool,
+    /// Labels of the Pods, without those of other tools and of ours.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the Pods, without those of other tools and of ours.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One container's worth of work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name: a DNS label.
+    pub name: String,
+    /// The image reference.
+    pub image: String,
+    /// When the kubelet asks the registry.
+    pub image_pull_policy: Option<ImagePullPolicy>,
+    /// The entrypoint.
+    pub command: Vec<String>,
+    /// The arguments.
+    pub args: Vec<String>,
+    /// Literal variables.
+    pub env: BTreeMap<EnvVarName, String>,
+    /// The working directory.
+    pub working_dir: Option<String>,
+    /// Numeric user.
+    pub user: Option<i64>,
+    /// Numeric primary group.
+    pub group: Option<i64>,
+    /// Numeric group of mounted files: `fs_group`, else `user`.
+    pub fs_group: Option<i64>,
+    /// Every place where the step names a Secret: its own entries, the spec's, its own pull secrets, the spec's.
+    /// Pull secrets are deduplicated.
+    pub uses: Vec<SecretUse>,
+    /// The security context's level.
+    pub security: Security,
+    /// The ServiceAccount that is named, if any.
+    pub service_account: Option<String>,
+    /// Reserved resources, in Kubernetes' notation.
+    pub requests: BTreeMap<String, String>,
+    /// Resource bounds, in Kubernetes' notation.
+    pub limits: BTreeMap<String, String>,
+    /// Labels that the node must carry.
+    pub node_selector: BTreeMap<String, String>,
+    /// The PriorityClass.
+    pub priority_class_name: Option<String>,
+    /// Tolerated taints.
+    pub tolerations: Vec<Toleration>,
+}
+
+impl Step {
+    /// The ServiceAccount that the Pods run as.
+    #[must_use]
+    pub fn service_account_name(&self) -> &str {
+        self.service_account.as_deref().unwrap_or("default")
+    }
+}
+
+/// One place where a step names a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretUse {
+    /// The Secret, in the subject's namespace.
+    pub secret: SecretName,
+    /// Whether the container starts without it.
+    pub optional: bool,
+    /// What it is used for.
+    pub usage: Usage,
+}
+
+/// What a Secret is used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// One key as an environment variable.
+    Env {
+        /// The variable.
+        var: EnvVarName,
+        /// The key.
+        key: SecretKey,
+    },
+    /// Every key as an environment variable.
+    EnvPrefix {
+        /// What stands before the key's name; may be empty.
+        prefix: String,
+    },
+    /// Keys as files.
+    Mount {
+        /// The directory, or with `sub_path` the file.
+        path: MountPath,
+        /// Which keys, under which names.
+        files: Files,
+        /// The one file that is mounted at `path` itself.
+        sub_path: Option<String>,
+    },
+    /// Credentials for the image's registry.
+    ImagePull,
+}
+
+/// Which keys become which files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// Every key, as a file named after it.
+    All,
+    /// These keys.
+    Items(Vec<FileItem>),
+}
+
+/// One key and the file that it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileItem {
+    /// The key.
+    pub key: SecretKey,
+    /// The file, relative to the mount.
+    pub path: String,
+    /// Mode bits; Kubernetes' default (0644) where absent.
+    pub mode: Option<i32>,
+}
+
+impl SecretUse {
+    /// The keys without which the container could not start.
+    #[must_use]
+    pub fn required_keys(&self) -> Vec<SecretKey> {
+        match &self.usage {
+            Usage::Env { key, .. } => vec![key.clone()],
+            Usage::Mount { files: Files::Items(items), .. } => items.iter().map(|item| item.key.clone()).collect(),
+            // All keys become files, and one of them is mounted by name.
+            Usage::Mount { files: Files::All, sub_path: Some(file), .. } => SecretKey::parse(file).into_iter().collect(),
+            Usage::Mount { .. } | Usage::EnvPrefix { .. } | Usage::ImagePull => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! `World`: everything that a decision may look at, the time included. Equal worlds give equal plans.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::names::SecretName;
+use super::parse::Violation;
+use super::run::{PodIdentity, RunRef};
+use super::secret::{AccountKnowledge, SecretKnowledge};
+use super::work::{Step, Usage, Work};
+use crate::api::status::PipelineStatus;
+
+/// Everything that a decision may look at.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The time of the observation.
+    pub now: Timestamp,
+    /// Whose references are looked at.
+    pub subject: Subject,
+    /// What is asked for.
+    pub work: WorkState,
+    /// What the current version of the work is called: see [`super::run::run_key`].
+    pub run_key: String,
+    /// What was last written about the subject.
+    pub recorded: PipelineStatus,
+    /// What is known of each Secret that is named.
+    pub secrets: BTreeMap<SecretName, SecretKnowledge>,
+    /// What is known of each ServiceAccount that is named.
+    pub accounts: BTreeMap<String, AccountKnowledge>,
+    /// The Pods that the subject owns, by uid of the owner reference.
+    pub pods: Vec<PodFacts>,
+    /// The last write that did not succeed, if it was the last one.
+    pub setback: Option<Setback>,
+}
+
+impl World {
+    /// The pull secrets that a step's Pod gets from its ServiceAccount, without those that the step lists itself.
+    ///
+    /// The ServiceAccount admission plugin adds them only to a Pod that lists none, so that a list of our own would
+    /// take them away (`plugin/pkg/admission/serviceaccount`): they are merged here.
+    #[must_use]
+    pub fn pull_secrets_of_account(&self, step: &Step) -> Vec<String> {
+        let Some(AccountKnowledge::Present { pull_secrets }) = self.accounts.get(step.service_account_name()) else {
+            return Vec::new();
+        };
+        let listed =
+            |name: &String| step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name);
+        let mut own: Vec<String> = Vec::new();
+        for name in pull_secrets {
+            if !listed(name) && !own.contains(name) {
+                own.push(name.clone());
+            }
+        }
+        own
+    }
+}
+
+/// The object whose references are looked at and whose Pods are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+/// What the spec asks for.
+#[derive(Clone, Debug)]
+pub enum WorkState {
+    /// Valid work.
+    Valid(Box<Work>),
+    /// A spec that breaks rules.
+    Invalid(Vec<Violation>),
+    /// An object that this version cannot read; why.
+    Unreadable(String),
+}
+
+/// A Pod as the decision sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Which Pod of the subject it is; `None` where its labels do not say.
+    pub identity: Option<PodIdentity>,
+    /// The key of its run.
+    pub run_key: Option<String>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// Its phase.
+    pub phase: PodPhase,
+    /// When its deletion was asked for.
+    pub deletion_requested_at: Option<Timestamp>,
+    /// `true`: it was seen deleted; this is its last state.
+    pub gone: bool,
+    /// The container's waiting reason and message, as the kubelet wrote them.
+    pub waiting: Option<(String, String)>,
+    /// How the container ended.
+    pub terminated: Option<Termination>,
+    /// Why no node takes it.
+    pub unschedulable: Option<String>,
+    /// The Pod's own reason and message, as in `Evicted`.
+    pub reason: Option<(String, String)>,
+    /// The last failure to mount a volume.
+    pub mount_failure: Option<String>,
+    /// The `resourceVersion` of each Secret at its creation.
+    pub started_with: BTreeMap<String, String>,
+}
+
+impl PodFacts {
+    /// Whether it holds, or may come to hold, a running container.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !self.gone && !matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+    }
+
+    /// The run that it belongs to, where its marks say.
+    #[must_use]
+    pub fn run(&self) -> Option<RunRef> {
+        let identity = self.identity.as_ref()?;
+        Some(RunRef { number: identity.run, key: self.run_key.clone()? })
+    }
+}
+
+/// A Pod's phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodPhase {
+    /// Not running yet.
+    #[default]
+    Pending,
+    /// A container runs.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly.
+    Failed,
+    /// The node does not answer.
+    Unknown,
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Termination {
+    /// The exit code.
+    pub exit_code: i32,
+    /// The kubelet's word, as in `OOMKilled`.
+    pub reason: String,
+    /// When.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A write that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// The Pod that was to be written.
+    pub pod: String,
+    /// What stood in the way.
+    pub kind: SetbackKind,
+    /// In words for people.
+    pub message: String,
+    /// When the write is tried again.
+    pub retry_at: Timestamp,
+}
+
+/// What stood in the way of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetbackKind {
+    /// A ResourceQuota or a LimitRange.
+    Quota,
+    /// Pod Security admission.
+    PodSecurity,
+    /// Another refusal.
+    Refused,
+    /// A stranger's Pod has the name.
+    NameConflict,
+    /// The API server did not answer, or failed.
+    Io,
+}
+
+/// What became of a plan's writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Uids of Pods whose deletion was accepted.
+    pub deleted: Vec<String>,
+    /// Pods that are there now.
+    pub created: Vec<PodFacts>,
+    /// The write that did not succeed, if one did not.
+    pub setback: Option<Setback>,
+}
+
+impl World {
+    /// The world after these writes: what a report speaks of.
+    #[must_use]
+    pub fn after(mut self, outcome: &Outcome) -> Self {
+        for pod in &mut self.pods {
+            if outcome.deleted.contains(&pod.uid) && pod.deletion_requested_at.is_none() {
+                pod.deletion_requested_at = Some(self.now);
+            }
+        }
+        for created in &outcome.created {
+            self.pods.retain(|pod| pod.uid != created.uid);
+            self.pods.push(created.clone());
+        }
+        self.setback.clone_from(&outcome.setback);
+        self
+    }
+}

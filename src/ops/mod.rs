@@ -1,0 +1,3 @@
+//! Operation: what whoever runs the operator sees of it.
+
+pub mod telemetry;

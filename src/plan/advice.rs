@@ -1,0 +1,116 @@
+//! Words for people: what is wrong, and the command that mends it.
+
+use std::collections::BTreeSet;
+
+use crate::model::names::SecretKey;
+use crate::model::parse::Violation;
+use crate::model::work::{SecretUse, Usage};
+
+/// More problems than this are counted, not listed: the rows in `status.references` have them all.
+const MOST_LISTED: usize = 12;
+/// More key names than this are counted, not listed.
+const MOST_KEYS: usize = 12;
+
+/// All problems as one text.
+pub(super) fn all(messages: &[String]) -> String {
+    let mut distinct: Vec<&str> = Vec::new();
+    for message in messages {
+        if !distinct.contains(&message.as_str()) {
+            distinct.push(message);
+        }
+    }
+    let listed = distinct.iter().take(MOST_LISTED).copied().collect::<Vec<_>>().join("; ");
+    match distinct.len().saturating_sub(MOST_LISTED) {
+        0 => listed,
+        more => format!("{listed}; and {more} more, see status.references"),
+    }
+}
+
+pub(super) fn not_found(namespace: &str, usage: &SecretUse) -> String {
+    let name = usage.secret.as_str();
+    let create = match &usage.usage {
+        Usage::ImagePull => format!(
+            "kubectl create secret docker-registry {name} -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD"
+        ),
+        _ => {
+            let keys: String = usage.required_keys().iter().map(|key| format!(" --from-literal={key}=VALUE")).collect();
+            let keys = if keys.is_empty() { " --from-literal=KEY=VALUE".to_owned() } else { keys };
+            format!("kubectl create secret generic {name} -n {namespace}{keys}")
+        }
+    };
+    format!("Secret {name} ({}) does not exist: {create}", used_as(usage))
+}
+
+pub(super) fn key_missing(namespace: &str, usage: &SecretUse, lacking: &[&SecretKey], has: &BTreeSet<String>) -> String {
+    let name = usage.secret.as_str();
+    let wanted = lacking.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+    let patch = lacking.iter().map(|key| format!("\"{key}\":\"VALUE\"")).collect::<Vec<_>>().join(",");
+    let noun = if lacking.len() == 1 { "key" } else { "keys" };
+    format!(
+        "Secret {name} ({}) has no {noun} {wanted}, it has {}: kubectl patch secret {name} -n {namespace} -p '{{\"stringData\":{{{patch}}}}}'",
+        used_as(usage),
+        key_list(has)
+    )
+}
+
+pub(super) fn key_unverified(usage: &SecretUse) -> String {
+    format!(
+        "Secret {} ({}) does not say which keys it has (its managedFields are gone), so the kubelet decides",
+        usage.secret,
+        used_as(usage)
+    )
+}
+
+pub(super) fn wrong_type(namespace: &str, usage: &SecretUse, type_: &str) -> String {
+    let name = usage.secret.as_str();
+    format!(
+        "Secret {name} ({}) is of type {type_}, which the kubelet skips; a type cannot be changed, so make it anew: kubectl delete secret {name} -n {namespace} && kubectl create secret docker-registry {name} -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD",
+        used_as(usage)
+    )
+}
+
+pub(super) fn forbidden(namespace: &str, usage: &SecretUse) -> String {
+    format!(
+        "Lockgate may not get Secret {} ({}) in namespace {namespace}: grant its ServiceAccount get, list and watch on secrets there",
+        usage.secret,
+        used_as(usage)
+    )
+}
+
+pub(super) fn unread(usage: &SecretUse, why: &str) -> String {
+    format!("Secret {} ({}) could not be read: {why}; it is tried again", usage.secret, used_as(usage))
+}
+
+pub(super) fn account_missing(namespace: &str, account: &str) -> String {
+    format!("ServiceAccount {account} does not exist: kubectl create serviceaccount {account} -n {namespace}")
+}
+
+pub(super) fn invalid(violations: &[Violation]) -> String {
+    all(&violations.iter().map(|v| format!("{}: {}", v.field, v.message)).collect::<Vec<_>>())
+}
+
+pub(super) fn unreadable(why: &str) -> String {
+    format!("this version of Lockgate cannot read the stored object ({why}): correct the field, or install the version that wrote it")
+}
+
+/// Where the Secret is used, as people wrote it.
+fn used_as(usage: &SecretUse) -> String {
+    match &usage.usage {
+        Usage::Env { var, .. } => format!("env {var}"),
+        Usage::EnvPrefix { prefix } if prefix.is_empty() => "env".to_owned(),
+        Usage::EnvPrefix { prefix } => format!("env {prefix}*"),
+        Usage::Mount { path, .. } => format!("files in {path}"),
+        Usage::ImagePull => "image pull".to_owned(),
+    }
+}
+
+fn key_list(keys: &BTreeSet<String>) -> String {
+    if keys.is_empty() {
+        return "none".to_owned();
+    }
+    let listed = keys.iter().take(MOST_KEYS).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match keys.len().saturating_sub(MOST_KEYS) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}

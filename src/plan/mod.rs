@@ -1,0 +1,194 @@
+//! Plan: a [`World`] in, a [`Plan`] out. Total, synchronous, without a clock or a client; a missing Secret is an
+//! answer here, never an error.
+
+mod advice;
+mod resolve;
+mod step;
+mod trouble;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::reason::{Phase, Reason};
+use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
+use crate::model::run::RunRef;
+use crate::model::work::Work;
+use crate::model::world::{WorkState, World};
+
+/// What to write, and what is true of the subject.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The current run; `None` where the spec says nothing that could be run.
+    pub run: Option<RunRef>,
+    /// Pods to delete, first.
+    pub delete: Vec<PodDeletion>,
+    /// Pods to create, then.
+    pub create: Vec<Pod>,
+    /// What is true.
+    pub verdict: Verdict,
+    /// Each reference and its state.
+    pub references: References,
+    /// Each step and its state.
+    pub steps: Vec<StepStatus>,
+    /// When the run's first Pod was created.
+    pub started_at: Option<Timestamp>,
+    /// When the run ended.
+    pub finished_at: Option<Timestamp>,
+    /// Since when a reference is missing.
+    pub waiting_since: Option<Timestamp>,
+    /// When to look again though no event came.
+    pub look_again: Option<Timestamp>,
+}
+
+/// A Pod to delete, and the proof that it is the one that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodDeletion {
+    /// Its name.
+    pub name: String,
+    /// Its uid, sent as a precondition.
+    pub uid: String,
+}
+
+/// What is true of the subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// In one word.
+    pub phase: Phase,
+    /// Why.
+    pub reason: Reason,
+    /// In words for people, the mend included.
+    pub message: String,
+    /// How the run ended, where it has.
+    pub result: Option<RunResult>,
+}
+
+/// What is to be said of the references.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum References {
+    /// These rows are true now.
+    Seen {
+        /// One row per reference.
+        rows: Vec<ReferenceStatus>,
+        /// Why a Pod may not start, if it may not.
+        gate: Option<(Reason, String)>,
+    },
+    /// They were not looked at: what was last said of them stands.
+    AsRecorded,
+    /// There is nothing to be said: the spec cannot be understood.
+    Unknown,
+}
+
+/// Decides.
+#[must_use]
+pub fn plan(world: &World) -> Plan {
+    match &world.work {
+        WorkState::Unreadable(why) => Plan::stalled(world, Reason::Unreadable, advice::unreadable(why)),
+        WorkState::Invalid(violations) => Plan::stalled(world, Reason::InvalidSpec, advice::invalid(violations)),
+        WorkState::Valid(work) => {
+            let run = current_run(world);
+            match recorded_result(world, &run) {
+                Some(result) => Plan::finished(world, run, result),
+                None => unfinished(world, work, run),
+            }
+        }
+    }
+}
+
+/// The highest run that status or a Pod of ours knows, or the next one where that one ran something else.
+fn current_run(world: &World) -> RunRef {
+    let recorded = world.recorded.run.as_ref().map(|run| RunRef { number: run.number, key: run.key.clone() });
+    let latest = world.pods.iter().filter_map(crate::model::world::PodFacts::run).chain(recorded).max_by_key(|run| run.number);
+    match latest {
+        Some(run) if run.key == world.run_key => run,
+        Some(run) => RunRef { number: run.number.saturating_add(1), key: world.run_key.clone() },
+        None => RunRef { number: 1, key: world.run_key.clone() },
+    }
+}
+
+/// The result that status holds of this run. It stands for ever.
+fn recorded_result(world: &World, run: &RunRef) -> Option<RunResult> {
+    let recorded = world.recorded.run.as_ref()?;
+    (recorded.number == run.number).then(|| recorded.result.clone())?
+}
+
+fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
+    let belongs = |pod: &&crate::model::world::PodFacts| pod.identity.as_ref().is_some_and(|id| id.run != run.number);
+    let old: Vec<_> = world.pods.iter().filter(|pod| pod.is_live()).filter(belongs).collect();
+    if !old.is_empty() {
+        return Plan::ending(world, run, &old);
+    }
+    // A spec has exactly one step until issue #4; the plan of the run is the plan of that step.
+    let steps = work.steps.iter().map(|step| step::plan(world, work, &run, step));
+    let mut plan = Plan::empty(world, Some(run.clone()));
+    for step in steps {
+        step.merge_into(&mut plan);
+    }
+    plan
+}
+
+impl Plan {
+    fn empty(world: &World, run: Option<RunRef>) -> Self {
+        let same_run = world.recorded.run.as_ref().filter(|r| run.as_ref().is_some_and(|run| run.number == r.number));
+        Self {
+            delete: Vec::new(),
+            create: Vec::new(),
+            verdict: Verdict { phase: Phase::Starting, reason: Reason::PodsStarting, message: String::new(), result: None },
+            references: References::AsRecorded,
+            steps: Vec::new(),
+            started_at: same_run.and_then(|r| r.started_at.as_ref()).map(|time| time.0),
+            finished_at: same_run.and_then(|r| r.finished_at.as_ref()).map(|time| time.0),
+            waiting_since: None,
+            look_again: None,
+            run,
+        }
+    }
+
+    /// The spec cannot be acted on: what runs is left alone, nothing starts.
+    fn stalled(world: &World, reason: Reason, message: String) -> Self {
+        let run = world.recorded.run.as_ref().map(|run| RunRef { number: run.number, key: run.key.clone() });
+        Self {
+            verdict: Verdict {
+                phase: Phase::Failed,
+                reason,
+                message,
+                result: world.recorded.run.as_ref().and_then(|run| run.result.clone()),
+            },
+            references: References::Unknown,
+            steps: world.recorded.steps.clone(),
+            ..Self::empty(world, run)
+        }
+    }
+
+    /// The run has its result.
+    fn finished(world: &World, run: RunRef, result: RunResult) -> Self {
+        Self {
+            verdict: Verdict {
+                phase: if result.succeeded { Phase::Succeeded } else { Phase::Failed },
+                reason: result.reason,
+                message: result.message.clone(),
+                result: Some(result),
+            },
+            steps: world.recorded.steps.clone(),
+            ..Self::empty(world, Some(run))
+        }
+    }
+
+    /// Pods of an earlier run have to end before this one starts.
+    fn ending(world: &World, run: RunRef, old: &[&crate::model::world::PodFacts]) -> Self {
+        let names: Vec<&str> = old.iter().map(|pod| pod.name.as_str()).collect();
+        Self {
+            delete: old
+                .iter()
+                .filter(|pod| pod.deletion_requested_at.is_none())
+                .map(|pod| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() })
+                .collect(),
+            verdict: Verdict {
+                phase: Phase::Starting,
+                reason: Reason::EndingOldRun,
+                message: format!("the spec changed: run {} starts when {} has ended", run.number, names.join(", ")),
+                result: None,
+            },
+            ..Self::empty(world, Some(run))
+        }
+    }
+}

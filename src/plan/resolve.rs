@@ -1,0 +1,156 @@
+//! Resolve: what a step names and what is known of it -> one row per reference, and why a Pod may not start.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::advice;
+use crate::api::reason::{Reason, ReferenceState, ReferenceUse};
+use crate::api::status::ReferenceStatus;
+use crate::model::names::SecretName;
+use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretFacts, SecretKnowledge};
+use crate::model::work::{SecretUse, Step, Usage};
+use crate::model::world::World;
+
+/// The references of a step and what follows for its Pods.
+pub(super) struct Resolution {
+    /// One row per reference.
+    pub rows: Vec<ReferenceStatus>,
+    /// Why no Pod may start; `None`: it may.
+    pub gate: Option<(Reason, String)>,
+    /// Whether what is missing is a Secret, a key or a type, so that `on_missing_secret` speaks of it.
+    pub missing: bool,
+    /// When to look again at what no event announces the end of.
+    pub look_again: Option<Timestamp>,
+}
+
+/// Joins a step's references with what is known.
+pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
+    let account = step.service_account_name();
+    let mut rows: Vec<ReferenceStatus> = step.uses.iter().map(|usage| row(world, step, usage)).collect();
+    let named = rows.len();
+    rows.extend(world.pull_secrets_of_account(step).iter().map(|name| account_row(world, step, account, name)));
+
+    let problems: Vec<&ReferenceStatus> = rows.iter().take(named).filter(|row| blocks(row.state)).collect();
+    let any = |state: ReferenceState| problems.iter().any(|row| row.state == state);
+    let account_missing = matches!(world.accounts.get(account), Some(AccountKnowledge::Absent));
+    let missing =
+        any(ReferenceState::NotFound) || any(ReferenceState::KeyMissing) || any(ReferenceState::WrongType);
+
+    let mut messages: Vec<String> = problems.iter().filter_map(|row| row.message.clone()).collect();
+    if account_missing {
+        messages.insert(0, advice::account_missing(&world.subject.namespace, account));
+    }
+    let reason = if missing {
+        Some(Reason::WaitingForSecrets)
+    } else if any(ReferenceState::Forbidden) {
+        Some(Reason::SecretForbidden)
+    } else if account_missing {
+        Some(Reason::ServiceAccountNotFound)
+    } else if any(ReferenceState::Unchecked) || !world.accounts.contains_key(account) {
+        Some(Reason::NotRead)
+    } else {
+        None
+    };
+    Resolution {
+        missing: missing || account_missing,
+        look_again: world.secrets.values().filter_map(retry_at).min(),
+        gate: reason.map(|reason| (reason, advice::all(&messages))),
+        rows,
+    }
+}
+
+/// Whether a reference in this state keeps Pods from starting.
+pub(super) fn blocks(state: ReferenceState) -> bool {
+    match state {
+        ReferenceState::Resolved | ReferenceState::KeyUnverified | ReferenceState::Absent => false,
+        ReferenceState::NotFound
+        | ReferenceState::KeyMissing
+        | ReferenceState::WrongType
+        | ReferenceState::Forbidden
+        | ReferenceState::Unchecked => true,
+    }
+}
+
+fn retry_at(known: &SecretKnowledge) -> Option<Timestamp> {
+    match known {
+        SecretKnowledge::Forbidden { retry_at } | SecretKnowledge::Unread { retry_at, .. } => Some(*retry_at),
+        SecretKnowledge::Present(_) | SecretKnowledge::Absent => None,
+    }
+}
+
+fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
+    let unread = SecretKnowledge::Unread { why: "not read yet".into(), retry_at: world.now };
+    let known = world.secrets.get(&usage.secret).unwrap_or(&unread);
+    let (state, message) = judge(world, usage, known);
+    let (kind, key) = match &usage.usage {
+        Usage::Env { key, .. } => (ReferenceUse::Env, Some(key.to_string())),
+        Usage::EnvPrefix { .. } => (ReferenceUse::EnvPrefix, None),
+        Usage::Mount { .. } => (ReferenceUse::Mount, None),
+        Usage::ImagePull => (ReferenceUse::ImagePull, None),
+    };
+    ReferenceStatus {
+        step: step.name.clone(),
+        usage: kind,
+        name: usage.secret.to_string(),
+        key,
+        via: None,
+        state,
+        message,
+        started_with: None,
+    }
+}
+
+fn account_row(world: &World, step: &Step, account: &str, name: &str) -> ReferenceStatus {
+    let usage = SecretName::parse(name).map(|secret| SecretUse { secret, optional: false, usage: Usage::ImagePull });
+    let mut row = match usage {
+        Ok(usage) => row(world, step, &usage),
+        Err(why) => ReferenceStatus {
+            step: step.name.clone(),
+            usage: ReferenceUse::ImagePull,
+            name: name.to_owned(),
+            key: None,
+            via: None,
+            state: ReferenceState::NotFound,
+            message: Some(format!("the name {why}")),
+            started_with: None,
+        },
+    };
+    row.via = Some(format!("serviceaccount/{account}"));
+    row
+}
+
+/// One reference against what is known of its Secret.
+fn judge(world: &World, usage: &SecretUse, known: &SecretKnowledge) -> (ReferenceState, Option<String>) {
+    let namespace = world.subject.namespace.as_str();
+    match known {
+        SecretKnowledge::Present(facts) => judge_present(namespace, usage, facts),
+        SecretKnowledge::Absent if usage.optional => (ReferenceState::Absent, None),
+        SecretKnowledge::Absent => (ReferenceState::NotFound, Some(advice::not_found(namespace, usage))),
+        SecretKnowledge::Forbidden { .. } => (ReferenceState::Forbidden, Some(advice::forbidden(namespace, usage))),
+        SecretKnowledge::Unread { why, .. } => (ReferenceState::Unchecked, Some(advice::unread(usage, why))),
+    }
+}
+
+fn judge_present(namespace: &str, usage: &SecretUse, facts: &SecretFacts) -> (ReferenceState, Option<String>) {
+    if usage.usage == Usage::ImagePull {
+        return if PULL_SECRET_TYPES.contains(&facts.type_.as_str()) {
+            (ReferenceState::Resolved, None)
+        } else {
+            (ReferenceState::WrongType, Some(advice::wrong_type(namespace, usage, &facts.type_)))
+        };
+    }
+    let needed = usage.required_keys();
+    match &facts.keys {
+        Keys::Known(keys) => {
+            let lacking: Vec<_> = needed.iter().filter(|key| !keys.contains(key.as_str())).collect();
+            if lacking.is_empty() {
+                (ReferenceState::Resolved, None)
+            } else if usage.optional {
+                (ReferenceState::Absent, None)
+            } else {
+                (ReferenceState::KeyMissing, Some(advice::key_missing(namespace, usage, &lacking, keys)))
+            }
+        }
+        Keys::Unknown { .. } if needed.is_empty() => (ReferenceState::Resolved, None),
+        Keys::Unknown { .. } => (ReferenceState::KeyUnverified, Some(advice::key_unverified(usage))),
+    }
+}

@@ -1,0 +1,78 @@
+//! Events: what changed for the worse between two statuses. Good news is in the status; it is no event.
+
+use crate::api::reason::{ConditionType, Reason};
+use crate::api::status::PipelineStatus;
+
+/// One `Warning` event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// One word of [`Reason`] or [`crate::api::reason::Trouble`].
+    pub reason: &'static str,
+    /// In words for people.
+    pub note: String,
+}
+
+/// The API server refuses notes longer than 1 kB.
+const MOST_NOTE: usize = 1000;
+
+/// What a person should hear of: the reason of `Ready` became a bad one, or a step got into another trouble.
+#[must_use]
+pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let (old, new) = (ready(before), ready(after));
+    if let Some((reason, note)) = new
+        && old.map(|(reason, _)| reason) != Some(reason)
+        && is_warning(reason)
+    {
+        found.push(Warning { reason: reason.as_str(), note: cut(note) });
+    }
+    for step in &after.steps {
+        let known = before.steps.iter().find(|old| old.name == step.name).and_then(|old| old.trouble);
+        if let (Some(trouble), Some(message)) = (step.trouble, &step.message)
+            && known != Some(trouble)
+        {
+            found.push(Warning { reason: trouble.as_str(), note: cut(message) });
+        }
+    }
+    found
+}
+
+fn ready(status: &PipelineStatus) -> Option<(Reason, &str)> {
+    let condition = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str())?;
+    let reason = Reason::ALL.iter().copied().find(|reason| reason.as_str() == condition.reason)?;
+    Some((reason, &condition.message))
+}
+
+/// Waiting for a Secret is no warning: it is what the Pipeline was told to do, and its status says it.
+fn is_warning(reason: Reason) -> bool {
+    match reason {
+        Reason::SecretForbidden
+        | Reason::SecretMissing
+        | Reason::MissingSecretTimeout
+        | Reason::InvalidSpec
+        | Reason::Unreadable
+        | Reason::PodRefused
+        | Reason::QuotaExceeded
+        | Reason::PodSecurityRefused
+        | Reason::NameConflict
+        | Reason::PodFailed => true,
+        Reason::AllResolved
+        | Reason::WaitingForSecrets
+        | Reason::ServiceAccountNotFound
+        | Reason::NotRead
+        | Reason::PodsStarting
+        | Reason::EndingOldRun
+        | Reason::PodsRunning
+        | Reason::Succeeded
+        | Reason::Suspended
+        | Reason::WriteFailed => false,
+    }
+}
+
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(MOST_NOTE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

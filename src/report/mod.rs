@@ -1,0 +1,168 @@
+//! Report: what was seen and decided -> the status to write and the events to send. Pure; the controller writes.
+
+mod events;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+pub use events::{Warning, warnings};
+
+use crate::api::reason::{ConditionType, Phase, Reason, ReferenceState};
+use crate::api::status::{PipelineStatus, ReferenceStatus, RunStatus};
+use crate::model::world::World;
+use crate::plan::{Plan, References, Verdict};
+
+/// `waitingFor` names this many things and counts the rest.
+const MOST_NAMED: usize = 3;
+/// A condition's message is cut here, in characters (the API server refuses more than 32768 bytes).
+const MOST_MESSAGE: usize = 4096;
+
+/// The whole status, computed anew. Only times are carried over: equal truths give equal statuses.
+#[must_use]
+pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
+    let recorded = &world.recorded;
+    let (references, resolved, waiting_for) = match &plan.references {
+        References::Seen { rows, .. } => {
+            (rows.clone(), Some(resolved(rows)), (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)))
+        }
+        References::AsRecorded => (recorded.references.clone(), recorded.resolved.clone(), None),
+        References::Unknown => (Vec::new(), None, None),
+    };
+    PipelineStatus {
+        observed_generation: Some(world.subject.generation),
+        phase: Some(plan.verdict.phase),
+        conditions: conditions(world, plan),
+        resolved,
+        waiting_for,
+        waiting_since: plan.waiting_since.map(seconds),
+        references,
+        steps: plan.steps.clone(),
+        run: plan.run.as_ref().map(|run| RunStatus {
+            number: run.number,
+            key: run.key.clone(),
+            result: plan.verdict.result.clone(),
+            started_at: plan.started_at.map(seconds),
+            finished_at: plan.finished_at.map(seconds),
+        }),
+    }
+}
+
+/// Kubernetes' times have whole seconds: what is written must read back the same.
+fn seconds(time: k8s_openapi::jiff::Timestamp) -> Time {
+    Time(k8s_openapi::jiff::Timestamp::from_second(time.as_second()).unwrap_or(time))
+}
+
+fn named(row: &&ReferenceStatus) -> bool {
+    row.via.is_none()
+}
+
+fn good(row: &ReferenceStatus) -> bool {
+    matches!(row.state, ReferenceState::Resolved | ReferenceState::KeyUnverified | ReferenceState::Absent)
+}
+
+fn resolved(rows: &[ReferenceStatus]) -> String {
+    let all = rows.iter().filter(named).count();
+    let good = rows.iter().filter(named).filter(|row| good(row)).count();
+    format!("{good}/{all}")
+}
+
+/// What is missing, for a column: `Secret db, key tls/ca.crt and 2 more`.
+fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
+    let mut names: Vec<String> = Vec::new();
+    if plan.verdict.reason == Reason::ServiceAccountNotFound {
+        names.push("ServiceAccount".to_owned());
+    }
+    for row in rows.iter().filter(named).filter(|row| !good(row)) {
+        let name = match (row.state, &row.key) {
+            (ReferenceState::KeyMissing, Some(key)) => format!("key {}/{key}", row.name),
+            (ReferenceState::KeyMissing, None) => format!("keys of {}", row.name),
+            (ReferenceState::WrongType, _) => format!("type of {}", row.name),
+            (ReferenceState::Forbidden, _) => format!("access to {}", row.name),
+            _ => format!("Secret {}", row.name),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let listed = names.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}
+
+/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`, and kstatus' two only while they are True.
+fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
+    let Verdict { phase, reason, message, result: _ } = &plan.verdict;
+    let ready = match phase {
+        Phase::Running | Phase::Succeeded | Phase::Suspended => true,
+        Phase::Waiting | Phase::Starting | Phase::Failed => false,
+    };
+    let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
+    all.extend(secrets_resolved(world, plan));
+    all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    if matches!(phase, Phase::Waiting | Phase::Starting) {
+        all.push(condition(world, ConditionType::Reconciling, true.into(), *reason, message));
+    }
+    if *phase == Phase::Failed {
+        all.push(condition(world, ConditionType::Stalled, true.into(), *reason, message));
+    }
+    all
+}
+
+fn secrets_resolved(world: &World, plan: &Plan) -> Option<Condition> {
+    let kind = ConditionType::SecretsResolved;
+    match &plan.references {
+        References::Seen { gate: None, .. } => {
+            Some(condition(world, kind, Truth::True, Reason::AllResolved, "every reference is good"))
+        }
+        References::Seen { gate: Some((reason, message)), .. } => {
+            Some(condition(world, kind, Truth::False, *reason, message))
+        }
+        References::AsRecorded => recorded(world, kind).map(|old| Condition {
+            observed_generation: Some(world.subject.generation),
+            ..old.clone()
+        }),
+        References::Unknown => {
+            let message = "the references are not known";
+            Some(condition(world, kind, Truth::Unknown, plan.verdict.reason, message))
+        }
+    }
+}
+
+/// A condition's status.
+#[derive(Clone, Copy)]
+enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+impl From<bool> for Truth {
+    fn from(is: bool) -> Self {
+        if is { Self::True } else { Self::False }
+    }
+}
+
+fn recorded(world: &World, kind: ConditionType) -> Option<&Condition> {
+    world.recorded.conditions.iter().find(|old| old.type_ == kind.as_str())
+}
+
+fn condition(world: &World, kind: ConditionType, truth: Truth, reason: Reason, message: &str) -> Condition {
+    let status = match truth {
+        Truth::True => "True",
+        Truth::False => "False",
+        Truth::Unknown => "Unknown",
+    };
+    let last_transition_time = match recorded(world, kind) {
+        Some(old) if old.status == status => old.last_transition_time.clone(),
+        _ => seconds(world.now),
+    };
+    Condition {
+        type_: kind.to_string(),
+        status: status.to_owned(),
+        reason: reason.to_string(),
+        message: message.chars().take(MOST_MESSAGE).collect(),
+        last_transition_time,
+        observed_generation: Some(world.subject.generation),
+    }
+}

@@ -1,0 +1,35 @@
+//! The operator against a real kube-apiserver and etcd: no node, so the tests play the kubelet where one is needed.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod gate;
+
+use std::sync::OnceLock;
+
+use kube::Client;
+use lockgate_cluster::{Cluster, Options};
+
+use support::{Operator, Space};
+
+/// The cluster and the operator that most tests share; each test has a namespace of its own.
+struct Shared {
+    cluster: Cluster,
+    _operator: Operator,
+}
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let cluster = support::install(Options::new());
+        let operator = Operator::start(&cluster);
+        Shared { cluster, _operator: operator }
+    })
+}
+
+/// A namespace on the shared cluster.
+async fn space(name: &str) -> Space {
+    let shared = tokio::task::spawn_blocking(shared).await.unwrap();
+    let client: Client = support::admin(&shared.cluster).await;
+    Space::new(&client, name).await
+}

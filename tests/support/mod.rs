@@ -1,0 +1,292 @@
+//! What tests on a real cluster share: an installation, an operator as its own process, objects, and waiting by watch.
+#![allow(dead_code)] // Each test binary uses its part.
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, ServiceAccount};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{NamespaceResourceScope, ObjectMeta};
+use kube::{Api, Client, Config, Resource, ResourceExt};
+use kube_runtime::{WatchStreamExt, watcher};
+use lockgate::api::pipeline::Pipeline;
+use lockgate::api::reason::Phase;
+use lockgate_cluster::{Cluster, Options};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// A state that does not come within this time does not come. Ten times what the slowest step takes on two cores.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Every fixture value contains it, so that a leak is one search away.
+pub const CANARY: &str = "canary-7c1f";
+/// Where the operator lives.
+pub const SYSTEM_NAMESPACE: &str = "lockgate-system";
+
+/// Starts a cluster and installs what `deploy/` says, but for the Deployment: the operator runs beside the test.
+pub fn install(options: Options) -> Cluster {
+    let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rendered = output(cluster.kubectl().arg("kustomize").arg(root.join("deploy/base")));
+    let objects: Vec<&str> = rendered.split("\n---\n").filter(|object| !object.contains("kind: Deployment")).collect();
+    let mut apply = cluster.kubectl();
+    apply.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = apply.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(objects.join("\n---\n").as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "kubectl apply failed");
+    output(cluster.kubectl().args(["wait", "--for=condition=Established", "crd/pipelines.lockgate.dev", "--timeout=60s"]));
+    cluster
+}
+
+/// Runs a command to its end and returns what it printed.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The operator as people run it: the binary, as its ServiceAccount.
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Operator {
+    /// Starts it with exactly the rights of `deploy/`.
+    pub fn start(cluster: &Cluster) -> Self {
+        let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
+        Self::start_with(cluster, &kubeconfig)
+    }
+
+    /// Starts it with another kubeconfig of that account.
+    pub fn start_with(cluster: &Cluster, kubeconfig: &Path) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let log = cluster.dir().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let file = std::fs::File::create(&log).unwrap();
+        let mut command = lockgate_cluster::mortal(env!("CARGO_BIN_EXE_lockgate"));
+        command
+            .args(["operator", "--log-level", "trace", "--kubeconfig"])
+            .arg(kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file);
+        Self { child: lockgate_cluster::spawn(command).unwrap(), log }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; returns how it ended and after how long.
+    pub fn terminate(mut self) -> (std::process::ExitStatus, Duration) {
+        let asked = Instant::now();
+        output(Command::new("kill").arg(self.pid().to_string()));
+        (self.child.wait().unwrap(), asked.elapsed())
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A client with all rights.
+pub async fn admin(cluster: &Cluster) -> Client {
+    client(cluster.kubeconfig()).await
+}
+
+/// A client of this kubeconfig.
+pub async fn client(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// A namespace of its own for one test.
+#[derive(Clone)]
+pub struct Space {
+    pub client: Client,
+    pub name: String,
+}
+
+impl Space {
+    /// Makes the namespace and waits until its default ServiceAccount is there.
+    pub async fn new(client: &Client, name: &str) -> Self {
+        Self::labelled(client, name, json!({})).await
+    }
+
+    pub async fn labelled(client: &Client, name: &str, labels: Value) -> Self {
+        let namespace = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap();
+        Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+        let space = Self { client: client.clone(), name: name.to_owned() };
+        space.until::<ServiceAccount>("default", "exists", |_| true).await;
+        space
+    }
+
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Makes a Pipeline.
+    pub async fn pipeline(&self, name: &str, spec: Value) -> Pipeline {
+        let object = json!({
+            "apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline",
+            "metadata": {"name": name, "namespace": self.name}, "spec": spec,
+        });
+        self.api().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
+    }
+
+    /// Changes a Pipeline by merge patch.
+    pub async fn patch(&self, name: &str, patch: Value) -> Pipeline {
+        self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    /// Makes a Secret whose values all contain the canary.
+    pub async fn secret(&self, name: &str, keys: &[&str]) -> Secret {
+        self.secret_of_type(name, "Opaque", keys).await
+    }
+
+    pub async fn secret_of_type(&self, name: &str, type_: &str, keys: &[&str]) -> Secret {
+        let data: serde_json::Map<String, Value> =
+            keys.iter().map(|key| ((*key).to_owned(), format!("{CANARY}-{key}").into())).collect();
+        let object = json!({"metadata": {"name": name}, "type": type_, "stringData": data});
+        self.api().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
+    }
+
+    /// Makes a well-formed pull secret.
+    pub async fn pull_secret(&self, name: &str, config: &str) -> Secret {
+        let object = json!({
+            "metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": config},
+        });
+        self.api().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
+    }
+
+    pub async fn delete<K>(&self, name: &str)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        self.api::<K>().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits, by watch, until the object is as it should be, and returns it.
+    pub async fn until<K>(&self, name: &str, what: &str, is_so: impl Fn(&K) -> bool) -> K
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let mut last = None;
+        let found = tokio::time::timeout(DEADLINE, async {
+            let mut stream = std::pin::pin!(watcher(self.api::<K>(), config).default_backoff().applied_objects());
+            while let Some(object) = stream.next().await {
+                let Ok(object) = object else { continue };
+                if is_so(&object) {
+                    return Some(object);
+                }
+                last = Some(object);
+            }
+            None
+        })
+        .await;
+        match found {
+            Ok(Some(object)) => object,
+            _ => panic!("{}/{name} never came to this: {what}; last seen: {last:#?}", self.name),
+        }
+    }
+
+    /// Waits until a Pipeline is in this phase.
+    pub async fn phase(&self, name: &str, phase: Phase) -> Pipeline {
+        self.until(name, phase.as_str(), |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(phase)).await
+    }
+
+    /// The Pods that Pipelines of this namespace have.
+    pub async fn pods(&self) -> Vec<Pod> {
+        self.api::<Pod>().list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// Waits until the Pipeline has a Pod, and returns it.
+    pub async fn pod_of(&self, pipeline: &str) -> Pod {
+        let config = watcher::Config::default().labels(&format!("lockgate.dev/pipeline={pipeline}"));
+        let found = tokio::time::timeout(DEADLINE, async {
+            let stream = watcher(self.api::<Pod>(), config).default_backoff().applied_objects();
+            std::pin::pin!(stream).try_next().await.ok().flatten()
+        });
+        match found.await {
+            Ok(Some(pod)) => pod,
+            _ => panic!("{}/{pipeline} never had a Pod", self.name),
+        }
+    }
+
+    /// Plays the kubelet: writes a Pod's status. Only where no node runs.
+    pub async fn pod_status(&self, pod: &str, status: Value) {
+        let patch = Patch::Merge(json!({"status": status}));
+        self.api::<Pod>().patch_status(pod, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// Plays the kubelet: the Pod ended well.
+    pub async fn pod_succeeds(&self, pod: &str) {
+        self.pod_status(pod, ended(0, "Completed")).await;
+    }
+}
+
+/// A Pod status in which the container ended.
+pub fn ended(exit_code: i32, reason: &str) -> Value {
+    let phase = if exit_code == 0 { "Succeeded" } else { "Failed" };
+    json!({
+        "phase": phase,
+        "containerStatuses": [{
+            "name": "main", "image": "x", "imageID": "x", "ready": false, "restartCount": 0,
+            "state": {"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": "2026-01-01T00:00:00Z"}},
+        }],
+    })
+}
+
+/// The condition of that type, as `status/reason`.
+pub fn condition(pipeline: &Pipeline, type_: &str) -> String {
+    let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == type_);
+    found.map_or_else(|| "absent".to_owned(), |c| format!("{}/{}", c.status, c.reason))
+}
+
+/// The message of `Ready`.
+pub fn message(pipeline: &Pipeline) -> String {
+    let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == "Ready");
+    found.map(|c| c.message.clone()).unwrap_or_default()
+}
+
+/// The states of the references, as `name:state`.
+pub fn states(pipeline: &Pipeline) -> Vec<String> {
+    pipeline.status.iter().flat_map(|s| &s.references).map(|r| format!("{}:{}", r.name, r.state)).collect()
+}
+
+/// Metadata with a name only.
+pub fn named(name: &str) -> ObjectMeta {
+    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+}
+
+/// A Pod's name.
+pub fn name_of(pod: &Pod) -> String {
+    pod.name_any()
+}
