@@ -1,0 +1,40 @@
+# Few verbs; CI uses them as they are.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CLUSTER := cargo run --quiet --package lockgate-cluster --
+LOCKGATE := target/debug/lockgate
+
+.PHONY: help demo test check cluster generate audit clean
+
+help: ## List these verbs
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Watch the main job on a real cluster (KEEP=1 leaves the cluster running)
+	@hack/say.sh "building Lockgate (the first time takes about 4 minutes on 2 cores)"
+	@cargo build --workspace
+	@$(CLUSTER) run --node-if-possible $(if $(KEEP),--keep) -- hack/demo/demo.sh $(abspath $(LOCKGATE))
+
+test: check ## Run all tests: pure, API server, real node
+	@hack/test.sh
+
+check: ## Format, lints, generated files, docs, unused dependencies
+	@hack/check.sh
+
+cluster: ## Start a real cluster and leave it running; prints how to use it
+	@cargo build --quiet --package lockgate-cluster
+	@$(CLUSTER) up --node-if-possible
+
+generate: ## Write the generated files (crds/)
+	@cargo build --quiet
+	@$(LOCKGATE) crd > crds/pipelines.yaml
+	@echo "wrote crds/pipelines.yaml"
+
+audit: ## Licences, bans, sources and advisories (cargo deny; advisories need the network)
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
+	@cargo deny check bans licenses sources
+	@cargo deny check advisories || echo "advisories: not checked (no network?)"
+
+clean: ## Remove what cargo built (the cache of Kubernetes binaries stays)
+	@cargo clean

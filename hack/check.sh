@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# All that can be said of the tree without a cluster. Fails on the first thing that is not as it should be.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say=hack/say.sh
+
+$say "format"
+cargo fmt --all --check
+
+$say "lints (clippy; unused dependencies by rustc's own lint)"
+cargo clippy --workspace --all-targets --locked -- --deny warnings
+# Per target, since a dependency of the library need not be one of the binary or of a test.
+cargo rustc --quiet --lib --locked -- --deny unused_crate_dependencies
+
+$say "generated files"
+cargo build --quiet --locked
+if ! diff <(target/debug/lockgate crd) crds/pipelines.yaml >/dev/null; then
+  echo "crds/pipelines.yaml is stale: make generate" >&2
+  exit 1
+fi
+
+$say "docs"
+RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked

@@ -1,0 +1,54 @@
+//! The network of the node: a bridge with an address of its own, on which Pods get theirs.
+//!
+//! The node's address is the bridge's, since a kubelet refuses a loopback address. Nothing is
+//! forwarded: Pods reach the machine and each other, and nothing else.
+
+use std::process::Command;
+
+use crate::error::{Error, run};
+use crate::release::Entry;
+use crate::run_dir::{RunDir, lock_parent};
+
+/// From the range for tests of network devices, which nobody routes.
+const NETWORK: &str = "198.19";
+
+/// A bridge with a subnet of its own.
+pub(crate) struct Bridge {
+    name: String,
+    subnet: u8,
+}
+
+impl Bridge {
+    pub(crate) fn make(dir: &RunDir) -> Result<Self, Error> {
+        let _alone = lock_parent()?;
+        let taken = run(Command::new("ip").args(["-4", "-oneline", "address"]))?;
+        let free = |subnet: &u8| !taken.contains(&format!(" {NETWORK}.{subnet}."));
+        let subnet = (0..=u8::MAX)
+            .find(free)
+            .ok_or_else(|| Error::Node(format!("no free subnet in {NETWORK}.0.0/16")))?;
+        let bridge = Self {
+            name: format!("lg-{}", dir.id()),
+            subnet,
+        };
+        dir.record(&Entry::Bridge(bridge.name.clone()))?;
+        run(Command::new("ip").args(["link", "add", &bridge.name, "type", "bridge"]))?;
+        let address = format!("{}/24", bridge.address());
+        run(Command::new("ip").args(["address", "add", &address, "dev", &bridge.name]))?;
+        run(Command::new("ip").args(["link", "set", &bridge.name, "up"]))?;
+        Ok(bridge)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address of the node.
+    pub(crate) fn address(&self) -> String {
+        format!("{NETWORK}.{}.1", self.subnet)
+    }
+
+    /// The subnet of Pods and node.
+    pub(crate) fn subnet(&self) -> String {
+        format!("{NETWORK}.{}.0/24", self.subnet)
+    }
+}

@@ -1,0 +1,142 @@
+//! A private registry: plain HTTP on the loopback address, one user, nothing for anybody else.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::image::{Config, Images};
+use crate::error::{Action as _, Error, checked, run};
+use crate::poll::{self, Look};
+use crate::process::Process;
+use crate::run_dir::RunDir;
+use crate::{encode, ports, random};
+
+const USERNAME: &str = "puller";
+
+/// A running registry.
+pub struct Registry {
+    _process: Process,
+    host: String,
+    password: String,
+    password_file: PathBuf,
+    /// The credentials as a file, since arguments are everybody's to read.
+    auth_file: PathBuf,
+    images: Images,
+}
+
+impl Registry {
+    pub(crate) fn start(dir: &RunDir, images: Images) -> Result<Self, Error> {
+        let port = ports::free()?;
+        let host = format!("127.0.0.1:{port}");
+        let password = format!("canary-{}", random::hex(12)?);
+        let config = json!({
+            "version": 0.1,
+            "log": {"level": "warn"},
+            "storage": {"filesystem": {"rootdirectory": dir.folder("registry")?}},
+            "http": {"addr": host, "secret": random::hex(16)?},
+            "auth": {"htpasswd": {"realm": "lockgate", "path": dir.write("registry-users", users(&password)?)?}},
+        });
+        let mut serve = Command::new("docker-registry");
+        serve.arg("serve").arg(dir.write("registry.json", config.to_string())?);
+        let mut process = Process::start("docker-registry", &serve, dir)?;
+        poll::until(
+            "a connection to docker-registry",
+            Duration::from_mins(1),
+            Duration::from_millis(20),
+            || {
+                process.check()?;
+                Ok(if ports::accepts(port) {
+                    Look::There(())
+                } else {
+                    Look::NotYet(process.log_tail())
+                })
+            },
+        )?;
+        let auth_file = dir.write("registry-auth.json", docker_config(&host, &password))?;
+        let password_file = dir.write("registry-password", &password)?;
+        Ok(Self {
+            _process: process,
+            host,
+            password,
+            password_file,
+            auth_file,
+            images,
+        })
+    }
+
+    /// Its address, `127.0.0.1:PORT`, as images name it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The one user.
+    #[must_use]
+    pub fn username(&self) -> &'static str {
+        USERNAME
+    }
+
+    /// The user's password: another one for each cluster, always with the word `canary`, so that a
+    /// test can look for it where it should not be.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// A file with the password, readable by its owner only.
+    #[must_use]
+    pub fn password_file(&self) -> &std::path::Path {
+        &self.password_file
+    }
+
+    /// The content of a Secret of type `kubernetes.io/dockerconfigjson` with which images can be pulled.
+    #[must_use]
+    pub fn docker_config_json(&self) -> String {
+        docker_config(&self.host, &self.password)
+    }
+
+    /// Pushes a busybox as `name` (`team/app:1`) and gives the reference under which Pods pull it.
+    pub fn push_busybox(&self, name: &str) -> Result<String, Error> {
+        let reference = format!("{}/{name}", self.host);
+        let layout = self.images.layout(&reference, &Config::shell(&reference))?;
+        let mut copy = Command::new("skopeo");
+        copy.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--dest-tls-verify=false",
+            "--dest-authfile",
+        ])
+        .arg(&self.auth_file);
+        copy.arg(format!("oci:{}:image", layout.display()))
+            .arg(format!("docker://{reference}"));
+        run(&mut copy)?;
+        Ok(reference)
+    }
+}
+
+fn docker_config(host: &str, password: &str) -> String {
+    let auth = encode::base64(format!("{USERNAME}:{password}").as_bytes());
+    json!({"auths": {host: {"username": USERNAME, "password": password, "auth": auth}}}).to_string()
+}
+
+/// The registry's file of users: bcrypt, as cheap as it gets, since each request pays for it.
+fn users(password: &str) -> Result<String, Error> {
+    let mut htpasswd = Command::new("htpasswd");
+    htpasswd.args(["-n", "-i", "-B", "-C", "4", USERNAME]);
+    htpasswd
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = htpasswd.spawn().action(|| "run htpasswd".into())?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(password.as_bytes())
+            .action(|| "write to htpasswd".into())?;
+    }
+    let output = child.wait_with_output().action(|| "wait for htpasswd".into())?;
+    checked(&htpasswd, &output)
+}

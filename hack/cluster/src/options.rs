@@ -1,0 +1,49 @@
+//! What kind of cluster to start.
+
+/// What Pods are bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NodeKind {
+    /// Nothing: Pods stay Pending.
+    #[default]
+    None,
+    /// A kubelet with containerd and a private registry; needs root on Linux.
+    Real,
+    /// A Node object without a machine. A script moves the Pods that are bound to it from Pending to
+    /// Running and, unless they restart always, a second later to Succeeded. It runs no containers,
+    /// pulls no images and reads no Secrets, and there are no logs.
+    Scripted,
+}
+
+/// What [`Cluster::start`](crate::Cluster::start) should start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    pub(crate) audit: bool,
+    pub(crate) node: NodeKind,
+    pub(crate) aloud: bool,
+}
+
+impl Options {
+    /// A control plane without node and without audit log.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the API server writes [`Cluster::audit_log`](crate::Cluster::audit_log).
+    #[must_use]
+    pub fn audit(self, audit: bool) -> Self {
+        Self { audit, ..self }
+    }
+
+    /// What Pods are bound to.
+    #[must_use]
+    pub fn node(self, node: NodeKind) -> Self {
+        Self { node, ..self }
+    }
+
+    /// Whether the steps of the start are told on standard error. Builds and installations always are.
+    #[must_use]
+    pub fn aloud(self, aloud: bool) -> Self {
+        Self { aloud, ..self }
+    }
+}

@@ -1,0 +1,111 @@
+//! Real nodes: containers run, Secrets reach them, and the private registry is private.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+mod common;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+
+use common::{eventually, kubectl};
+use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
+
+#[test]
+fn two_nodes_at_once_run_pods_with_secrets_from_private_registries() {
+    if let Err(why) = can_run_node() {
+        assert!(std::env::var_os("CI").is_none(), "in CI a node must run: {why}");
+        writeln!(std::io::stderr(), "SKIPPED: {why}").expect("standard error");
+        return;
+    }
+    let start = || Cluster::start(Options::new().node(NodeKind::Real)).expect("a cluster");
+    let (first, second) = thread::scope(|scope| {
+        let first = scope.spawn(start);
+        (start(), first.join().expect("the other one, too"))
+    });
+    for cluster in [&first, &second] {
+        runs_a_pod_with_secrets(cluster, cluster.node().expect("a node"));
+    }
+    let registry = |cluster: &Cluster| cluster.node().expect("a node").registry().host().to_owned();
+    assert_ne!(registry(&first), registry(&second));
+}
+
+fn runs_a_pod_with_secrets(cluster: &Cluster, node: &Node) {
+    let registry = node.registry();
+    let image = registry.push_busybox("team/app:1").expect("a push");
+    assert!(registry.password().contains("canary"));
+    assert!(anonymous_answer(registry.host()).starts_with("HTTP/1.1 401"));
+
+    let docker_config = cluster.dir().join("docker-config.json");
+    std::fs::write(&docker_config, registry.docker_config_json()).expect("a file");
+    let from_file = format!("--from-file=.dockerconfigjson={}", docker_config.display());
+    kubectl(
+        cluster,
+        &[
+            "create",
+            "secret",
+            "generic",
+            "regcred",
+            "--type=kubernetes.io/dockerconfigjson",
+            &from_file,
+        ],
+    );
+    kubectl(
+        cluster,
+        &["create", "secret", "generic", "db", "--from-literal=password=tide"],
+    );
+    run_pod(cluster, "entitled", &image, Some("regcred"));
+    run_pod(cluster, "stranger", &image, None);
+    run_pod(cluster, "local", node.preloaded_image(), None);
+
+    for pod in ["entitled", "local"] {
+        eventually(&format!("{pod} has succeeded"), || {
+            get(cluster, pod, "{.status.phase}") == "Succeeded"
+        });
+        assert_eq!(kubectl(cluster, &["logs", pod]), "the password is tide");
+    }
+    eventually("the stranger gets no image", || {
+        let reason = get(
+            cluster,
+            "stranger",
+            "{.status.containerStatuses[0].state.waiting.reason}",
+        );
+        ["ErrImagePull", "ImagePullBackOff"].contains(&&*reason)
+    });
+}
+
+fn run_pod(cluster: &Cluster, name: &str, image: &str, pull_secret: Option<&str>) {
+    let secrets = pull_secret
+        .map(|secret| format!(r#"{{"name": "{secret}"}}"#))
+        .unwrap_or_default();
+    let overrides = format!(
+        r#"{{"spec": {{"imagePullSecrets": [{secrets}], "containers": [{{
+            "name": "main", "image": "{image}",
+            "command": ["sh", "-c", "echo the password is $PASSWORD"],
+            "env": [{{"name": "PASSWORD", "valueFrom": {{"secretKeyRef": {{"name": "db", "key": "password"}}}}}}]
+        }}]}}}}"#
+    );
+    kubectl(
+        cluster,
+        &[
+            "run",
+            name,
+            "--image=replaced",
+            "--restart=Never",
+            "--overrides",
+            &overrides,
+        ],
+    );
+}
+
+fn get(cluster: &Cluster, pod: &str, path: &str) -> String {
+    kubectl(cluster, &["get", "pod", pod, &format!("--output=jsonpath={path}")])
+}
+
+/// What the registry says to somebody without credentials.
+fn anonymous_answer(host: &str) -> String {
+    let mut stream = TcpStream::connect(host).expect("a connection");
+    write!(stream, "GET /v2/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Every test, kind by kind, with a count of each at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+say=hack/say.sh
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+summary=""
+total=0
+skipped=0
+
+# kind NAME CARGO-ARGUMENTS…: runs one kind of test and counts it.
+kind() {
+  local name=$1 from=$SECONDS count left
+  shift
+  $say "$name"
+  cargo test --locked "$@" -- --show-output 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|)$' || true
+  if [ "${PIPESTATUS[0]}" -ne 0 ]; then
+    echo "$name: FAILED" >&2
+    exit 1
+  fi
+  count=$(awk '/^test result:/ {n += $4} END {print n + 0}' "$log")
+  left=$(grep -c '^SKIPPED' "$log" || true)
+  total=$((total + count))
+  skipped=$((skipped + left))
+  summary+=$(printf '%6d  %s (%d s)' "$count" "$name" $((SECONDS - from)))$'\n'
+}
+
+$say "the test cluster's programs (the first time builds Kubernetes, about 6 to 9 minutes on 2 cores)"
+cargo run --quiet --locked --package lockgate-cluster -- build --node-if-possible
+
+kind "pure: model, plan, build, report, controller parts" --lib --bins
+kind "tidy: the tree's own rules" --test tidy
+kind "doc tests" --doc --workspace
+kind "test cluster" --package lockgate-cluster
+kind "schema: the corpus on the API server and offline" --test schema
+kind "API server" --test apiserver
+kind "real node" --test kubelet
+
+printf '\n%s' "$summary"
+if [ "$skipped" -gt 0 ]; then
+  printf '%d node journeys were skipped: no node can run here\n' "$skipped"
+  [ -z "${CI:-}" ] || { echo "in CI a skip is a failure" >&2; exit 1; }
+fi
+printf '%d passed, 0 failed, %d skipped\n' "$((total - skipped))" "$skipped"
