@@ -192,3 +192,6 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

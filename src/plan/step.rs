@@ -96,9 +96,12 @@ fn recorded_step<'a>(world: &'a World, run: &RunRef, step: &Step) -> Option<&'a 
 
 /// The Pod that would be created now: the first, or a replacement of one that is gone without a result.
 fn next_identity(world: &World, run: &RunRef, step: &Step, pods: &[(PodIdentity, &PodFacts)]) -> PodIdentity {
-    let recorded = recorded_step(world, run, step).filter(|s| s.pod_uid.is_some()).map(|s| s.replacements);
-    let seen = pods.iter().map(|(id, _)| id.replacement).max();
-    let replacement = recorded.max(seen).map_or(0, |last| last.saturating_add(1));
+    let after = |last: i32| last.saturating_add(1);
+    let seen = pods.iter().map(|(id, _)| after(id.replacement)).max();
+    // A recorded step without a Pod is one whose creation was refused: that one is still to come.
+    let recorded = recorded_step(world, run, step)
+        .map(|s| if s.pod_uid.is_some() { after(s.replacements) } else { s.replacements });
+    let replacement = seen.max(recorded).unwrap_or(0);
     PodIdentity { run: run.number, step: step.name.clone(), index: 0, attempt: 0, replacement }
 }
 
