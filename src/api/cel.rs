@@ -14,14 +14,7 @@ macro_rules! subdomain {
 /// A key of a Secret, without what `IsConfigMapKey` refuses besides.
 macro_rules! secret_key {
     ($this:literal) => {
-        concat!(
-            $this,
-            ".matches('^[-._a-zA-Z0-9]+$') && ",
-            $this,
-            " != '.' && !",
-            $this,
-            ".startsWith('..')"
-        )
+        concat!($this, ".matches('^[-._a-zA-Z0-9]+$') && ", $this, " != '.' && !", $this, ".startsWith('..')")
     };
 }
 /// One part of a path.
@@ -42,10 +35,8 @@ pub(super) const ENTRY_NEEDS_USE: &str = "has(self.env_var) || has(self.mount_pa
 pub(super) const ITEMS_NEED_MOUNT_PATH: &str = "!has(self.items) || self.items.size() == 0 || has(self.mount_path)";
 pub(super) const SUB_PATH_NEEDS_MOUNT_PATH: &str = "!has(self.sub_path) || has(self.mount_path)";
 pub(super) const SUB_PATH_IS_AN_ITEM: &str = "!has(self.sub_path) || !has(self.items) || self.items.size() == 0 || self.items.exists(item, item.path == self.sub_path)";
-pub(super) const SUB_PATH_IS_A_KEY: &str = concat!(
-    "!has(self.sub_path) || has(self.items) && self.items.size() > 0 || ",
-    secret_key!("self.sub_path")
-);
+pub(super) const SUB_PATH_IS_A_KEY: &str =
+    concat!("!has(self.sub_path) || has(self.items) && self.items.size() > 0 || ", secret_key!("self.sub_path"));
 
 pub(super) const ENV_NAME: &str = "self.matches('^[ -<>-~]+$')";
 pub(super) const ENV_PREFIX: &str = "self.matches('^[ -<>-~]*$')";
@@ -57,11 +48,8 @@ pub(super) const ENV_UNIQUE: &str =
 pub(super) const ENV_UNIQUE_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.env_var) || !self.transform.secrets.exists(t, has(t.env_var) && t.env_var == s.env_var))";
 pub(super) const ENV_UNIQUE_LITERAL: &str = "!has(self.transform.env) || (!has(self.secrets) || self.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env))) && (!has(self.transform.secrets) || self.transform.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env)))";
 
-pub(super) const MOUNT_PATH: &str = concat!(
-    "self.matches(r'^(/",
-    path_part!(),
-    ")+$') && !self.matches('/[.][.]?(/|$)')"
-);
+pub(super) const MOUNT_PATH: &str =
+    concat!("self.matches(r'^(/", path_part!(), ")+$') && !self.matches('/[.][.]?(/|$)')");
 pub(super) const MOUNT_PATH_TOKEN: &str = "self != '/var/run/secrets/kubernetes.io/serviceaccount' && !self.startsWith('/var/run/secrets/kubernetes.io/serviceaccount/')";
 pub(super) const MOUNT_PATH_NESTED: &str = "self.all(s, !has(s.mount_path) || self.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/')))";
 pub(super) const MOUNT_PATH_NESTED_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.mount_path) || self.transform.secrets.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/') && !t.mount_path.startsWith(s.mount_path + '/')))";
@@ -80,12 +68,7 @@ pub(super) const ITEM_PATH_UNIQUE: &str = "self.map(item, item.path).distinct().
 /// How many entries of a list have the mount path of `$entry`.
 macro_rules! sharing {
     ($list:literal, $entry:literal) => {
-        concat!(
-            $list,
-            ".filter(t, has(t.mount_path) && t.mount_path == ",
-            $entry,
-            ".mount_path).size()"
-        )
+        concat!($list, ".filter(t, has(t.mount_path) && t.mount_path == ", $entry, ".mount_path).size()")
     };
 }
 /// The items of those entries of `$list` that share their mount path, each path behind its mount path; `:` stands in
@@ -195,13 +178,7 @@ macro_rules! host_label {
 }
 macro_rules! host {
     () => {
-        concat!(
-            "(",
-            host_label!(),
-            "([.]",
-            host_label!(),
-            ")*|\\[[a-fA-F0-9:]+\\])(:[0-9]+)?"
-        )
+        concat!("(", host_label!(), "([.]", host_label!(), ")*|\\[[a-fA-F0-9:]+\\])(:[0-9]+)?")
     };
 }
 /// One component of a repository's name.

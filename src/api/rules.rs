@@ -6,7 +6,7 @@
 pub const SECRET_NAME: &str = "must be the name of a Secret in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', at most 253 characters";
 /// A pull secret by name.
 pub const PULL_SECRET_NAME: &str = "must hold names of Secrets in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', each 1 to 253 characters";
-/// A ServiceAccount by name.
+/// A `ServiceAccount` by name.
 pub const SERVICE_ACCOUNT_NAME: &str = "must be the name of a ServiceAccount in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', at most 253 characters";
 /// A `PriorityClass` by name.
 pub const PRIORITY_CLASS_NAME: &str =

@@ -6,3 +6,6 @@ mod pod;
 mod volumes;
 
 pub use pod::pod;
+
+#[cfg(test)]
+mod tests;

@@ -22,9 +22,8 @@ pub(super) fn volumes(step: &Step) -> (Vec<Volume>, Vec<VolumeMount>) {
     let mut mounts: BTreeMap<&MountPath, Mount<'_>> = BTreeMap::new();
     for usage in &step.uses {
         if let Usage::Mount { path, files, sub_path } = &usage.usage {
-            let mount = mounts
-                .entry(path)
-                .or_insert_with(|| Mount { sub_path: sub_path.as_deref(), sources: Vec::new() });
+            let mount =
+                mounts.entry(path).or_insert_with(|| Mount { sub_path: sub_path.as_deref(), sources: Vec::new() });
             mount.sources.push((usage, files));
         }
     }

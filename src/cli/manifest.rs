@@ -32,9 +32,7 @@ fn whole_numbers(value: &mut Value) {
 
 /// The integer that a float is, where it is one and not above 2^53, up to which floats hold every integer.
 fn whole(number: &Number) -> Option<Number> {
-    let float = number
-        .as_f64()
-        .filter(|float| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0)?;
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0)?;
     format!("{float:.0}").parse::<i64>().ok().map(Number::from)
 }
 
@@ -61,9 +59,6 @@ mod tests {
 
     #[test]
     fn documents_are_separated_and_empty_ones_left_out() {
-        assert_eq!(
-            read("---\na: 1\n---\n---\nb: yes\n").unwrap(),
-            vec![json!({"a": 1}), json!({"b": true})]
-        );
+        assert_eq!(read("---\na: 1\n---\n---\nb: yes\n").unwrap(), vec![json!({"a": 1}), json!({"b": true})]);
     }
 }

@@ -115,7 +115,9 @@ async fn create_pod(api: &Api<Pod>, owner: &str, pod: &Pod) -> Result<Pod, Refus
                     ),
                 }),
                 // It went away in between; the name is free at the next try.
-                Ok(Ok(None)) => Err(Refusal { kind: SetbackKind::Io, message: "the Pod's name was taken for a moment".into() }),
+                Ok(Ok(None)) => {
+                    Err(Refusal { kind: SetbackKind::Io, message: "the Pod's name was taken for a moment".into() })
+                }
                 Ok(Err(error)) => Err(refusal(&error)),
                 Err(_) => Err(no_answer()),
             }
@@ -141,7 +143,15 @@ fn of_status(status: &Status) -> Refusal {
     let said = status.message.as_str();
     let has = |needles: &[&str]| needles.iter().any(|needle| said.contains(needle));
     let (kind, hint) = match status.code {
-        403 if has(&["exceeded quota", "failed quota", "usage per Container", "usage per Pod", "limits per", "LimitRange"]) => {
+        403 if has(&[
+            "exceeded quota",
+            "failed quota",
+            "usage per Container",
+            "usage per Pod",
+            "limits per",
+            "LimitRange",
+        ]) =>
+        {
             (SetbackKind::Quota, "free some of it, raise it, or ask for less in resource_requests and resource_limits")
         }
         403 if has(&["violates PodSecurity"]) => (

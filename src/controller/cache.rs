@@ -80,7 +80,9 @@ impl<V> Cache<V> {
     /// An object of the list. It replaces what is there though it be older (an API server restored from a backup),
     /// unless we wrote that since the list began. Returns whether anything may have changed.
     pub fn init_apply(&mut self, key: ObjectKey, version: u64, value: V) -> bool {
-        let Some(relist) = &mut self.relist else { return self.apply(key, version, value) };
+        let Some(relist) = &mut self.relist else {
+            return self.apply(key, version, value);
+        };
         relist.listed.insert(key.clone());
         if relist.written.contains(&key) {
             return self.apply(key, version, value);

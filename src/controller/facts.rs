@@ -92,13 +92,17 @@ impl FactBook {
     /// What is known of a Secret at this time; `None`: it has to be read.
     #[must_use]
     pub fn look_up(&self, key: &ObjectKey, now: Timestamp) -> Option<SecretKnowledge> {
-        let SlotState::Settled(known) = &self.slots.get(key)?.state else { return None };
+        let SlotState::Settled(known) = &self.slots.get(key)?.state else {
+            return None;
+        };
         match known {
             SecretKnowledge::Absent if !self.synced => Some(SecretKnowledge::Unread {
                 why: "the watch on Secrets has not begun".into(),
                 retry_at: now.checked_add(SignedDuration::from_secs(5)).unwrap_or(now),
             }),
-            SecretKnowledge::Forbidden { retry_at } | SecretKnowledge::Unread { retry_at, .. } if *retry_at <= now => None,
+            SecretKnowledge::Forbidden { retry_at } | SecretKnowledge::Unread { retry_at, .. } if *retry_at <= now => {
+                None
+            }
             known => Some(known.clone()),
         }
     }
@@ -120,13 +124,19 @@ impl FactBook {
 
     /// A read ended. Where it is not kept the same ticket goes on with a fresh read.
     pub fn finish(&mut self, key: &ObjectKey, ticket: Ticket, outcome: ReadOutcome, now: Timestamp) -> Kept {
-        let Some(slot) = self.slots.get_mut(key) else { return Kept::Yes };
-        let SlotState::Reading { ticket: current, heard, doubted } = &mut slot.state else { return Kept::Yes };
+        let Some(slot) = self.slots.get_mut(key) else {
+            return Kept::Yes;
+        };
+        let SlotState::Reading { ticket: current, heard, doubted } = &mut slot.state else {
+            return Kept::Yes;
+        };
         if *current != ticket {
             return Kept::Yes;
         }
         let stale = match &outcome {
-            ReadOutcome::Found(facts) => *doubted || heard.is_some_and(|heard| version(&facts.resource_version) < heard),
+            ReadOutcome::Found(facts) => {
+                *doubted || heard.is_some_and(|heard| version(&facts.resource_version) < heard)
+            }
             ReadOutcome::NotFound => *doubted || heard.is_some(),
             ReadOutcome::Forbidden | ReadOutcome::Failed(_) => false,
         };
@@ -153,7 +163,9 @@ impl FactBook {
 
     /// A Secret was made or changed. Returns whether its users have to be woken.
     pub fn ring(&mut self, ring: &Ring) -> bool {
-        let Some(slot) = self.slots.get_mut(&ring.key) else { return false };
+        let Some(slot) = self.slots.get_mut(&ring.key) else {
+            return false;
+        };
         match &mut slot.state {
             SlotState::Unknown => true,
             SlotState::Reading { heard, .. } => {
@@ -174,7 +186,9 @@ impl FactBook {
 
     /// A Secret was deleted. Returns whether its users have to be woken.
     pub fn deleted(&mut self, ring: &Ring) -> bool {
-        let Some(slot) = self.slots.get_mut(&ring.key) else { return false };
+        let Some(slot) = self.slots.get_mut(&ring.key) else {
+            return false;
+        };
         match &mut slot.state {
             SlotState::Settled(SecretKnowledge::Absent) => false,
             SlotState::Settled(SecretKnowledge::Present(facts)) => {

@@ -30,8 +30,12 @@ impl UseIndex {
         for account in old.accounts.difference(&accounts) {
             unlink(&mut self.accounts, account, pipeline);
         }
-        let unused =
-            old.secrets.difference(&secrets).filter(|secret| unlink(&mut self.secrets, secret, pipeline)).cloned().collect();
+        let unused = old
+            .secrets
+            .difference(&secrets)
+            .filter(|secret| unlink(&mut self.secrets, secret, pipeline))
+            .cloned()
+            .collect();
         for secret in &secrets {
             link(&mut self.secrets, secret, pipeline);
         }

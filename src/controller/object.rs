@@ -82,6 +82,9 @@ pub struct StoredPipeline {
     pub run_key: String,
     /// What was last written about it.
     pub status: PipelineStatus,
+    /// Whether only its conditions could be read: then nothing else of it may be written over, since it may hold a
+    /// result.
+    pub status_unreadable: bool,
 }
 
 impl StoredPipeline {
@@ -89,8 +92,10 @@ impl StoredPipeline {
     #[must_use]
     pub fn of(wire: WirePipeline) -> Self {
         let meta = wire.metadata;
+        let conditions = wire.status.get("conditions").cloned().unwrap_or_default();
         let status: Result<PipelineStatus, _> =
             if wire.status.is_null() { Ok(PipelineStatus::default()) } else { serde_json::from_value(wire.status) };
+        let status_unreadable = status.is_err();
         let requested_at = meta.annotations.as_ref().and_then(|all| all.get(RUN_REQUESTED_AT));
         let (work, key) = match (serde_json::from_value::<PipelineSpec>(wire.spec), &status) {
             (Ok(_), Err(error)) => (WorkState::Unreadable(format!("status: {error}")), String::new()),
@@ -114,7 +119,11 @@ impl StoredPipeline {
             resource_version: meta.resource_version.unwrap_or_default(),
             work,
             run_key: key,
-            status: status.unwrap_or_default(),
+            status: status.unwrap_or_else(|_| PipelineStatus {
+                conditions: serde_json::from_value(conditions).unwrap_or_default(),
+                ..PipelineStatus::default()
+            }),
+            status_unreadable,
         }
     }
 
@@ -183,7 +192,8 @@ mod tests {
     use serde_json::json;
 
     fn stored(spec: &Value, status: &Value) -> StoredPipeline {
-        let wire = json!({"metadata": {"name": "edges", "namespace": "team-a", "uid": "u"}, "spec": spec, "status": status});
+        let wire =
+            json!({"metadata": {"name": "edges", "namespace": "team-a", "uid": "u"}, "spec": spec, "status": status});
         StoredPipeline::of(serde_json::from_value(wire).unwrap())
     }
 

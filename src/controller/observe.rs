@@ -114,7 +114,11 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
         let ended = !suspect.is_live();
         let there = if ended { None } else { api.get_opt(&suspect.name).await? };
         match there.as_ref().and_then(stored_pod).filter(|pod| pod.facts.uid == suspect.uid) {
-            Some(found) => world.pods.push(PodFacts { identity: found.facts.identity.or(suspect.identity), ..found.facts }),
+            Some(found) => world.pods.push(PodFacts {
+                identity: found.facts.identity.or(suspect.identity),
+                unwatched: true,
+                ..found.facts
+            }),
             // Nothing but the record speaks of it: the plan knows it from there.
             None if suspect.created_at.is_none() => {}
             None => world.pods.push(PodFacts { gone: true, ..suspect }),

@@ -29,10 +29,8 @@ pub(super) async fn ensure_known(context: &Arc<Context>, keys: &[ObjectKey]) {
         let now = Timestamp::now();
         let (unknown, tickets) = context.with_state(|state| {
             let unknown: Vec<_> = keys.iter().filter(|key| state.book.look_up(key, now).is_none()).collect();
-            let tickets: Vec<(ObjectKey, Ticket)> = unknown
-                .iter()
-                .filter_map(|key| Some(((*key).clone(), state.book.begin(key, now)?)))
-                .collect();
+            let tickets: Vec<(ObjectKey, Ticket)> =
+                unknown.iter().filter_map(|key| Some(((*key).clone(), state.book.begin(key, now)?))).collect();
             (unknown.len(), tickets)
         });
         if unknown == 0 {
@@ -70,9 +68,8 @@ async fn read(context: &Context, key: &ObjectKey) -> ReadOutcome {
     let Ok(request) = request else {
         return ReadOutcome::Failed("its name cannot be part of a URL".into());
     };
-    let response = match context.client.send(request).await {
-        Ok(response) => response,
-        Err(_) => return ReadOutcome::Failed("the API server could not be reached".into()),
+    let Ok(response) = context.client.send(request).await else {
+        return ReadOutcome::Failed("the API server could not be reached".into());
     };
     let status = response.status();
     let body = match response.into_body().collect().await {

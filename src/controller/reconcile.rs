@@ -18,7 +18,7 @@ use crate::plan::plan;
 use crate::report;
 
 /// One look takes no longer, so that none holds its place for ever.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// After a look that broke off.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// After a status write that met another's: the event that tells of it is on its way.

@@ -78,7 +78,10 @@ impl State {
     pub fn pods_of(&self, owner_uid: &str) -> Vec<PodFacts> {
         let keys = self.pods_of.get(owner_uid).into_iter().flatten();
         keys.filter_map(|key| self.pods.get(key))
-            .map(|pod| PodFacts { mount_failure: self.mount_failures.get(&pod.facts.uid).cloned(), ..pod.facts.clone() })
+            .map(|pod| PodFacts {
+                mount_failure: self.mount_failures.get(&pod.facts.uid).cloned(),
+                ..pod.facts.clone()
+            })
             .collect()
     }
 

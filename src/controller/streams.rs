@@ -38,11 +38,7 @@ pub(super) async fn run(context: Arc<Context>) {
 
 /// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
 /// `on_forbidden` hears of each 403.
-fn events<K>(
-    client: &Client,
-    config: watcher::Config,
-    on_forbidden: impl Fn(),
-) -> impl Stream<Item = Event<K>>
+fn events<K>(client: &Client, config: watcher::Config, on_forbidden: impl Fn()) -> impl Stream<Item = Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
@@ -81,8 +77,8 @@ fn is_forbidden(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 403,
-        watcher::Error::WatchError(status) => status.code == 403,
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status.code == 403,
         _ => false,
     }
 }
@@ -285,7 +281,11 @@ async fn accounts(context: &Arc<Context>) {
                 }
                 Event::Apply(account) => {
                     let (key, version) = key_of(&account);
-                    if state.accounts.apply(key.clone(), version, pull_secrets(account)) { vec![key] } else { Vec::new() }
+                    if state.accounts.apply(key.clone(), version, pull_secrets(account)) {
+                        vec![key]
+                    } else {
+                        Vec::new()
+                    }
                 }
                 Event::InitApply(account) => {
                     let (key, version) = key_of(&account);
@@ -320,7 +320,9 @@ async fn mount_failures(context: &Arc<Context>) {
     wait_until(context, |state| state.pods.is_synced()).await;
     let mut stream = std::pin::pin!(events::<CoreEvent>(&context.client, config, || ()));
     while let Some(event) = stream.next().await {
-        let (Event::Apply(event) | Event::InitApply(event)) = event else { continue };
+        let (Event::Apply(event) | Event::InitApply(event)) = event else {
+            continue;
+        };
         let object = event.involved_object;
         let pod = ObjectKey::new(object.namespace.unwrap_or_default(), object.name.unwrap_or_default());
         let uid = object.uid.unwrap_or_default();

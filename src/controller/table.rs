@@ -4,10 +4,10 @@
 //! (a count) and Age and with the object's metadata. The types here have no field for `data`, `stringData` or
 //! annotations, so that what is not to be known cannot be kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::model::secret::{Keys, SecretFacts};
 
@@ -59,13 +59,38 @@ struct ManagedFields {
     fields_v1: Option<Fields>,
 }
 
+/// The member names of an object; what they hold is skipped.
+struct FieldNames(Vec<String>);
+
+impl<'de> Deserialize<'de> for FieldNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = FieldNames;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldNames, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
+                }
+                Ok(FieldNames(names))
+            }
+        }
+        deserializer.deserialize_map(Names)
+    }
+}
+
 /// `f:data` after create, update, patch and client-side apply; `f:stringData` after a server-side apply of it.
 #[derive(Deserialize)]
 struct Fields {
     #[serde(default, rename = "f:data")]
-    data: Option<BTreeMap<String, IgnoredAny>>,
+    data: Option<FieldNames>,
     #[serde(default, rename = "f:stringData")]
-    string_data: Option<BTreeMap<String, IgnoredAny>>,
+    string_data: Option<FieldNames>,
 }
 
 /// Reads the answer to a Table GET of one Secret.
@@ -74,8 +99,9 @@ struct Fields {
 /// What does not fit, without a word of the answer itself.
 pub fn secret_facts(body: &[u8]) -> Result<SecretFacts, String> {
     // The error is named by its place only: serde's own text may quote the input.
-    let table: Table = serde_json::from_slice(body)
-        .map_err(|error| format!("the API server's Table could not be read (line {}, column {})", error.line(), error.column()))?;
+    let table: Table = serde_json::from_slice(body).map_err(|error| {
+        format!("the API server's Table could not be read (line {}, column {})", error.line(), error.column())
+    })?;
     let cell = |name: &str| {
         let at = table.columns.iter().position(|column| column.name == name)?;
         table.rows.first()?.cells.get(at)
@@ -105,7 +131,7 @@ fn keys(metadata: &Metadata, count: usize) -> Keys {
         .iter()
         .filter_map(|entry| entry.fields_v1.as_ref())
         .flat_map(|fields| fields.data.iter().chain(&fields.string_data))
-        .flat_map(BTreeMap::keys)
+        .flat_map(|names| &names.0)
         .filter_map(|field| field.strip_prefix("f:"))
         .map(ToOwned::to_owned)
         .collect();
@@ -140,7 +166,10 @@ mod tests {
 
     #[test]
     fn keys_are_the_names_of_all_managers() {
-        let text = table("3", r#"[{"fieldsV1":{"f:data":{".":{},"f:user":{}}}},{"fieldsV1":{"f:stringData":{"f:password":{}},"f:data":{"f:a.b":{}}}}]"#);
+        let text = table(
+            "3",
+            r#"[{"fieldsV1":{"f:data":{".":{},"f:user":{}}}},{"fieldsV1":{"f:stringData":{"f:password":{}},"f:data":{"f:a.b":{}}}}]"#,
+        );
         assert_eq!(secret_facts(text.as_bytes()).unwrap().keys, known(&["user", "password", "a.b"]));
     }
 

@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 use super::context::Context;
 use super::key::version;
 use super::object::{StoredPipeline, WirePipeline};
+use crate::api::reason::Phase;
 use crate::api::status::PipelineStatus;
 use crate::model::run::short_hash;
 use crate::report::Warning;
@@ -43,6 +44,13 @@ pub(super) enum Written {
 /// that an older view never overwrites a result.
 pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &PipelineStatus) -> Written {
     let before = &stored.status;
+    let only_conditions;
+    let after = if stored.status_unreadable {
+        only_conditions = PipelineStatus { conditions: after.conditions.clone(), ..before.clone() };
+        &only_conditions
+    } else {
+        after
+    };
     if before == after {
         return Written::Yes;
     }
@@ -65,7 +73,7 @@ pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &P
             context.with_state(|state| state.pipelines.wrote(key.clone(), at, written));
             info!(
                 pipeline = %key,
-                phase = after.phase.map(|phase| phase.as_str()),
+                phase = after.phase.map(Phase::as_str),
                 resolved = after.resolved,
                 waiting_for = after.waiting_for,
                 "wrote the status"
@@ -90,7 +98,9 @@ pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &P
 
 /// The merge patch (RFC 7396) that turns one object into the other: absent members become null.
 fn merge_patch(old: &Value, new: &Value) -> Value {
-    let (Value::Object(old), Value::Object(new)) = (old, new) else { return new.clone() };
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return new.clone();
+    };
     let mut patch = Map::new();
     for name in old.keys().filter(|name| !new.contains_key(*name)) {
         patch.insert(name.clone(), Value::Null);

@@ -11,12 +11,10 @@ pub struct Backoff {
 }
 
 /// For what no event announces: 403, quota, an admission refusal.
-pub const UNANNOUNCED: Backoff =
-    Backoff { first: SignedDuration::from_secs(5), cap: SignedDuration::from_secs(300) };
+pub const UNANNOUNCED: Backoff = Backoff { first: SignedDuration::from_secs(5), cap: SignedDuration::from_secs(300) };
 
 /// For an API server that does not answer or fails.
-pub const TRANSIENT: Backoff =
-    Backoff { first: SignedDuration::from_millis(200), cap: SignedDuration::from_secs(15) };
+pub const TRANSIENT: Backoff = Backoff { first: SignedDuration::from_millis(200), cap: SignedDuration::from_secs(15) };
 
 impl Backoff {
     /// The delay after `failures` failures (from 1): doubled with each, capped, and of that between one half and all.

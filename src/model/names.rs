@@ -40,7 +40,7 @@ checked_name! {
     SecretName, dns_subdomain
 }
 checked_name! {
-    /// A key of a Secret's data: letters, digits, `-`, `_`, `.`; at most 253 characters.
+    /// A key of a Secret's data: letters, digits, `-`, `_`, `.`; at most 253 characters, not `.`, not starting with `..`.
     SecretKey, secret_key
 }
 checked_name! {
@@ -49,7 +49,7 @@ checked_name! {
 }
 checked_name! {
     /// An absolute path, normal form: no `.`, `..`, `//`, `:`, no trailing `/`; neither `/` itself nor the
-    /// ServiceAccount token's.
+    /// token's of a `ServiceAccount`.
     MountPath, mount_path
 }
 
@@ -69,11 +69,7 @@ const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// # Errors
 /// What is wrong.
 pub fn dns_subdomain(text: &str) -> Result<(), String> {
-    if is_dns_subdomain(text) {
-        Ok(())
-    } else {
-        Err(rules::SECRET_NAME.into())
-    }
+    if is_dns_subdomain(text) { Ok(()) } else { Err(rules::SECRET_NAME.into()) }
 }
 
 /// Whether the text is an RFC 1123 subdomain. As in Kubernetes its labels may be longer than 63.
@@ -99,9 +95,7 @@ pub fn is_label_value(text: &str) -> bool {
 /// Whether the text is a qualified name, as the key of a label is: an optional DNS subdomain and `/`, then a name.
 #[must_use]
 pub fn is_qualified_name(text: &str) -> bool {
-    let (domain, name) = text
-        .split_once('/')
-        .map_or((None, text), |(domain, name)| (Some(domain), name));
+    let (domain, name) = text.split_once('/').map_or((None, text), |(domain, name)| (Some(domain), name));
     domain.is_none_or(is_dns_subdomain) && !name.is_empty() && is_label_value(name)
 }
 
@@ -160,10 +154,7 @@ fn mount_path(text: &str) -> Result<(), String> {
     if !parts_ok || text.chars().count() > 256 {
         return Err(rules::MOUNT_PATH.into());
     }
-    if text
-        .strip_prefix(TOKEN_PATH)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    {
+    if text.strip_prefix(TOKEN_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         return Err(rules::MOUNT_PATH_TOKEN.into());
     }
     Ok(())

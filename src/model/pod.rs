@@ -64,11 +64,14 @@ impl PodFacts {
                 ends.0.checked_sub(grace).unwrap_or(ends.0)
             }),
             gone: false,
+            unwatched: false,
             waiting: container.and_then(waiting),
             terminated: container.and_then(terminated),
             unschedulable: status.and_then(|s| s.conditions.as_ref()).and_then(|all| {
                 all.iter()
-                    .find(|c| c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable"))
+                    .find(|c| {
+                        c.type_ == "PodScheduled" && c.status == "False" && c.reason.as_deref() == Some("Unschedulable")
+                    })
                     .map(|c| c.message.clone().unwrap_or_default())
             }),
             reason: status.and_then(|s| Some((s.reason.clone()?, s.message.clone().unwrap_or_default()))),

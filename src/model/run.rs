@@ -123,19 +123,15 @@ impl PodIdentity {
 
 /// At most `max` characters that may stand at the beginning of a DNS label.
 fn label_part(text: &str, max: usize) -> String {
-    let clean: String = text
-        .chars()
-        .take(max)
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
-        .collect();
+    let clean: String =
+        text.chars().take(max).map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }).collect();
     let trimmed = clean.trim_matches('-');
     if trimmed.is_empty() { "x".to_owned() } else { trimmed.to_owned() }
 }
 
 /// Sixteen characters of a hash: 80 bits, in an alphabet without vowels, as Kubernetes' own names have.
 pub(crate) fn short_hash(bytes: &[u8]) -> String {
-    const ALPHABET: [char; 16] =
-        ['b', 'c', 'd', 'f', 'g', 'h', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 't'];
+    const ALPHABET: [char; 16] = ['b', 'c', 'd', 'f', 'g', 'h', 'j', 'k', 'l', 'm', 'n', 'p', 'q', 'r', 's', 't'];
     let digit = |nibble: u8| ALPHABET.get(usize::from(nibble)).copied().unwrap_or('x');
     bytes.iter().take(8).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
@@ -188,9 +184,8 @@ mod tests {
     }
 
     fn identity() -> impl Strategy<Value = PodIdentity> {
-        (any::<i64>(), any::<String>(), any::<i32>(), any::<i32>(), any::<i32>()).prop_map(
-            |(run, step, index, attempt, replacement)| PodIdentity { run, step, index, attempt, replacement },
-        )
+        (any::<i64>(), any::<String>(), any::<i32>(), any::<i32>(), any::<i32>())
+            .prop_map(|(run, step, index, attempt, replacement)| PodIdentity { run, step, index, attempt, replacement })
     }
 
     proptest! {

@@ -145,7 +145,9 @@ impl SecretUse {
             Usage::Env { key, .. } => vec![key.clone()],
             Usage::Mount { files: Files::Items(items), .. } => items.iter().map(|item| item.key.clone()).collect(),
             // All keys become files, and one of them is mounted by name.
-            Usage::Mount { files: Files::All, sub_path: Some(file), .. } => SecretKey::parse(file).into_iter().collect(),
+            Usage::Mount { files: Files::All, sub_path: Some(file), .. } => {
+                SecretKey::parse(file).into_iter().collect()
+            }
             Usage::Mount { .. } | Usage::EnvPrefix { .. } | Usage::ImagePull => Vec::new(),
         }
     }

@@ -44,8 +44,7 @@ impl World {
         let Some(AccountKnowledge::Present { pull_secrets }) = self.accounts.get(step.service_account_name()) else {
             return Vec::new();
         };
-        let listed =
-            |name: &String| step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name);
+        let listed = |name: &String| step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name);
         let mut own: Vec<String> = Vec::new();
         for name in pull_secrets {
             if !listed(name) && !own.contains(name) {
@@ -101,6 +100,8 @@ pub struct PodFacts {
     pub deletion_requested_at: Option<Timestamp>,
     /// `true`: it was seen deleted; this is its last state.
     pub gone: bool,
+    /// `true`: it is there, but the watch does not see it (its label was taken away), so no event will tell of it.
+    pub unwatched: bool,
     /// The container's waiting reason and message, as the kubelet wrote them.
     pub waiting: Option<(String, String)>,
     /// How the container ended.

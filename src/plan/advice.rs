@@ -28,20 +28,25 @@ pub(super) fn all(messages: &[String]) -> String {
 
 pub(super) fn not_found(namespace: &str, usage: &SecretUse) -> String {
     let name = usage.secret.as_str();
-    let create = match &usage.usage {
-        Usage::ImagePull => format!(
+    let create = if usage.usage == Usage::ImagePull {
+        format!(
             "kubectl create secret docker-registry {name} -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD"
-        ),
-        _ => {
-            let keys: String = usage.required_keys().iter().map(|key| format!(" --from-literal={key}=VALUE")).collect();
-            let keys = if keys.is_empty() { " --from-literal=KEY=VALUE".to_owned() } else { keys };
-            format!("kubectl create secret generic {name} -n {namespace}{keys}")
-        }
+        )
+    } else {
+        let keys = usage.required_keys();
+        let named: Vec<&str> = if keys.is_empty() { vec!["KEY"] } else { keys.iter().map(SecretKey::as_str).collect() };
+        let literals: Vec<String> = named.iter().map(|key| format!("--from-literal={key}=VALUE")).collect();
+        format!("kubectl create secret generic {name} -n {namespace} {}", literals.join(" "))
     };
     format!("Secret {name} ({}) does not exist: {create}", used_as(usage))
 }
 
-pub(super) fn key_missing(namespace: &str, usage: &SecretUse, lacking: &[&SecretKey], has: &BTreeSet<String>) -> String {
+pub(super) fn key_missing(
+    namespace: &str,
+    usage: &SecretUse,
+    lacking: &[&SecretKey],
+    has: &BTreeSet<String>,
+) -> String {
     let name = usage.secret.as_str();
     let wanted = lacking.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
     let patch = lacking.iter().map(|key| format!("\"{key}\":\"VALUE\"")).collect::<Vec<_>>().join(",");
@@ -90,7 +95,9 @@ pub(super) fn invalid(violations: &[Violation]) -> String {
 }
 
 pub(super) fn unreadable(why: &str) -> String {
-    format!("this version of Lockgate cannot read the stored object ({why}): correct the field, or install the version that wrote it")
+    format!(
+        "this version of Lockgate cannot read the stored object ({why}): correct the field, or install the version that wrote it"
+    )
 }
 
 /// Where the Secret is used, as people wrote it.

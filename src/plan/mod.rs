@@ -97,7 +97,8 @@ pub fn plan(world: &World) -> Plan {
 /// The highest run that status or a Pod of ours knows, or the next one where that one ran something else.
 fn current_run(world: &World) -> RunRef {
     let recorded = world.recorded.run.as_ref().map(|run| RunRef { number: run.number, key: run.key.clone() });
-    let latest = world.pods.iter().filter_map(crate::model::world::PodFacts::run).chain(recorded).max_by_key(|run| run.number);
+    let latest =
+        world.pods.iter().filter_map(crate::model::world::PodFacts::run).chain(recorded).max_by_key(|run| run.number);
     match latest {
         Some(run) if run.key == world.run_key => run,
         Some(run) => RunRef { number: run.number.saturating_add(1), key: world.run_key.clone() },
@@ -132,7 +133,12 @@ impl Plan {
         Self {
             delete: Vec::new(),
             create: Vec::new(),
-            verdict: Verdict { phase: Phase::Starting, reason: Reason::PodsStarting, message: String::new(), result: None },
+            verdict: Verdict {
+                phase: Phase::Starting,
+                reason: Reason::PodsStarting,
+                message: String::new(),
+                result: None,
+            },
             references: References::AsRecorded,
             steps: Vec::new(),
             started_at: same_run.and_then(|r| r.started_at.as_ref()).map(|time| time.0),

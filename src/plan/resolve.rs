@@ -32,8 +32,7 @@ pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     let problems: Vec<&ReferenceStatus> = rows.iter().take(named).filter(|row| blocks(row.state)).collect();
     let any = |state: ReferenceState| problems.iter().any(|row| row.state == state);
     let account_missing = matches!(world.accounts.get(account), Some(AccountKnowledge::Absent));
-    let missing =
-        any(ReferenceState::NotFound) || any(ReferenceState::KeyMissing) || any(ReferenceState::WrongType);
+    let missing = any(ReferenceState::NotFound) || any(ReferenceState::KeyMissing) || any(ReferenceState::WrongType);
 
     let mut messages: Vec<String> = problems.iter().filter_map(|row| row.message.clone()).collect();
     if account_missing {

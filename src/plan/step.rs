@@ -1,6 +1,6 @@
 //! One step of a run: what its Pods came to, or whether its Pod may start now.
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::resolve::{Resolution, resolve};
 use super::{Plan, References, Verdict, trouble};
@@ -76,7 +76,13 @@ fn pods_of<'a>(world: &'a World, run: &RunRef, step: &Step) -> Vec<(PodIdentity,
     let tries = recorded_step(world, run, step).map_or(0, |s| s.replacements).saturating_add(most).min(64);
     let by_name = |pod: &PodFacts| {
         (0..=tries)
-            .map(|replacement| PodIdentity { run: run.number, step: step.name.clone(), index: 0, attempt: 0, replacement })
+            .map(|replacement| PodIdentity {
+                run: run.number,
+                step: step.name.clone(),
+                index: 0,
+                attempt: 0,
+                replacement,
+            })
             .find(|id| id.pod_name(&world.subject.name, &world.subject.uid) == pod.name)
     };
     let mut pods: Vec<(PodIdentity, &PodFacts)> = world
@@ -246,8 +252,14 @@ fn alive(world: &World, step: &Step, id: &PodIdentity, pod: &PodFacts, resolutio
         started_at: pod.created_at,
         finished_at: None,
         waiting_since: None,
-        look_again: resolution.look_again,
+        look_again: resolution.look_again.into_iter().chain(unwatched_again(world, pod)).min(),
     }
+}
+
+/// When to look again at a Pod of which no event will tell.
+fn unwatched_again(world: &World, pod: &PodFacts) -> Option<Timestamp> {
+    let again = world.now.checked_add(SignedDuration::from_secs(10)).unwrap_or(world.now);
+    pod.unwatched.then_some(again)
 }
 
 fn suspended(base: StepPlan) -> StepPlan {

@@ -61,7 +61,9 @@ fn three() -> Story {
 
 /// One env Secret.
 fn one() -> Story {
-    story(&json!({"transform": {"image": "a", "secrets": [{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}]}}))
+    story(
+        &json!({"transform": {"image": "a", "secrets": [{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}]}}),
+    )
 }
 
 impl Story {
@@ -132,15 +134,13 @@ impl Story {
 
     fn ended(self, exit_code: i32, finished: i64) -> Self {
         self.last_pod(|pod| {
-            pod.terminated =
-                Some(Termination { exit_code, reason: "Error".into(), finished_at: Some(at(finished)) });
+            pod.terminated = Some(Termination { exit_code, reason: "Error".into(), finished_at: Some(at(finished)) });
         })
     }
 
     /// What status says of a run.
     fn recorded_run(mut self, number: i64, key: &str, result: Option<RunResult>) -> Self {
-        self.0.recorded.run =
-            Some(RunStatus { number, key: key.into(), result, started_at: None, finished_at: None });
+        self.0.recorded.run = Some(RunStatus { number, key: key.into(), result, started_at: None, finished_at: None });
         self
     }
 
@@ -169,7 +169,14 @@ impl Story {
         match plan(&self.0).references {
             References::Seen { rows, .. } => rows
                 .iter()
-                .map(|row| format!("{}{}:{}", row.via.as_ref().map(|via| format!("{via}>")).unwrap_or_default(), row.name, row.state))
+                .map(|row| {
+                    format!(
+                        "{}{}:{}",
+                        row.via.as_ref().map(|via| format!("{via}>")).unwrap_or_default(),
+                        row.name,
+                        row.state
+                    )
+                })
                 .collect(),
             other => vec![format!("{other:?}")],
         }
@@ -316,20 +323,25 @@ fn a_pull_secret_of_the_service_account_is_merged_and_blocks_nothing() {
         ["db:Resolved", "tls:Resolved", "regcred:Resolved", "serviceaccount/default>of-account:NotFound"]
     );
     let plan = plan(&story.0);
-    let names: Vec<_> = plan.create[0].spec.as_ref().unwrap().image_pull_secrets.iter().flatten().map(|r| r.name.as_str()).collect();
+    let names: Vec<_> =
+        plan.create[0].spec.as_ref().unwrap().image_pull_secrets.iter().flatten().map(|r| r.name.as_str()).collect();
     assert_eq!(names, ["regcred", "of-account"]);
 }
 
 #[test]
 fn the_wait_ends_at_its_timeout_counted_from_its_beginning() {
-    let waiting = story(&json!({"missing_secret_timeout": "1h", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}}))
-        .absent("regcred");
+    let waiting =
+        story(&json!({"missing_secret_timeout": "1h", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}}))
+            .absent("regcred");
     let first = waiting.settle();
     assert_eq!(plan(&first.0).look_again, Some(at(3600)));
     // A restart an hour less a second later: the beginning is in status.
     let later = first.with(|world| world.now = at(3599));
     assert_eq!(later.line(), "Waiting/WaitingForSecrets run 1");
-    assert_eq!(later.clone().with(|world| world.now = at(3600)).line(), "Failed/MissingSecretTimeout run 1; result bad");
+    assert_eq!(
+        later.clone().with(|world| world.now = at(3600)).line(),
+        "Failed/MissingSecretTimeout run 1; result bad"
+    );
     // What failed for lack of a Secret stays failed when it comes.
     let failed = later.with(|world| world.now = at(3600)).settle();
     assert_eq!(failed.pull("regcred").line(), "Failed/MissingSecretTimeout run 1; result bad");
@@ -356,8 +368,7 @@ fn a_refused_pod_is_tried_again_at_its_time_and_not_before() {
 
 #[test]
 fn a_setback_of_another_pod_holds_nothing_back() {
-    let setback =
-        Setback { pod: "other".into(), kind: SetbackKind::Quota, message: String::new(), retry_at: at(5) };
+    let setback = Setback { pod: "other".into(), kind: SetbackKind::Quota, message: String::new(), retry_at: at(5) };
     let story = one().secret("db", &["password"]).with(|world| world.setback = Some(setback));
     assert_eq!(story.line(), "Starting/PodsStarting run 1; create r0");
 }
@@ -391,7 +402,8 @@ fn all() -> Vec<Story> {
         one().secret("db", &["password"]).recorded_run(1, &key, None),
         story(&json!({"suspend": true, "transform": {"image": "a"}})),
         story(&json!({"transform": {"image": "a", "user": "root"}})),
-        story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}})).absent("regcred"),
+        story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}}))
+            .absent("regcred"),
     ]
 }
 
@@ -408,7 +420,8 @@ fn once_its_writes_are_done_a_plan_wants_nothing_more() {
 fn a_restart_writes_nothing() {
     for story in all() {
         let settled = story.settle();
-        let restarted = settled.clone().with(|world| world.now = world.now.checked_add(SignedDuration::from_secs(77)).unwrap());
+        let restarted =
+            settled.clone().with(|world| world.now = world.now.checked_add(SignedDuration::from_secs(77)).unwrap());
         assert_eq!(report::status(&restarted.0, &plan(&restarted.0)), settled.0.recorded, "{}", settled.line());
     }
 }
@@ -420,7 +433,12 @@ fn no_pod_without_every_reference_seen() {
         let known = Keys::Known(["password".to_owned(), "ca.crt".to_owned()].into());
         let type_ = if secret == "regcred" { "kubernetes.io/dockerconfigjson" } else { "Opaque" };
         let present = |keys, type_: &str| {
-            SecretKnowledge::Present(SecretFacts { uid: "u".into(), resource_version: "1".into(), type_: type_.into(), keys })
+            SecretKnowledge::Present(SecretFacts {
+                uid: "u".into(),
+                resource_version: "1".into(),
+                type_: type_.into(),
+                keys,
+            })
         };
         [
             (present(known.clone(), type_), true),

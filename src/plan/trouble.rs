@@ -15,12 +15,15 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
     if let Some(why) = &pod.unschedulable {
         return Some((
             Trouble::Unschedulable,
-            format!("no node takes the Pod: {}: change resource_requests, scheduling_spec or tolerations, or add a node", plain(why)),
+            format!(
+                "no node takes the Pod: {}: change resource_requests, scheduling_spec or tolerations, or add a node",
+                plain(why)
+            ),
         ));
     }
     match &pod.waiting {
         Some((reason, message)) if reason != "ContainerCreating" && reason != "PodInitializing" => {
-            waiting(world, step, reason, message)
+            Some(waiting(world, step, reason, message))
         }
         _ => pod.mount_failure.as_deref().map(|why| mount(world, why)),
     }
@@ -36,9 +39,9 @@ pub(super) fn plain(text: &str) -> String {
     }
 }
 
-fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> Option<(Trouble, String)> {
+fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> (Trouble, String) {
     let said = plain(message);
-    Some(match reason {
+    match reason {
         "ErrImagePull" | "ImagePullBackOff" => pull(world, step, message),
         "InvalidImageName" => (
             Trouble::InvalidImageName,
@@ -46,7 +49,10 @@ fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> Option<(T
         ),
         "ErrImageNeverPull" => (
             Trouble::ImageNeverPull,
-            format!("image {} is not on the node and image_pull_policy is Never: use IfNotPresent, or load the image", step.image),
+            format!(
+                "image {} is not on the node and image_pull_policy is Never: use IfNotPresent, or load the image",
+                step.image
+            ),
         ),
         "CreateContainerConfigError" => config(world, &said),
         "CreateContainerError" | "RunContainerError" | "StartError" => (
@@ -56,7 +62,7 @@ fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> Option<(T
         // The kubelet puts the raw error text into the reason where a listed pull secret cannot be parsed.
         other if unparsable(other) || unparsable(message) => pull(world, step, &format!("{other} {message}")),
         other => (Trouble::ContainerConfig, format!("{}: {said}", plain(other))),
-    })
+    }
 }
 
 fn config(world: &World, said: &str) -> (Trouble, String) {
@@ -64,13 +70,17 @@ fn config(world: &World, said: &str) -> (Trouble, String) {
     if said.contains("runAsNonRoot") || said.contains("verify user is non-root") {
         return (
             Trouble::RootImage,
-            format!("security is Restricted and the image would run as root: set spec.transform.user to a number other than 0 (such as \"1000\"), or spec.security to Baseline ({said})"),
+            format!(
+                "security is Restricted and the image would run as root: set spec.transform.user to a number other than 0 (such as \"1000\"), or spec.security to Baseline ({said})"
+            ),
         );
     }
     if said.contains("secret") || said.contains("Secret") {
         return (
             Trouble::SecretGone,
-            format!("the kubelet does not find what the container needs: {said}: put it back, kubectl get secrets -n {namespace}; the Pod then goes on by itself"),
+            format!(
+                "the kubelet does not find what the container needs: {said}: put it back, kubectl get secrets -n {namespace}; the Pod then goes on by itself"
+            ),
         );
     }
     (Trouble::ContainerConfig, format!("the kubelet cannot set the container up: {said}"))
@@ -110,29 +120,55 @@ fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
     if unparsable(message) {
         (
             Trouble::PullSecretMalformed,
-            format!("a pull secret cannot be parsed, which fails every image of the Pod ({offered}): make it anew with kubectl create secret docker-registry -n {namespace} ({})", plain(message)),
+            format!(
+                "a pull secret cannot be parsed, which fails every image of the Pod ({offered}): make it anew with kubectl create secret docker-registry -n {namespace} ({})",
+                plain(message)
+            ),
         )
     } else if any(&["x509", "certificate", "http response to https client", "tls:"]) {
         (Trouble::RegistryTls, format!("the registry of {image} does not speak trusted TLS: {}", plain(message)))
-    } else if any(&["no such host", "connection refused", "i/o timeout", "no route to host", "network is unreachable", "connection reset", "deadline exceeded"]) {
+    } else if any(&[
+        "no such host",
+        "connection refused",
+        "i/o timeout",
+        "no route to host",
+        "network is unreachable",
+        "connection reset",
+        "deadline exceeded",
+    ]) {
         (
             Trouble::RegistryUnreachable,
-            format!("the registry of {image} does not answer: {}: check the host in spec.transform.image and the node's network", plain(message)),
+            format!(
+                "the registry of {image} does not answer: {}: check the host in spec.transform.image and the node's network",
+                plain(message)
+            ),
         )
     } else if any(&["forbidden"]) {
         (
             Trouble::ImageForbidden,
             format!("the registry refuses {image} to these credentials ({offered}): grant them pull access"),
         )
-    } else if any(&["unauthorized", "no basic auth", "authentication required", "authorization failed", "insufficient_scope", "access denied"]) {
+    } else if any(&[
+        "unauthorized",
+        "no basic auth",
+        "authentication required",
+        "authorization failed",
+        "insufficient_scope",
+        "access denied",
+    ]) {
         let mend = if secrets.is_empty() {
             "name one in image_pull_secrets".to_owned()
         } else {
-            format!("correct it: kubectl create secret docker-registry NAME -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD")
+            format!(
+                "correct it: kubectl create secret docker-registry NAME -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD"
+            )
         };
         (Trouble::ImageUnauthorized, format!("the registry wants other credentials for {image} ({offered}): {mend}"))
     } else if any(&["not found", "manifest unknown", "name unknown", "does not exist"]) {
-        (Trouble::ImageNotFound, format!("the registry has no {image}: correct the name or the tag in spec.transform.image"))
+        (
+            Trouble::ImageNotFound,
+            format!("the registry has no {image}: correct the name or the tag in spec.transform.image"),
+        )
     } else {
         (Trouble::ImagePullFailed, format!("image {image} could not be pulled ({offered}): {}", plain(message)))
     }

@@ -21,9 +21,11 @@ const MOST_MESSAGE: usize = 4096;
 pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
     let recorded = &world.recorded;
     let (references, resolved, waiting_for) = match &plan.references {
-        References::Seen { rows, .. } => {
-            (rows.clone(), Some(resolved(rows)), (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)))
-        }
+        References::Seen { rows, .. } => (
+            rows.clone(),
+            Some(resolved(rows)),
+            (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)),
+        ),
         References::AsRecorded => (recorded.references.clone(), recorded.resolved.clone(), None),
         References::Unknown => (Vec::new(), None, None),
     };
@@ -51,7 +53,7 @@ fn seconds(time: k8s_openapi::jiff::Timestamp) -> Time {
     Time(k8s_openapi::jiff::Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
-fn named(row: &&ReferenceStatus) -> bool {
+fn named(row: &ReferenceStatus) -> bool {
     row.via.is_none()
 }
 
@@ -60,8 +62,8 @@ fn good(row: &ReferenceStatus) -> bool {
 }
 
 fn resolved(rows: &[ReferenceStatus]) -> String {
-    let all = rows.iter().filter(named).count();
-    let good = rows.iter().filter(named).filter(|row| good(row)).count();
+    let all = rows.iter().filter(|row| named(row)).count();
+    let good = rows.iter().filter(|row| named(row)).filter(|row| good(row)).count();
     format!("{good}/{all}")
 }
 
@@ -71,7 +73,7 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
     if plan.verdict.reason == Reason::ServiceAccountNotFound {
         names.push("ServiceAccount".to_owned());
     }
-    for row in rows.iter().filter(named).filter(|row| !good(row)) {
+    for row in rows.iter().filter(|row| named(row)).filter(|row| !good(row)) {
         let name = match (row.state, &row.key) {
             (ReferenceState::KeyMissing, Some(key)) => format!("key {}/{key}", row.name),
             (ReferenceState::KeyMissing, None) => format!("keys of {}", row.name),
@@ -118,10 +120,8 @@ fn secrets_resolved(world: &World, plan: &Plan) -> Option<Condition> {
         References::Seen { gate: Some((reason, message)), .. } => {
             Some(condition(world, kind, Truth::False, *reason, message))
         }
-        References::AsRecorded => recorded(world, kind).map(|old| Condition {
-            observed_generation: Some(world.subject.generation),
-            ..old.clone()
-        }),
+        References::AsRecorded => recorded(world, kind)
+            .map(|old| Condition { observed_generation: Some(world.subject.generation), ..old.clone() }),
         References::Unknown => {
             let message = "the references are not known";
             Some(condition(world, kind, Truth::Unknown, plan.verdict.reason, message))

@@ -1,6 +1,7 @@
 //! Gate, doorbell, whole answer: no Pod before every reference is good, one as soon as the last is.
 
 use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
 use lockgate::api::reason::Phase;
 use serde_json::json;
 
@@ -56,7 +57,7 @@ async fn a_pipeline_waits_for_all_of_its_secrets_and_starts_with_the_last() {
     space.pull_secret("regcred", r#"{"auths":{}}"#).await;
     let api = space.api::<Secret>();
     let patch = json!({"stringData": {"ca.crt": crate::support::CANARY}});
-    api.patch("tls", &Default::default(), &kube::api::Patch::Merge(patch)).await.unwrap();
+    api.patch("tls", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
 
     let pod = space.pod_of("edges").await;
     let starting = space.phase("edges", Phase::Starting).await;

@@ -1,9 +1,14 @@
 //! The operator against a real kube-apiserver and etcd: no node, so the tests play the kubelet where one is needed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod counts;
 mod gate;
+mod pods;
+mod rights;
+mod stored;
 
 use std::sync::OnceLock;
 

@@ -1,6 +1,9 @@
 //! What tests on a real cluster share: an installation, an operator as its own process, objects, and waiting by watch.
 #![allow(dead_code)] // Each test binary uses its part.
 
+pub mod audit;
+pub mod heavy;
+
 use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,19 +13,20 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, ServiceAccount};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
+use lockgate::api::status::StepStatus;
 use lockgate_cluster::{Cluster, Options};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// A state that does not come within this time does not come. Ten times what the slowest step takes on two cores.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 /// Every fixture value contains it, so that a leak is one search away.
 pub const CANARY: &str = "canary-7c1f";
 /// Where the operator lives.
@@ -39,7 +43,12 @@ pub fn install(options: Options) -> Cluster {
     let mut child = apply.spawn().unwrap();
     child.stdin.take().unwrap().write_all(objects.join("\n---\n").as_bytes()).unwrap();
     assert!(child.wait().unwrap().success(), "kubectl apply failed");
-    output(cluster.kubectl().args(["wait", "--for=condition=Established", "crd/pipelines.lockgate.dev", "--timeout=60s"]));
+    output(cluster.kubectl().args([
+        "wait",
+        "--for=condition=Established",
+        "crd/pipelines.lockgate.dev",
+        "--timeout=60s",
+    ]));
     cluster
 }
 
@@ -126,6 +135,8 @@ pub async fn client(kubeconfig: &Path) -> Client {
 pub struct Space {
     pub client: Client,
     pub name: String,
+    /// How long a state is waited for.
+    pub patience: Duration,
 }
 
 impl Space {
@@ -137,7 +148,7 @@ impl Space {
     pub async fn labelled(client: &Client, name: &str, labels: Value) -> Self {
         let namespace = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap();
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
-        let space = Self { client: client.clone(), name: name.to_owned() };
+        let space = Self { client: client.clone(), name: name.to_owned(), patience: DEADLINE };
         space.until::<ServiceAccount>("default", "exists", |_| true).await;
         space
     }
@@ -195,11 +206,15 @@ impl Space {
     pub async fn until<K>(&self, name: &str, what: &str, is_so: impl Fn(&K) -> bool) -> K
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone + DeserializeOwned + Debug + Send + 'static,
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + 'static,
     {
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let mut last = None;
-        let found = tokio::time::timeout(DEADLINE, async {
+        let found = tokio::time::timeout(self.patience, async {
             let mut stream = std::pin::pin!(watcher(self.api::<K>(), config).default_backoff().applied_objects());
             while let Some(object) = stream.next().await {
                 let Ok(object) = object else { continue };
@@ -230,7 +245,7 @@ impl Space {
     /// Waits until the Pipeline has a Pod, and returns it.
     pub async fn pod_of(&self, pipeline: &str) -> Pod {
         let config = watcher::Config::default().labels(&format!("lockgate.dev/pipeline={pipeline}"));
-        let found = tokio::time::timeout(DEADLINE, async {
+        let found = tokio::time::timeout(self.patience, async {
             let stream = watcher(self.api::<Pod>(), config).default_backoff().applied_objects();
             std::pin::pin!(stream).try_next().await.ok().flatten()
         });
@@ -238,6 +253,11 @@ impl Space {
             Ok(Some(pod)) => pod,
             _ => panic!("{}/{pipeline} never had a Pod", self.name),
         }
+    }
+
+    /// What the Pod's container printed. Only where a real node runs.
+    pub async fn log_of(&self, pod: &str) -> String {
+        self.api::<Pod>().logs(pod, &LogParams::default()).await.unwrap()
     }
 
     /// Plays the kubelet: writes a Pod's status. Only where no node runs.
@@ -279,6 +299,11 @@ pub fn message(pipeline: &Pipeline) -> String {
 /// The states of the references, as `name:state`.
 pub fn states(pipeline: &Pipeline) -> Vec<String> {
     pipeline.status.iter().flat_map(|s| &s.references).map(|r| format!("{}:{}", r.name, r.state)).collect()
+}
+
+/// The Pipeline's first step.
+pub fn step(pipeline: &Pipeline) -> Option<&StepStatus> {
+    pipeline.status.as_ref()?.steps.first()
 }
 
 /// Metadata with a name only.

@@ -56,11 +56,8 @@ impl Cluster {
         if options.node == NodeKind::Real {
             can_run_node().map_err(Error::Node)?;
         }
-        let wanted = if options.node == NodeKind::Real {
-            [CONTROL_PLANE, NODE].concat()
-        } else {
-            CONTROL_PLANE.to_vec()
-        };
+        let wanted =
+            if options.node == NodeKind::Real { [CONTROL_PLANE, NODE].concat() } else { CONTROL_PLANE.to_vec() };
         let programs = Programs::ensure(&wanted)?;
         match options.node {
             NodeKind::Real => ensure_node_packages()?,
@@ -79,15 +76,9 @@ impl Cluster {
         if options.audit {
             write_audit_policy(&dir)?;
         }
-        let kubeconfig = dir.write(
-            "kubeconfig",
-            kubeconfig::content(&server_url, &kubeconfig::read_ca(&ca)?, "admin", &admin),
-        )?;
-        let kubectl = Kubectl {
-            program: programs.path("kubectl"),
-            kubeconfig,
-            cache: dir.file("kubectl-cache"),
-        };
+        let kubeconfig =
+            dir.write("kubeconfig", kubeconfig::content(&server_url, &kubeconfig::read_ca(&ca)?, "admin", &admin))?;
+        let kubectl = Kubectl { program: programs.path("kubectl"), kubeconfig, cache: dir.file("kubectl-cache") };
         let ground = Ground {
             dir: &dir,
             programs: &programs,
@@ -110,23 +101,10 @@ impl Cluster {
         });
         // First of all the control plane's error: it explains a node's.
         let control_plane = control_plane?;
-        let node = half_node
-            .transpose()?
-            .map(|half| half.join(&dir, &kubectl, steps))
-            .transpose()?;
-        let scripted = (options.node == NodeKind::Scripted)
-            .then(|| ScriptedNode::start(&kubectl, steps))
-            .transpose()?;
-        Ok(Self {
-            node,
-            _scripted: scripted,
-            control_plane,
-            kubectl,
-            programs,
-            server_url,
-            ca,
-            dir,
-        })
+        let node = half_node.transpose()?.map(|half| half.join(&dir, &kubectl, steps)).transpose()?;
+        let scripted =
+            (options.node == NodeKind::Scripted).then(|| ScriptedNode::start(&kubectl, steps)).transpose()?;
+        Ok(Self { node, _scripted: scripted, control_plane, kubectl, programs, server_url, ca, dir })
     }
 
     /// The kubeconfig of an admin (`system:masters`).
@@ -187,8 +165,7 @@ impl Cluster {
         let content = kubeconfig::content(server_url, &kubeconfig::read_ca(&self.ca)?, name, &token);
         // Several proxies may lead to one server, and each gets its own file.
         let suffix = crate::random::hex(4)?;
-        self.dir
-            .write(&format!("kubeconfig-{namespace}-{name}-{suffix}"), content)
+        self.dir.write(&format!("kubeconfig-{namespace}-{name}-{suffix}"), content)
     }
 
     /// Ends the API server as an upgrade would, and waits for its end.

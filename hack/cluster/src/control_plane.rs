@@ -62,9 +62,7 @@ impl ControlPlane {
         poll::until("the default service account", PATIENCE, PAUSE, || {
             controller_manager.check()?;
             scheduler.check()?;
-            let answer = ground
-                .kubectl
-                .get_raw("/api/v1/namespaces/default/serviceaccounts/default")?;
+            let answer = ground.kubectl.get_raw("/api/v1/namespaces/default/serviceaccounts/default")?;
             Ok(answer.map_or_else(
                 |no| Look::NotYet(format!("{no}\n{}", controller_manager.log_tail())),
                 |_| Look::There(()),
@@ -132,12 +130,7 @@ impl ApiServer {
             file("audit-policy-file", dir.file("audit-policy.json"));
             file("audit-log-path", dir.file("audit.log"));
         }
-        Self {
-            program: ground.programs.path("kube-apiserver"),
-            args,
-            port: ground.port,
-            process: None,
-        }
+        Self { program: ground.programs.path("kube-apiserver"), args, port: ground.port, process: None }
     }
 
     /// Starts it unless it runs.
@@ -158,18 +151,15 @@ impl ApiServer {
         until_accepting("kube-apiserver", self.port, process)?;
         poll::until("readiness of kube-apiserver", PATIENCE, PAUSE, || {
             process.check()?;
-            Ok(kubectl.get_raw("/readyz")?.map_or_else(
-                |no| Look::NotYet(format!("{no}\n{}", process.log_tail())),
-                |_| Look::There(()),
-            ))
+            Ok(kubectl
+                .get_raw("/readyz")?
+                .map_or_else(|no| Look::NotYet(format!("{no}\n{}", process.log_tail())), |_| Look::There(())))
         })
     }
 
     /// Asks it to end, and waits.
     pub(crate) fn stop(&mut self) -> Result<(), Error> {
-        self.process
-            .take()
-            .map_or(Ok(()), |mut process| process.stop(Duration::from_secs(30)))
+        self.process.take().map_or(Ok(()), |mut process| process.stop(Duration::from_secs(30)))
     }
 
     /// Kills it, and waits.
@@ -188,13 +178,7 @@ fn start_etcd(ground: &Ground<'_>, port: u16) -> Result<Process, Error> {
     etcd.arg("--data-dir").arg(ground.dir.file("etcd"));
     let url = format!("http://127.0.0.1:{port}");
     etcd.args(["--listen-client-urls", &url, "--advertise-client-urls", &url]);
-    etcd.args([
-        "--listen-peer-urls",
-        "http://127.0.0.1:0",
-        "--unsafe-no-fsync",
-        "--log-level",
-        "warn",
-    ]);
+    etcd.args(["--listen-peer-urls", "http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level", "warn"]);
     Process::start("etcd", &etcd, ground.dir)
 }
 
@@ -202,9 +186,7 @@ fn start_controller_manager(ground: &Ground<'_>) -> Result<Process, Error> {
     let mut manager = Command::new(ground.programs.path("kube-controller-manager"));
     manager.arg("--kubeconfig").arg(&ground.kubectl.kubeconfig);
     manager.arg("--root-ca-file").arg(ground.pki.path("ca.crt"));
-    manager
-        .arg("--service-account-private-key-file")
-        .arg(ground.pki.path("service-account.key"));
+    manager.arg("--service-account-private-key-file").arg(ground.pki.path("service-account.key"));
     // The default of 20 requests a second would make tests wait for the deletion of namespaces.
     manager.args([
         "--leader-elect=false",
@@ -227,17 +209,8 @@ fn start_scheduler(ground: &Ground<'_>) -> Result<Process, Error> {
 }
 
 fn until_accepting(name: &str, port: u16, process: &mut Process) -> Result<(), Error> {
-    poll::until(
-        &format!("a connection to {name}"),
-        PATIENCE,
-        Duration::from_millis(20),
-        || {
-            process.check()?;
-            Ok(if ports::accepts(port) {
-                Look::There(())
-            } else {
-                Look::NotYet(process.log_tail())
-            })
-        },
-    )
+    poll::until(&format!("a connection to {name}"), PATIENCE, Duration::from_millis(20), || {
+        process.check()?;
+        Ok(if ports::accepts(port) { Look::There(()) } else { Look::NotYet(process.log_tail()) })
+    })
 }

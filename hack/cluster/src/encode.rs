@@ -16,10 +16,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk
-            .iter()
-            .enumerate()
-            .fold(0_u32, |group, (i, byte)| group | u32::from(*byte) << (16 - 8 * i));
+        let group = chunk.iter().enumerate().fold(0_u32, |group, (i, byte)| group | u32::from(*byte) << (16 - 8 * i));
         for i in 0..4 {
             let sextet = usize::try_from(group >> (18 - 6 * i) & 0x3f).unwrap_or_default();
             let letter = ALPHABET.get(sextet).copied().unwrap_or(b'=');

@@ -76,10 +76,7 @@ pub(crate) trait Action<T> {
 
 impl<T> Action<T> for io::Result<T> {
     fn action(self, action: impl FnOnce() -> String) -> Result<T, Error> {
-        self.map_err(|source| Error::Io {
-            action: action(),
-            source,
-        })
+        self.map_err(|source| Error::Io { action: action(), source })
     }
 }
 
@@ -101,9 +98,7 @@ pub(crate) fn log_tail(path: &Path) -> String {
 
 /// Runs a short command to its end and gives its standard output.
 pub(crate) fn run(command: &mut std::process::Command) -> Result<String, Error> {
-    let output = command
-        .output()
-        .action(|| format!("run {}", command.get_program().display()))?;
+    let output = command.output().action(|| format!("run {}", command.get_program().display()))?;
     checked(command, &output)
 }
 

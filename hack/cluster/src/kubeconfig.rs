@@ -40,9 +40,8 @@ pub fn write_token_kubeconfig(
     let mut config: Value =
         serde_json::from_str(&view).map_err(|error| Error::Unexpected(format!("kubeconfig: {error}")))?;
     let token = service_account_token(kubectl(), namespace, name)?;
-    let user = config
-        .pointer_mut("/users/0/user")
-        .ok_or_else(|| Error::Unexpected("the kubeconfig names no user".into()))?;
+    let user =
+        config.pointer_mut("/users/0/user").ok_or_else(|| Error::Unexpected("the kubeconfig names no user".into()))?;
     *user = json!({ "token": token });
     write_private(out, config.to_string().as_bytes())
 }

@@ -18,25 +18,15 @@ pub(crate) struct Kubectl {
 impl Kubectl {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", &self.cache);
+        command.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", &self.cache);
         command
     }
 
     /// GETs a path: the cheapest question, without discovery. The inner error is the server's no.
     pub(crate) fn get_raw(&self, path: &str) -> Result<Result<String, String>, Error> {
-        let output = self
-            .command()
-            .args(["get", "--raw", path])
-            .output()
-            .action(|| "run kubectl".into())?;
+        let output = self.command().args(["get", "--raw", path]).output().action(|| "run kubectl".into())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        Ok(if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        })
+        Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
     }
 
     /// Runs with these arguments and gives standard output.
@@ -47,11 +37,7 @@ impl Kubectl {
     /// Runs with these arguments and this standard input.
     pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Result<String, Error> {
         let mut command = self.command();
-        command
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().action(|| "run kubectl".into())?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes()).action(|| "write to kubectl".into())?;

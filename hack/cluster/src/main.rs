@@ -21,11 +21,7 @@ fn main() -> ExitCode {
         Verb::Build { node } => build(node).map(|_| ExitCode::SUCCESS),
         Verb::Up(cluster) => up(&cluster),
         Verb::Run { cluster, keep, command } => run(&cluster, keep, &command),
-        Verb::Token {
-            namespace,
-            name,
-            kubeconfig_out,
-        } => token(&namespace, &name, &kubeconfig_out),
+        Verb::Token { namespace, name, kubeconfig_out } => token(&namespace, &name, &kubeconfig_out),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("lockgate-cluster: {error}");
@@ -48,10 +44,7 @@ fn run(cluster: &ClusterArgs, keep: bool, command: &[OsString]) -> Result<ExitCo
         session.until_interrupted();
     }
     // As shells have it: an exit code, or 128 and the signal.
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
-        .unwrap_or(1);
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
@@ -60,10 +53,7 @@ fn run(cluster: &ClusterArgs, keep: bool, command: &[OsString]) -> Result<ExitCo
 /// thread that starts it lives as long as we do).
 fn run_command(session: &mut Session, command: &[OsString]) -> Result<(ExitStatus, bool), Error> {
     let mut mortal = Command::new("setpriv");
-    mortal
-        .args(["--pdeathsig", "KILL", "--"])
-        .args(command)
-        .envs(session.facts.iter().cloned());
+    mortal.args(["--pdeathsig", "KILL", "--"]).args(command).envs(session.facts.iter().cloned());
     let mut child = mortal.spawn().map_err(io("run the command"))?;
     let mut interrupted = false;
     loop {

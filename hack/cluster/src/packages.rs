@@ -72,31 +72,18 @@ fn ensure(needs: &[Need]) -> Result<(), Error> {
     if packages.is_empty() {
         return Ok(());
     }
-    let command = format!(
-        "apt-get update && apt-get install --yes --no-install-recommends {}",
-        packages.join(" ")
-    );
+    let command = format!("apt-get update && apt-get install --yes --no-install-recommends {}", packages.join(" "));
     if !rustix::process::getuid().is_root() || find(&["apt-get"]).is_none() {
         let missing = packages.join(", ");
         return Err(Error::Packages { missing, command });
     }
-    tell::note(&format!(
-        "installing {}; this takes about half a minute",
-        packages.join(", ")
-    ));
+    tell::note(&format!("installing {}; this takes about half a minute", packages.join(", ")));
     let start = Instant::now();
     // Mirrors fail now and then; once more, with fresh lists, is all that helps.
     install(&packages).or_else(|_| install(&packages))?;
     tell::note(&format!("installed in {} s", start.elapsed().as_secs()));
     let missing = missing(needs);
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Packages {
-            missing: missing.join(", "),
-            command,
-        })
-    }
+    if missing.is_empty() { Ok(()) } else { Err(Error::Packages { missing: missing.join(", "), command }) }
 }
 
 fn install(packages: &[&str]) -> Result<(), Error> {
@@ -106,26 +93,16 @@ fn install(packages: &[&str]) -> Result<(), Error> {
 
 fn apt(verb: &[&str], packages: &[&str]) -> Result<(), Error> {
     let mut command = Command::new("apt-get");
-    command
-        .args(verb)
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(verb).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
     run(&mut command).map(drop)
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static str> {
     let there = |programs: &[&str], package: &str| {
-        if package == "busybox-static" {
-            static_busybox().is_some()
-        } else {
-            find(programs).is_some()
-        }
+        if package == "busybox-static" { static_busybox().is_some() } else { find(programs).is_some() }
     };
-    let mut packages: Vec<_> = needs
-        .iter()
-        .filter(|(programs, package)| !there(programs, package))
-        .map(|(_, package)| *package)
-        .collect();
+    let mut packages: Vec<_> =
+        needs.iter().filter(|(programs, package)| !there(programs, package)).map(|(_, package)| *package).collect();
     packages.dedup();
     packages
 }
@@ -133,14 +110,9 @@ fn missing(needs: &[Need]) -> Vec<&'static str> {
 /// The first of these that is there: a file, or a program of the `PATH` or of an administrator's.
 fn find(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .collect();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).collect();
     names.iter().find_map(|name| {
         // Joining an absolute path gives that path.
-        folders
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|candidate| candidate.is_file())
+        folders.iter().map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
     })
 }

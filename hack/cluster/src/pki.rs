@@ -16,21 +16,12 @@ pub(crate) struct Pki {
 
 impl Pki {
     pub(crate) fn new(dir: &RunDir) -> Result<Self, Error> {
-        let pki = Self {
-            folder: dir.folder("pki")?,
-        };
+        let pki = Self { folder: dir.folder("pki")? };
         pki.key("ca")?;
         let subject = ["-x509", "-new", "-days", "3650", "-subj", "/CN=lockgate-cluster"];
         // The other extensions of an authority are openssl's default here.
-        pki.openssl(
-            ["req"].iter().chain(&subject),
-            &[("-key", "ca.key"), ("-out", "ca.crt")],
-        )?;
-        pki.sign(
-            "server",
-            "/CN=kube-apiserver",
-            &format!("{SERVER_NAMES}\nextendedKeyUsage=serverAuth\n"),
-        )?;
+        pki.openssl(["req"].iter().chain(&subject), &[("-key", "ca.key"), ("-out", "ca.crt")])?;
+        pki.sign("server", "/CN=kube-apiserver", &format!("{SERVER_NAMES}\nextendedKeyUsage=serverAuth\n"))?;
         pki.sign(
             "kubelet-client",
             "/O=system:masters/CN=kube-apiserver-kubelet-client",
@@ -55,10 +46,7 @@ impl Pki {
             ["key", "csr", "crt", "ext"].map(|end| format!("{name}.{end}"));
         self.key(name)?;
         crate::run_dir::write_private(&self.path(&extension_file), extensions.as_bytes())?;
-        self.openssl(
-            &["req", "-new", "-subj", subject],
-            &[("-key", &key), ("-out", &request)],
-        )?;
+        self.openssl(&["req", "-new", "-subj", subject], &[("-key", &key), ("-out", &request)])?;
         let files = [
             ("-in", &*request),
             ("-CA", "ca.crt"),

@@ -27,11 +27,7 @@ pub(crate) fn until<T>(
             Look::NotYet(seen) => seen,
         };
         if start.elapsed() > limit {
-            return Err(Error::Timeout {
-                what: what.into(),
-                seconds: limit.as_secs(),
-                log: seen,
-            });
+            return Err(Error::Timeout { what: what.into(), seconds: limit.as_secs(), log: seen });
         }
         thread::sleep(pause);
     }

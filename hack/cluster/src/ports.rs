@@ -19,10 +19,7 @@ pub(crate) fn free() -> Result<u16, Error> {
             return Ok(port);
         }
     }
-    Err(Error::Unexpected(format!(
-        "no free port between {FIRST} and {}",
-        FIRST + COUNT
-    )))
+    Err(Error::Unexpected(format!("no free port between {FIRST} and {}", FIRST + COUNT)))
 }
 
 /// Whether somebody accepts connections there.

@@ -26,23 +26,13 @@ impl Process {
         use std::os::unix::process::CommandExt as _;
 
         let log = dir.log(name);
-        let open = || {
-            File::options()
-                .create(true)
-                .append(true)
-                .open(&log)
-                .action(|| format!("open {}", log.display()))
-        };
+        let open = || File::options().create(true).append(true).open(&log).action(|| format!("open {}", log.display()));
         let mut command = keeper::mortal(recipe.get_program());
         command.args(recipe.get_args()).current_dir(dir.path()).process_group(0);
         command.envs(recipe.get_envs().filter_map(|(key, value)| Some((key, value?))));
         command.stdin(Stdio::null()).stdout(open()?).stderr(open()?);
         let child = keeper::spawn(command).action(|| format!("start {name}"))?;
-        let process = Self {
-            name: name.into(),
-            child,
-            log,
-        };
+        let process = Self { name: name.into(), child, log };
         dir.record_process(process.child.id())?;
         Ok(process)
     }
@@ -56,11 +46,7 @@ impl Process {
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         match self.ended()? {
             None => Ok(()),
-            Some(status) => Err(Error::Ended {
-                name: self.name.clone(),
-                status,
-                log: self.log_tail(),
-            }),
+            Some(status) => Err(Error::Ended { name: self.name.clone(), status, log: self.log_tail() }),
         }
     }
 

@@ -14,13 +14,7 @@ use crate::error::{Action as _, Error, run};
 use crate::tell;
 
 /// What a control plane consists of, and `kubectl` to talk to it.
-pub const CONTROL_PLANE: &[&str] = &[
-    "etcd",
-    "kube-apiserver",
-    "kubectl",
-    "kube-controller-manager",
-    "kube-scheduler",
-];
+pub const CONTROL_PLANE: &[&str] = &["etcd", "kube-apiserver", "kubectl", "kube-controller-manager", "kube-scheduler"];
 /// What a node needs on top.
 pub const NODE: &[&str] = &["kubelet"];
 
@@ -36,11 +30,7 @@ const SOURCES: &[(&str, &str, u32)] = &[
     ("etcd", "go.etcd.io/etcd/server/v3", 80),
     ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", 160),
     ("kubectl", "k8s.io/kubernetes/cmd/kubectl", 20),
-    (
-        "kube-controller-manager",
-        "k8s.io/kubernetes/cmd/kube-controller-manager",
-        55,
-    ),
+    ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", 55),
     ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 5),
     ("kubelet", "k8s.io/kubernetes/cmd/kubelet", 20),
 ];
@@ -59,10 +49,7 @@ impl Programs {
         let mut paths = BTreeMap::new();
         let mut wanted = Vec::new();
         for &name in names {
-            let given = assets
-                .as_ref()
-                .map(|folder| folder.join(name))
-                .filter(|path| path.is_file());
+            let given = assets.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
             if given.is_none() && !cache.program(name).is_file() {
                 wanted.push(name);
             }
@@ -83,11 +70,7 @@ impl Programs {
 
 /// The folder in which everything lies that is made once per machine.
 pub(crate) fn cache_root() -> Result<PathBuf, Error> {
-    let var = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let var = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let root = var("LOCKGATE_CACHE")
         .or_else(|| var("XDG_CACHE_HOME").map(|cache| cache.join("lockgate")))
         .or_else(|| var("HOME").map(|home| home.join(".cache/lockgate")))
@@ -128,10 +111,8 @@ impl Cache {
 
     fn build(&self, names: &[&str]) -> Result<(), Error> {
         let _alone = lock(&self.folder.join("lock"), "builds Kubernetes")?;
-        let sources: Vec<_> = SOURCES
-            .iter()
-            .filter(|(name, ..)| names.contains(name) && !self.program(name).is_file())
-            .collect();
+        let sources: Vec<_> =
+            SOURCES.iter().filter(|(name, ..)| names.contains(name) && !self.program(name).is_file()).collect();
         if sources.is_empty() {
             return Ok(());
         }
@@ -140,11 +121,7 @@ impl Cache {
         for (name, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM), ("tools.go", TOOLS_GO)] {
             fs::write(module.join(name), text).action(|| format!("write {name}"))?;
         }
-        tell::note(&format!(
-            "building Kubernetes {} once, into {}",
-            VERSION.0,
-            self.folder.display()
-        ));
+        tell::note(&format!("building Kubernetes {} once, into {}", VERSION.0, self.folder.display()));
         for (index, (name, package, usual)) in sources.iter().enumerate() {
             tell::note(&format!(
                 "building {name}, {} of {}; the first time this takes about {usual} s on two cores",
@@ -170,18 +147,12 @@ impl Cache {
         }
         let half_done = self.folder.join(format!(".{name}"));
         let mut go = Command::new("go");
-        go.args(["build", "-mod=readonly", "-trimpath", "-ldflags", &flags, "-o"])
-            .arg(&half_done)
-            .arg(package);
-        go.current_dir(module)
-            .env("CGO_ENABLED", "0")
-            .env("GOWORK", "off")
-            .env("PWD", module);
+        go.args(["build", "-mod=readonly", "-trimpath", "-ldflags", &flags, "-o"]).arg(&half_done).arg(package);
+        go.current_dir(module).env("CGO_ENABLED", "0").env("GOWORK", "off").env("PWD", module);
         run(&mut go).map_err(|error| match error {
-            Error::Io { source, .. } => Error::Io {
-                action: "run go, which builds Kubernetes (1.26 or newer, in PATH)".into(),
-                source,
-            },
+            Error::Io { source, .. } => {
+                Error::Io { action: "run go, which builds Kubernetes (1.26 or newer, in PATH)".into(), source }
+            }
             other => other,
         })?;
         fs::rename(&half_done, self.program(name)).action(|| format!("put {name} in its place"))

@@ -21,7 +21,5 @@ pub(crate) fn number() -> Result<u16, Error> {
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), Error> {
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(bytes))
-        .action(|| "read random bytes".into())
+    File::open("/dev/urandom").and_then(|mut source| source.read_exact(bytes)).action(|| "read random bytes".into())
 }

@@ -42,10 +42,7 @@ impl Entry {
         match kind {
             "process" => {
                 let (pid, started) = rest.split_once(' ')?;
-                Some(Self::Process {
-                    pid: pid.parse().ok()?,
-                    started: started.parse().ok()?,
-                })
+                Some(Self::Process { pid: pid.parse().ok()?, started: started.parse().ok()? })
             }
             "bridge" => Some(Self::Bridge(rest.into())),
             "cgroup" => Some(Self::Cgroup(rest.into())),

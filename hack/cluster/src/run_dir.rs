@@ -44,11 +44,7 @@ impl RunDir {
         if std::env::var_os("LOCKGATE_KEEP_CLUSTER_DIR").is_some() {
             File::create(path.join(KEEP)).action(|| "mark the data folder".into())?;
         }
-        Ok(Self {
-            id,
-            path,
-            _owner: owner,
-        })
+        Ok(Self { id, path, _owner: owner })
     }
 
     /// Eight characters that no other running cluster has.
@@ -93,8 +89,7 @@ impl RunDir {
         let open = File::options().create(true).append(true).open(&ledger);
         // One write, so that lines of two threads cannot mix.
         let line = format!("{entry}\n");
-        open.and_then(|mut file| file.write_all(line.as_bytes()))
-            .action(|| format!("write {}", ledger.display()))
+        open.and_then(|mut file| file.write_all(line.as_bytes())).action(|| format!("write {}", ledger.display()))
     }
 }
 
@@ -111,14 +106,8 @@ impl Drop for RunDir {
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), Error> {
     use std::os::unix::fs::OpenOptionsExt as _;
 
-    let open = File::options()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    open.and_then(|mut file| file.write_all(content))
-        .action(|| format!("write {}", path.display()))
+    let open = File::options().create(true).write(true).truncate(true).mode(0o600).open(path);
+    open.and_then(|mut file| file.write_all(content)).action(|| format!("write {}", path.display()))
 }
 
 /// Held while something is chosen that no two clusters may share.
@@ -134,11 +123,7 @@ fn parent() -> PathBuf {
 }
 
 fn make_private(path: &Path) -> Result<(), Error> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .action(|| format!("make {}", path.display()))
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).action(|| format!("make {}", path.display()))
 }
 
 fn sweep(parent: &Path) {

@@ -43,26 +43,14 @@ impl ScriptedNode {
         let ready =
             json!({"type": "Ready", "status": "True", "reason": "Scripted", "message": "a script plays this node"});
         let status = json!({"status": {"capacity": size, "allocatable": size, "conditions": [ready]}});
-        kubectl.run(&[
-            "patch",
-            "node",
-            NAME,
-            "--subresource=status",
-            "--patch",
-            &status.to_string(),
-        ])?;
-        poll::until(
-            "a ready scripted node",
-            Duration::from_mins(1),
-            Duration::from_millis(100),
-            || {
-                let answer = kubectl.get_raw(&format!("/api/v1/nodes/{NAME}"))?;
-                Ok(match answer.map(|node| readiness(&node)) {
-                    Ok(Ok(())) => Look::There(()),
-                    Ok(Err(why)) | Err(why) => Look::NotYet(why),
-                })
-            },
-        )?;
+        kubectl.run(&["patch", "node", NAME, "--subresource=status", "--patch", &status.to_string()])?;
+        poll::until("a ready scripted node", Duration::from_mins(1), Duration::from_millis(100), || {
+            let answer = kubectl.get_raw(&format!("/api/v1/nodes/{NAME}"))?;
+            Ok(match answer.map(|node| readiness(&node)) {
+                Ok(Ok(())) => Look::There(()),
+                Ok(Err(why)) | Err(why) => Look::NotYet(why),
+            })
+        })?;
         steps.say("the scripted node is ready");
         let watch = Arc::new(Mutex::new(Watch::default()));
         let (theirs, kubectl) = (Arc::clone(&watch), kubectl.clone());
@@ -77,10 +65,7 @@ impl ScriptedNode {
                 thread::sleep(Duration::from_millis(500));
             }
         });
-        Ok(Self {
-            watch,
-            thread: Some(thread),
-        })
+        Ok(Self { watch, thread: Some(thread) })
     }
 }
 
@@ -112,24 +97,10 @@ fn open(watch: &Mutex<Watch>, kubectl: &Kubectl) -> Option<ChildStdout> {
 
 fn start_watch(kubectl: &Kubectl) -> Result<Child, Error> {
     let mut command = keeper::mortal(&kubectl.program);
-    command.args([
-        "get",
-        "pods",
-        "--all-namespaces",
-        "--field-selector",
-        &format!("spec.nodeName={NAME}"),
-    ]);
+    command.args(["get", "pods", "--all-namespaces", "--field-selector", &format!("spec.nodeName={NAME}")]);
     command.args(["--watch", "--output-watch-events", "--output=json"]);
-    command.envs(
-        kubectl
-            .command()
-            .get_envs()
-            .filter_map(|(key, value)| Some((key, value?))),
-    );
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    command.envs(kubectl.command().get_envs().filter_map(|(key, value)| Some((key, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     keeper::spawn(command).action(|| "watch Pods".into())
 }
 
@@ -220,11 +191,7 @@ fn act(kubectl: &Kubectl, event: &Value) {
 fn status(event: &Value, phase: &str, state: &Value) -> Value {
     let running = phase == "Running";
     let containers = |list: &str, state: &Value, ready: bool| -> Vec<Value> {
-        let containers = event
-            .pointer(list)
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let containers = event.pointer(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let status = |container: &Value| {
             json!({
                 "name": container.get("name"),
@@ -250,10 +217,7 @@ fn status(event: &Value, phase: &str, state: &Value) -> Value {
 }
 
 fn now() -> String {
-    run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]))
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])).unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -272,13 +236,7 @@ mod tests {
         assert_eq!(event("MODIFIED", "Running", "Never", None), Move::Finish);
         assert_eq!(event("MODIFIED", "Running", "Always", None), Move::Nothing);
         assert_eq!(event("MODIFIED", "Succeeded", "Never", None), Move::Nothing);
-        assert_eq!(
-            event("MODIFIED", "Running", "Always", Some("2026-01-01T00:00:00Z")),
-            Move::Remove
-        );
-        assert_eq!(
-            event("DELETED", "Running", "Never", Some("2026-01-01T00:00:00Z")),
-            Move::Nothing
-        );
+        assert_eq!(event("MODIFIED", "Running", "Always", Some("2026-01-01T00:00:00Z")), Move::Remove);
+        assert_eq!(event("DELETED", "Running", "Never", Some("2026-01-01T00:00:00Z")), Move::Nothing);
     }
 }

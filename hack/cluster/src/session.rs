@@ -34,11 +34,7 @@ impl Session {
             return Err(io("start the cluster")(io::ErrorKind::Interrupted.into()));
         }
         let facts = facts(&cluster, kind)?;
-        Ok(Self {
-            cluster,
-            signals,
-            facts,
-        })
+        Ok(Self { cluster, signals, facts })
     }
 
     pub(crate) fn until_interrupted(&mut self) {
@@ -59,16 +55,9 @@ impl Session {
                 node.registry().username()
             );
         }
-        eprintln!(
-            "\nA kubectl of the same version: {}",
-            self.cluster.binary("kubectl").display()
-        );
+        eprintln!("\nA kubectl of the same version: {}", self.cluster.binary("kubectl").display());
         let logs = self.cluster.dir().join("logs");
-        eprintln!(
-            "Logs: {}\nIt ends with Ctrl-C here, or with: kill {}",
-            logs.display(),
-            std::process::id()
-        );
+        eprintln!("Logs: {}\nIt ends with Ctrl-C here, or with: kill {}", logs.display(), std::process::id());
     }
 }
 
@@ -95,11 +84,7 @@ fn node_kind(args: &NodeArgs) -> NodeKind {
 }
 
 fn facts(cluster: &Cluster, kind: NodeKind) -> Result<Vec<(&'static str, OsString)>, Error> {
-    let folder = cluster
-        .binary("kubectl")
-        .parent()
-        .map(PathBuf::from)
-        .unwrap_or_default();
+    let folder = cluster.binary("kubectl").parent().map(PathBuf::from).unwrap_or_default();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)));
     let mut facts = vec![

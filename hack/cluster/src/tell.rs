@@ -18,10 +18,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new(aloud: bool) -> Self {
-        Self {
-            start: Instant::now(),
-            aloud,
-        }
+        Self { start: Instant::now(), aloud }
     }
 
     pub(crate) fn say(&self, text: &str) {

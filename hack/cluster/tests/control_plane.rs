@@ -20,24 +20,15 @@ fn controllers_make_and_remove_what_belongs_to_a_namespace() {
     let cluster = Cluster::start(Options::new()).expect("a cluster");
     kubectl(&cluster, &["create", "namespace", "team-a"]);
     let account = ["get", "serviceaccount", "default", "--namespace=team-a"];
-    eventually("team-a has its service account", || {
-        answer(cluster.kubectl().args(account)).is_ok()
-    });
+    eventually("team-a has its service account", || answer(cluster.kubectl().args(account)).is_ok());
 
     let port = cluster.server_url().rsplit(':').next().expect("a port");
     let elsewhere = format!("https://localhost:{port}");
     for server in [cluster.server_url(), &elsewhere] {
-        let kubeconfig = cluster
-            .service_account_kubeconfig_via("team-a", "default", server)
-            .expect("a kubeconfig");
+        let kubeconfig = cluster.service_account_kubeconfig_via("team-a", "default", server).expect("a kubeconfig");
         let mut whoami = Command::new(cluster.binary("kubectl"));
-        whoami
-            .args(["auth", "whoami", "--output=jsonpath={.status.userInfo.username}"])
-            .env("KUBECONFIG", kubeconfig);
-        assert_eq!(
-            answer(&mut whoami).as_deref(),
-            Ok("system:serviceaccount:team-a:default")
-        );
+        whoami.args(["auth", "whoami", "--output=jsonpath={.status.userInfo.username}"]).env("KUBECONFIG", kubeconfig);
+        assert_eq!(answer(&mut whoami).as_deref(), Ok("system:serviceaccount:team-a:default"));
     }
 
     kubectl(&cluster, &["delete", "namespace", "team-a", "--timeout=60s"]);
@@ -79,10 +70,7 @@ fn two_clusters_know_nothing_of_each_other_and_survive_an_outage() {
 fn a_scripted_node_moves_pods_through_their_phases() {
     let cluster = Cluster::start(Options::new().node(NodeKind::Scripted)).expect("a cluster");
     let phase = |pod: &str| kubectl(&cluster, &["get", "pod", pod, "--output=jsonpath={.status.phase}"]);
-    kubectl(
-        &cluster,
-        &["run", "job", "--image=example.test/job:1", "--restart=Never"],
-    );
+    kubectl(&cluster, &["run", "job", "--image=example.test/job:1", "--restart=Never"]);
     kubectl(&cluster, &["run", "service", "--image=example.test/service:1"]);
     eventually("the job has succeeded", || phase("job") == "Succeeded");
     eventually("the service runs", || phase("service") == "Running");

@@ -21,26 +21,12 @@ fn a_killed_owner_leaves_nothing_behind_the_next_start() {
     owner.wait().expect("its end");
     eventually("no process of it runs", || processes_of(&place.folder).is_empty());
 
-    assert!(
-        place
-            .command(&["run", "--", "true"])
-            .status()
-            .expect("the next start")
-            .success()
-    );
+    assert!(place.command(&["run", "--", "true"]).status().expect("the next start").success());
     assert_eq!(place.clusters(), Vec::<String>::new());
     let links = fs::read_dir("/sys/class/net").expect("links");
-    assert!(
-        !links
-            .flatten()
-            .any(|link| link.file_name().to_string_lossy().contains(&id))
-    );
+    assert!(!links.flatten().any(|link| link.file_name().to_string_lossy().contains(&id)));
     assert_eq!(cgroups_with(Path::new("/sys/fs/cgroup"), &id), Vec::<PathBuf>::new());
-    assert!(
-        !fs::read_to_string("/proc/self/mountinfo")
-            .expect("mounts")
-            .contains(&id)
-    );
+    assert!(!fs::read_to_string("/proc/self/mountinfo").expect("mounts").contains(&id));
 }
 
 #[test]
@@ -93,10 +79,7 @@ impl Place {
         fs::write(&up, "up\n").expect("a file");
         let node: &[&str] = if can_run_node().is_ok() { &["--node"] } else { &[] };
         let mut owner = self.command(&["run"]);
-        owner
-            .args(node)
-            .arg("--")
-            .args(["tail".as_ref(), "-f".as_ref(), up.as_os_str()] as [&OsStr; 3]);
+        owner.args(node).arg("--").args(["tail".as_ref(), "-f".as_ref(), up.as_os_str()] as [&OsStr; 3]);
         let mut owner = owner.stdout(Stdio::piped()).spawn().expect("a start");
         // The command's first words say that the cluster is up.
         let mut word = [0; 2];
@@ -105,14 +88,8 @@ impl Place {
     }
 
     fn clusters(&self) -> Vec<String> {
-        let parents = fs::read_dir(&self.folder)
-            .expect("the place")
-            .flatten()
-            .map(|entry| entry.path());
-        let folders = parents
-            .filter_map(|parent| fs::read_dir(parent).ok())
-            .flatten()
-            .flatten();
+        let parents = fs::read_dir(&self.folder).expect("the place").flatten().map(|entry| entry.path());
+        let folders = parents.filter_map(|parent| fs::read_dir(parent).ok()).flatten().flatten();
         folders
             .filter(|entry| entry.path().is_dir())
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
@@ -131,34 +108,15 @@ fn processes_of(folder: &Path) -> Vec<String> {
     let folder = folder.to_string_lossy();
     let processes = fs::read_dir("/proc").expect("processes").flatten();
     let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-    lines
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .filter(|line| line.contains(&*folder))
-        .collect()
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(&*folder)).collect()
 }
 
 fn cgroups_with(folder: &Path, id: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let folders: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    let below = folders.iter().flat_map(|path| {
-        if folder.ends_with("cgroup") {
-            cgroups_with(path, id)
-        } else {
-            Vec::new()
-        }
-    });
-    below
-        .chain(
-            folders
-                .iter()
-                .filter(|path| path.to_string_lossy().contains(id))
-                .cloned(),
-        )
-        .collect()
+    let folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let below =
+        folders.iter().flat_map(|path| if folder.ends_with("cgroup") { cgroups_with(path, id) } else { Vec::new() });
+    below.chain(folders.iter().filter(|path| path.to_string_lossy().contains(id)).cloned()).collect()
 }

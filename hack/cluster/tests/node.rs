@@ -38,45 +38,24 @@ fn runs_a_pod_with_secrets(cluster: &Cluster, node: &Node) {
     let docker_config = cluster.dir().join("docker-config.json");
     std::fs::write(&docker_config, registry.docker_config_json()).expect("a file");
     let from_file = format!("--from-file=.dockerconfigjson={}", docker_config.display());
-    kubectl(
-        cluster,
-        &[
-            "create",
-            "secret",
-            "generic",
-            "regcred",
-            "--type=kubernetes.io/dockerconfigjson",
-            &from_file,
-        ],
-    );
-    kubectl(
-        cluster,
-        &["create", "secret", "generic", "db", "--from-literal=password=tide"],
-    );
+    kubectl(cluster, &["create", "secret", "generic", "regcred", "--type=kubernetes.io/dockerconfigjson", &from_file]);
+    kubectl(cluster, &["create", "secret", "generic", "db", "--from-literal=password=tide"]);
     run_pod(cluster, "entitled", &image, Some("regcred"));
     run_pod(cluster, "stranger", &image, None);
     run_pod(cluster, "local", node.preloaded_image(), None);
 
     for pod in ["entitled", "local"] {
-        eventually(&format!("{pod} has succeeded"), || {
-            get(cluster, pod, "{.status.phase}") == "Succeeded"
-        });
+        eventually(&format!("{pod} has succeeded"), || get(cluster, pod, "{.status.phase}") == "Succeeded");
         assert_eq!(kubectl(cluster, &["logs", pod]), "the password is tide");
     }
     eventually("the stranger gets no image", || {
-        let reason = get(
-            cluster,
-            "stranger",
-            "{.status.containerStatuses[0].state.waiting.reason}",
-        );
+        let reason = get(cluster, "stranger", "{.status.containerStatuses[0].state.waiting.reason}");
         ["ErrImagePull", "ImagePullBackOff"].contains(&&*reason)
     });
 }
 
 fn run_pod(cluster: &Cluster, name: &str, image: &str, pull_secret: Option<&str>) {
-    let secrets = pull_secret
-        .map(|secret| format!(r#"{{"name": "{secret}"}}"#))
-        .unwrap_or_default();
+    let secrets = pull_secret.map(|secret| format!(r#"{{"name": "{secret}"}}"#)).unwrap_or_default();
     let overrides = format!(
         r#"{{"spec": {{"imagePullSecrets": [{secrets}], "containers": [{{
             "name": "main", "image": "{image}",
@@ -84,17 +63,7 @@ fn run_pod(cluster: &Cluster, name: &str, image: &str, pull_secret: Option<&str>
             "env": [{{"name": "PASSWORD", "valueFrom": {{"secretKeyRef": {{"name": "db", "key": "password"}}}}}}]
         }}]}}}}"#
     );
-    kubectl(
-        cluster,
-        &[
-            "run",
-            name,
-            "--image=replaced",
-            "--restart=Never",
-            "--overrides",
-            &overrides,
-        ],
-    );
+    kubectl(cluster, &["run", name, "--image=replaced", "--restart=Never", "--overrides", &overrides]);
 }
 
 fn get(cluster: &Cluster, pod: &str, path: &str) -> String {

@@ -28,9 +28,7 @@ pub(super) fn duration(text: &str) -> Option<SignedDuration> {
 /// A user's or group's number: decimal, without leading zeros, at most 2147483647 (Kubernetes' `IsValidUserID`).
 pub(super) fn numeric_id(text: &str) -> Option<i64> {
     let decimal = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    text.parse::<i64>()
-        .ok()
-        .filter(|id| decimal && *id <= i64::from(i32::MAX))
+    text.parse::<i64>().ok().filter(|id| decimal && *id <= i64::from(i32::MAX))
 }
 
 /// A quantity in Kubernetes' notation, if it is one and not negative.
@@ -43,9 +41,7 @@ pub(super) fn quantity(quantity: &Quantity) -> Option<String> {
 
 /// The pattern of [`Quantity`]'s schema.
 fn is_quantity(text: &str) -> bool {
-    let number_end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let Some((number, suffix)) = text.split_at_checked(number_end) else {
         return false;
     };
@@ -55,9 +51,7 @@ fn is_quantity(text: &str) -> bool {
 }
 
 fn is_suffix(suffix: &str) -> bool {
-    const UNITS: [&str; 16] = [
-        "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
-    ];
+    const UNITS: [&str; 16] = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     UNITS.contains(&suffix) || is_exponent(suffix)
 }
 
@@ -79,9 +73,7 @@ mod tests {
         assert_eq!(seconds("1h30m"), Some(5_400));
         assert_eq!(seconds("1h2m3s"), Some(3_723));
         assert_eq!(seconds("999999h999999m999999s"), Some(999_999 * 3_661));
-        for text in [
-            "", "0s", "0h0m", "h", "5", "1m1h", "1.5h", "-1h", "+1h", "1000000h", " 1h", "1h ", "1d", "1ms",
-        ] {
+        for text in ["", "0s", "0h0m", "h", "5", "1m1h", "1.5h", "-1h", "+1h", "1000000h", " 1h", "1h ", "1d", "1ms"] {
             assert_eq!(seconds(text), None, "{text:?}");
         }
     }
@@ -97,9 +89,7 @@ mod tests {
 
     #[test]
     fn quantities_are_kubernetes_notation_and_not_negative() {
-        for text in [
-            "0", "1", "1.", "0.5", ".5", "100m", "64Mi", "2E", "1e3", "1E-3", "12e+10",
-        ] {
+        for text in ["0", "1", "1.", "0.5", ".5", "100m", "64Mi", "2E", "1e3", "1E-3", "12e+10"] {
             assert!(is_quantity(text), "{text:?}");
         }
         for text in ["", ".", "-1", "1 Gi", "1gi", "1.5.5", "1e", "1e333", "Mi", "1Mib"] {

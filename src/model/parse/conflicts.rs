@@ -21,10 +21,7 @@ struct Mount<'a> {
 /// Checks the entries against each other.
 pub(super) fn check(spec: &PipelineSpec, report: &mut Report) {
     check_env(spec, report);
-    let mounts: Vec<Mount<'_>> = lists(spec)
-        .into_iter()
-        .flat_map(|(list, entries)| mounts_of(list, entries))
-        .collect();
+    let mounts: Vec<Mount<'_>> = lists(spec).into_iter().flat_map(|(list, entries)| mounts_of(list, entries)).collect();
     check_nested(&mounts, report);
     check_shared(&mounts, report);
 }
@@ -32,11 +29,7 @@ pub(super) fn check(spec: &PipelineSpec, report: &mut Report) {
 fn mounts_of<'a>(list: &str, entries: &'a [SecretEntry]) -> Vec<Mount<'a>> {
     let mount = |(index, entry): (usize, &'a SecretEntry)| {
         let path = entry.mount_path.as_deref()?;
-        Some(Mount {
-            at: format!("{list}[{index}]"),
-            path,
-            entry,
-        })
+        Some(Mount { at: format!("{list}[{index}]"), path, entry })
     };
     entries.iter().enumerate().filter_map(mount).collect()
 }
@@ -75,10 +68,7 @@ fn check_shared(mounts: &[Mount<'_>], report: &mut Report) {
     }
     by_path.retain(|_, sharing| sharing.len() > 1);
     for sharing in by_path.values() {
-        if let Some(last) = sharing
-            .last()
-            .filter(|_| sharing.iter().any(|mount| mount.entry.sub_path.is_some()))
-        {
+        if let Some(last) = sharing.last().filter(|_| sharing.iter().any(|mount| mount.entry.sub_path.is_some())) {
             report.add(format!("{}.mount_path", last.at), rules::MOUNT_PATH_SUB_PATH);
         }
         check_files(sharing, report);
@@ -92,11 +82,7 @@ fn check_files(sharing: &[&Mount<'_>], report: &mut Report) {
     for mount in sharing {
         // Equal paths within one entry are that entry's own mistake, reported there.
         let own: BTreeSet<&str> = mount.entry.items.iter().map(|item| item.path.as_str()).collect();
-        report.require(
-            own.is_disjoint(&taken),
-            &format!("{}.items", mount.at),
-            rules::FILE_UNIQUE,
-        );
+        report.require(own.is_disjoint(&taken), &format!("{}.items", mount.at), rules::FILE_UNIQUE);
         taken.extend(own);
     }
 }

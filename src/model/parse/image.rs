@@ -16,9 +16,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     if text.len() == 64 && text.bytes().all(is_lower_hex) {
         return Err(rules::IMAGE_ID.into());
     }
-    let (rest, digest) = text
-        .split_once('@')
-        .map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
     // A colon after the last slash stands before a tag; one before it, before a port.
     let after_slash = rest.rfind('/').map_or(0, |slash| slash + 1);
     let (name, tag) = match rest.rfind(':').filter(|colon| *colon >= after_slash) {
@@ -70,18 +68,9 @@ fn is_domain(text: &str) -> bool {
             if address.is_empty() || !address.chars().all(|c| c.is_ascii_hexdigit() || c == ':') {
                 return false;
             }
-            (
-                None,
-                if port.is_empty() {
-                    None
-                } else {
-                    Some(port.strip_prefix(':').unwrap_or_default())
-                },
-            )
+            (None, if port.is_empty() { None } else { Some(port.strip_prefix(':').unwrap_or_default()) })
         }
-        None => text
-            .split_once(':')
-            .map_or((Some(text), None), |(host, port)| (Some(host), Some(port))),
+        None => text.split_once(':').map_or((Some(text), None), |(host, port)| (Some(host), Some(port))),
     };
     let label = |label: &str| {
         let edge = |c: char| c.is_ascii_alphanumeric();
@@ -139,7 +128,7 @@ mod tests {
             &format!("app:1@sha256:{hex}"),
             &format!("app@sha512:{hex}{hex}"),
             &format!("library/{hex}"),
-            &hex[..63],
+            hex.split_at(63).0,
             &long,
             &format!("example.com/{longest}"),
         ] {

@@ -43,11 +43,7 @@ const MAX_ANNOTATION: usize = 262_144;
 /// Parses the fields on placement and resources.
 pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Placement {
     if let Some(name) = &spec.service_account_name {
-        report.require(
-            is_dns_subdomain(name),
-            "spec.service_account_name",
-            rules::SERVICE_ACCOUNT_NAME,
-        );
+        report.require(is_dns_subdomain(name), "spec.service_account_name", rules::SERVICE_ACCOUNT_NAME);
     }
     let requests = resources(&spec.resource_requests, "spec.resource_requests", report);
     let limits = resources(&spec.resource_limits, "spec.resource_limits", report);
@@ -55,11 +51,7 @@ pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Placement {
     // `priority_class_name: ""` is how Kubernetes itself writes "none".
     let priority_class_name = scheduling.priority_class_name.filter(|name| !name.is_empty());
     if let Some(name) = &priority_class_name {
-        report.require(
-            is_dns_subdomain(name),
-            "spec.scheduling_spec.priority_class_name",
-            rules::PRIORITY_CLASS_NAME,
-        );
+        report.require(is_dns_subdomain(name), "spec.scheduling_spec.priority_class_name", rules::PRIORITY_CLASS_NAME);
     }
     labels(&scheduling.node_selector, "spec.scheduling_spec.node_selector", report);
     report.at_most(spec.tolerations.len(), MAX_TOLERATIONS, "spec.tolerations");
@@ -97,38 +89,20 @@ fn is_annotation_key(key: &str) -> bool {
 }
 
 fn passed_on(keys: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let kept = |key: &str| {
-        !NOT_PASSED_ON.iter().any(|no| {
-            if no.ends_with('/') {
-                key.starts_with(no)
-            } else {
-                key == *no
-            }
-        })
-    };
-    keys.iter()
-        .filter(|(key, _)| kept(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    let kept =
+        |key: &str| !NOT_PASSED_ON.iter().any(|no| if no.ends_with('/') { key.starts_with(no) } else { key == *no });
+    keys.iter().filter(|(key, _)| kept(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn labels(labels: &BTreeMap<String, String>, field: &str, report: &mut Report) {
     report.at_most(labels.len(), MAX_KEYS, field);
     report.require(labels.keys().all(|key| is_qualified_name(key)), field, rules::LABEL_KEY);
-    report.require(
-        labels.values().all(|value| is_label_value(value)),
-        field,
-        rules::LABEL_VALUE,
-    );
+    report.require(labels.values().all(|value| is_label_value(value)), field, rules::LABEL_VALUE);
 }
 
 fn resources(amounts: &BTreeMap<String, Quantity>, field: &str, report: &mut Report) -> BTreeMap<String, String> {
     report.at_most(amounts.len(), MAX_RESOURCES, field);
-    report.require(
-        amounts.keys().all(|name| is_resource_name(name)),
-        field,
-        rules::RESOURCE_NAME,
-    );
+    report.require(amounts.keys().all(|name| is_resource_name(name)), field, rules::RESOURCE_NAME);
     let mut parsed = BTreeMap::new();
     for (name, amount) in amounts {
         match amounts::quantity(amount) {

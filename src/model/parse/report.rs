@@ -11,10 +11,7 @@ pub(super) struct Report {
 impl Report {
     /// Notes a broken rule.
     pub(super) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.found.push(Violation {
-            field: field.into(),
-            message: message.into(),
-        });
+        self.found.push(Violation { field: field.into(), message: message.into() });
     }
 
     /// Notes the message unless `ok`.
@@ -49,10 +46,6 @@ impl Report {
 
     /// The value, if no rule is broken.
     pub(super) fn into_result<T>(self, value: T) -> Result<T, Vec<Violation>> {
-        if self.found.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.found)
-        }
+        if self.found.is_empty() { Ok(value) } else { Err(self.found) }
     }
 }

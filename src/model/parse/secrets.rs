@@ -15,10 +15,7 @@ const MAX_PULL_SECRETS: usize = 32;
 
 /// Where entries stand, and the entries.
 pub(super) fn lists(spec: &PipelineSpec) -> [(&'static str, &[SecretEntry]); 2] {
-    [
-        ("spec.transform.secrets", &spec.transform.secrets),
-        ("spec.secrets", &spec.secrets),
-    ]
+    [("spec.transform.secrets", &spec.transform.secrets), ("spec.secrets", &spec.secrets)]
 }
 
 /// Every use, in the order that `Step::uses` promises.
@@ -39,11 +36,7 @@ pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<SecretUse> 
         for (index, name) in pull_secrets.iter().enumerate() {
             match SecretName::parse(name) {
                 Ok(secret) if seen.insert(secret.clone()) => {
-                    uses.push(SecretUse {
-                        secret,
-                        optional: false,
-                        usage: Usage::ImagePull,
-                    });
+                    uses.push(SecretUse { secret, optional: false, usage: Usage::ImagePull });
                 }
                 Ok(_) => {}
                 Err(_) => report.add(format!("{field}[{index}]"), rules::PULL_SECRET_NAME),
@@ -57,40 +50,21 @@ fn parse_entry(at: &str, entry: &SecretEntry, report: &mut Report, uses: &mut Ve
     let field = |name: &str| format!("{at}.{name}");
     check_form(at, entry, report);
     let secret = report.keep(field("name"), SecretName::parse(&entry.name));
-    let var = entry
-        .env_var
+    let var = entry.env_var.as_deref().and_then(|var| report.keep(field("env_var"), EnvVarName::parse(var)));
+    let key = entry.key.as_deref().and_then(|key| report.keep(field("key"), SecretKey::parse(key)));
+    let prefix = entry
+        .env_prefix
         .as_deref()
-        .and_then(|var| report.keep(field("env_var"), EnvVarName::parse(var)));
-    let key = entry
-        .key
-        .as_deref()
-        .and_then(|key| report.keep(field("key"), SecretKey::parse(key)));
-    let prefix = entry.env_prefix.as_deref().and_then(|prefix| {
-        report.keep(
-            field("env_prefix"),
-            names::env_prefix(prefix).map(|()| prefix.to_owned()),
-        )
-    });
+        .and_then(|prefix| report.keep(field("env_prefix"), names::env_prefix(prefix).map(|()| prefix.to_owned())));
     let files = parse_items(at, &entry.items, report);
-    let path = entry
-        .mount_path
-        .as_deref()
-        .and_then(|path| report.keep(field("mount_path"), MountPath::parse(path)));
+    let path = entry.mount_path.as_deref().and_then(|path| report.keep(field("mount_path"), MountPath::parse(path)));
 
     let Some(secret) = secret else { return };
     let env = var.zip(key).map(|(var, key)| Usage::Env { var, key });
     let env_prefix = prefix.map(|prefix| Usage::EnvPrefix { prefix });
-    let mount = path.map(|path| Usage::Mount {
-        path,
-        files,
-        sub_path: entry.sub_path.clone(),
-    });
+    let mount = path.map(|path| Usage::Mount { path, files, sub_path: entry.sub_path.clone() });
     let usages = [env, env_prefix, mount].into_iter().flatten();
-    uses.extend(usages.map(|usage| SecretUse {
-        secret: secret.clone(),
-        optional: entry.optional,
-        usage,
-    }));
+    uses.extend(usages.map(|usage| SecretUse { secret: secret.clone(), optional: entry.optional, usage }));
 }
 
 /// The rules between the fields of one entry.
@@ -100,16 +74,8 @@ fn check_form(at: &str, entry: &SecretEntry, report: &mut Report) {
     let key_field = format!("{at}.key");
     report.require(!env_var || key, &key_field, rules::ENV_VAR_NEEDS_KEY);
     report.require(!key || env_var, &key_field, rules::KEY_NEEDS_ENV_VAR);
-    report.require(
-        env_var || mount || entry.env_prefix.is_some(),
-        at,
-        rules::ENTRY_NEEDS_USE,
-    );
-    report.require(
-        mount || entry.items.is_empty(),
-        &format!("{at}.items"),
-        rules::ITEMS_NEED_MOUNT_PATH,
-    );
+    report.require(env_var || mount || entry.env_prefix.is_some(), at, rules::ENTRY_NEEDS_USE);
+    report.require(mount || entry.items.is_empty(), &format!("{at}.items"), rules::ITEMS_NEED_MOUNT_PATH);
     let Some(sub_path) = entry.sub_path.as_deref() else {
         return;
     };
@@ -136,15 +102,7 @@ fn parse_items(at: &str, items: &[Item], report: &mut Report) -> Files {
         if item.mode.is_some_and(|mode| !(0..=0o777).contains(&mode)) {
             report.add(field("mode"), "should be from 0 to 511 (octal 0777)");
         }
-        files.extend(key.map(|key| FileItem {
-            key,
-            path: item.path.clone(),
-            mode: item.mode,
-        }));
+        files.extend(key.map(|key| FileItem { key, path: item.path.clone(), mode: item.mode }));
     }
-    if items.is_empty() {
-        Files::All
-    } else {
-        Files::Items(files)
-    }
+    if items.is_empty() { Files::All } else { Files::Items(files) }
 }

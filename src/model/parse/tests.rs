@@ -1,1 +1,242 @@
+//! Valid specs and their meaning; any spec, and no panic. Broken rules stand in `tests/corpus`.
 
+use std::collections::BTreeMap;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option::{of, weighted};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::api::pipeline::{PodMetadata, Quantity, SchedulingSpec};
+use crate::api::transform::{Item, SecretEntry, Transform};
+use crate::model::validate::validate;
+use crate::model::work::{Files, Usage};
+
+fn spec(transform: serde_json::Value) -> PipelineSpec {
+    let spec = serde_json::Value::from_iter([("transform", transform)]);
+    serde_json::from_value(spec).unwrap()
+}
+
+fn step(spec: &PipelineSpec) -> Step {
+    parse(spec).unwrap().steps.remove(0)
+}
+
+#[test]
+fn uses_stand_in_order_and_pull_secrets_once() {
+    let mut spec = spec(json!({
+        "image": "busybox",
+        "secrets": [
+            {"name": "db", "env_var": "PASSWORD", "key": "password", "mount_path": "/etc/db", "env_prefix": "DB_"},
+            {"name": "tls", "mount_path": "/etc/tls", "optional": true},
+        ],
+        "image_pull_secrets": ["own", "both"],
+    }));
+    spec.secrets = serde_json::from_value(json!([{"name": "all", "env_prefix": ""}])).unwrap();
+    spec.image_pull_secrets = vec!["both".into(), "theirs".into()];
+    let uses = step(&spec).uses;
+    let names: Vec<&str> = uses.iter().map(|used| used.secret.as_str()).collect();
+    assert_eq!(names, ["db", "db", "db", "tls", "all", "own", "both", "theirs"]);
+    assert!(
+        matches!(&uses[0].usage, Usage::Env { var, key } if var.as_str() == "PASSWORD" && key.as_str() == "password")
+    );
+    assert!(matches!(&uses[1].usage, Usage::EnvPrefix { prefix } if prefix == "DB_"));
+    assert!(
+        matches!(&uses[2].usage, Usage::Mount { path, files: Files::All, sub_path: None } if path.as_str() == "/etc/db")
+    );
+    assert!(uses[3].optional && !uses[2].optional);
+    assert!(uses[5..].iter().all(|used| used.usage == Usage::ImagePull));
+}
+
+#[test]
+fn fs_group_is_the_user_unless_it_is_given() {
+    let ids = |transform| {
+        let step = step(&spec(transform));
+        (step.user, step.group, step.fs_group)
+    };
+    assert_eq!(ids(json!({"image": "a"})), (None, None, None));
+    assert_eq!(ids(json!({"image": "a", "user": "1000"})), (Some(1000), None, Some(1000)));
+    assert_eq!(ids(json!({"image": "a", "user": "1", "group": "2", "fs_group": "3"})), (Some(1), Some(2), Some(3)));
+}
+
+#[test]
+fn keys_of_other_tools_are_not_passed_on() {
+    let mut spec = spec(json!({"image": "a"}));
+    spec.metadata = serde_json::from_value(json!({
+        "labels": {"team": "a", "app.kubernetes.io/instance": "x", "app.kubernetes.io/name": "y", "helm.sh/chart": "z"},
+        "annotations": {
+            "note": "b", "argocd.argoproj.io/tracking-id": "x", "meta.helm.sh/release-name": "x", "lockgate.dev/run": "x",
+            "kustomize.toolkit.fluxcd.io/name": "x", "helm.toolkit.fluxcd.io/name": "x",
+            "kubectl.kubernetes.io/last-applied-configuration": "x", "kubectl.kubernetes.io/default-container": "main",
+        },
+    }))
+    .unwrap();
+    let work = parse(&spec).unwrap();
+    assert_eq!(work.labels.into_keys().collect::<Vec<_>>(), ["app.kubernetes.io/name", "team"]);
+    assert_eq!(work.annotations.into_keys().collect::<Vec<_>>(), ["kubectl.kubernetes.io/default-container", "note"]);
+}
+
+#[test]
+fn every_broken_rule_is_told_at_once() {
+    let broken = spec(json!({
+        "image": "app:#(dockertag)#",
+        "user": "root",
+        "debug": true,
+        "secrets": [{"name": "db", "env_var": "A"}, {"name": "T_", "key": "k"}],
+    }));
+    let fields: Vec<String> = parse(&broken).unwrap_err().into_iter().map(|violation| violation.field).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.transform.image",
+            "spec.transform.debug",
+            "spec.transform.user",
+            "spec.transform.secrets[0].key",
+            "spec.transform.secrets[1].key",
+            "spec.transform.secrets[1]",
+            "spec.transform.secrets[1].name",
+        ]
+    );
+}
+
+/// Mostly one of the good texts, now and then anything.
+fn text(good: &'static [&'static str]) -> BoxedStrategy<String> {
+    prop_oneof![60 => proptest::sample::select(good).prop_map(str::to_owned), 1 => any::<String>()].boxed()
+}
+
+/// Mostly absent, so that a spec is not always broken by it.
+fn rare<T: std::fmt::Debug + Clone + 'static>(some: impl Strategy<Value = T> + 'static) -> BoxedStrategy<Option<T>> {
+    weighted(0.02, some).boxed()
+}
+
+fn names() -> BoxedStrategy<String> {
+    text(&["db", "tls", "a.b-c", "0"])
+}
+
+fn entry() -> BoxedStrategy<SecretEntry> {
+    let paths = || text(&["/a", "/b", "/c/d", "/c/e", "/etc/app.conf"]);
+    let keys = || text(&["password", "tls.crt", ".dockerconfigjson", "a_B"]);
+    let item = (keys(), text(&["a", "b", "c/d", "app.conf"]), of(prop_oneof![Just(0o440), any::<i32>()]));
+    let items = vec(item.prop_map(|(key, path, mode)| Item { key, path, mode }), 0..3);
+    let env = of((text(&["A", "B", "C", "D d", "E"]), keys()));
+    (names(), env, of((paths(), items)), rare(keys()), of(text(&["", "P_", "Q"])), any::<bool>())
+        .prop_map(|(name, env, mount, sub_path, env_prefix, optional)| {
+            let (env_var, key) = env.unzip();
+            let (mount_path, items) = mount.unzip();
+            SecretEntry {
+                name,
+                env_var,
+                key,
+                mount_path,
+                items: items.unwrap_or_default(),
+                sub_path,
+                env_prefix,
+                optional,
+            }
+        })
+        .boxed()
+}
+
+fn transform() -> impl Strategy<Value = Transform> {
+    let ids = || of(text(&["0", "1000", "2147483647"]));
+    let images = text(&["busybox", "a.b/c:1", "localhost:5000/a_b/c__d", "A/b"]);
+    let run = (images, vec(any::<String>(), 0..3), vec(any::<String>(), 0..3), of("[ -~]{0,9}"));
+    let env = btree_map(text(&["X", "Y", "Z z"]), any::<String>(), 0..3);
+    let refused =
+        (rare(vec(any::<String>(), 1)), rare(vec(any::<i64>(), 1)), rare(any::<bool>()), rare(any::<String>()));
+    (run, env, (ids(), ids(), ids()), vec(entry(), 0..3), vec(names(), 0..3), refused).prop_map(
+        |((image, cmd, args, working_dir), env, (user, group, fs_group), secrets, image_pull_secrets, refused)| {
+            Transform {
+                image,
+                cmd,
+                args,
+                env,
+                working_dir,
+                user,
+                group,
+                fs_group,
+                secrets,
+                image_pull_secrets,
+                stdin: refused.0.clone().unwrap_or_default(),
+                err_cmd: refused.0.clone().unwrap_or_default(),
+                err_stdin: refused.0.unwrap_or_default(),
+                accept_return_code: refused.1.unwrap_or_default(),
+                debug: refused.2.unwrap_or_default(),
+                dockerfile: refused.3,
+                memory_volume: refused.2.unwrap_or_default(),
+                datum_batching: refused.2.unwrap_or_default(),
+            }
+        },
+    )
+}
+
+fn any_spec() -> impl Strategy<Value = PipelineSpec> {
+    let quantities = || {
+        let amount = prop_oneof![
+            (0..9_i64).prop_map(Quantity::Number),
+            text(&["100m", "1.5Gi", "1e3"]).prop_map(Quantity::Text)
+        ];
+        btree_map(text(&["cpu", "memory", "nvidia.com/gpu"]), amount, 0..3)
+    };
+    let labels = || btree_map(text(&["a", "a.b/c", "D_e"]), text(&["", "x", "y.z"]), 0..3);
+    let scheduling = (labels(), of(text(&["", "high"])))
+        .prop_map(|(node_selector, priority_class_name)| SchedulingSpec { node_selector, priority_class_name });
+    let metadata = (labels(), labels()).prop_map(|(labels, annotations)| PodMetadata { labels, annotations });
+    let lists = (transform(), vec(entry(), 0..3), vec(names(), 0..3));
+    let rest = (of(text(&["1h", "1h2m3s", "999999s"])), of(names()), quantities(), quantities());
+    (lists, rest, of(scheduling), of(metadata)).prop_map(|(lists, rest, scheduling_spec, metadata)| PipelineSpec {
+        transform: lists.0,
+        secrets: lists.1,
+        image_pull_secrets: lists.2,
+        missing_secret_timeout: rest.0,
+        service_account_name: rest.1,
+        resource_requests: rest.2,
+        resource_limits: rest.3,
+        scheduling_spec,
+        metadata,
+        ..spec(json!({"image": "a"}))
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_parse_accepts_validate_accepts(spec in any_spec()) {
+        let manifest = json!({
+            "apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline", "metadata": {"name": "any"}, "spec": spec,
+        });
+        let found = validate(&manifest);
+        match parse(&spec) {
+            Ok(work) => {
+                prop_assert_eq!(found, vec![]);
+                prop_assert_eq!(work.steps.len(), 1);
+            }
+            Err(violations) => {
+                prop_assert!(!violations.is_empty());
+                prop_assert!(!found.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_makes_parse_panic(text in any::<String>(), other in any::<String>(), mode in any::<i32>()) {
+        let entry = SecretEntry {
+            name: text.clone(), env_var: Some(other.clone()), key: Some(text.clone()), mount_path: Some(other.clone()),
+            items: vec![Item { key: text.clone(), path: other.clone(), mode: Some(mode) }],
+            sub_path: Some(other.clone()), env_prefix: Some(text.clone()), optional: false,
+        };
+        let mut spec = spec(json!({"image": text, "user": text, "group": other, "fs_group": text, "working_dir": other}));
+        spec.transform.secrets = vec![entry.clone(), entry.clone()];
+        spec.secrets = vec![entry];
+        spec.transform.env = BTreeMap::from([(text.clone(), other.clone())]);
+        spec.image_pull_secrets = vec![text.clone(), other.clone()];
+        spec.missing_secret_timeout = Some(text.clone());
+        spec.service_account_name = Some(other.clone());
+        spec.resource_requests = BTreeMap::from([(text.clone(), Quantity::Text(other.clone()))]);
+        spec.resource_limits = BTreeMap::from([(other.clone(), Quantity::Number(mode.into()))]);
+        let labels = BTreeMap::from([(text.clone(), other.clone())]);
+        spec.scheduling_spec =
+            Some(SchedulingSpec { node_selector: labels.clone(), priority_class_name: Some(text) });
+        spec.metadata = Some(PodMetadata { labels: labels.clone(), annotations: labels });
+        prop_assert!(parse(&spec).is_err());
+    }
+}

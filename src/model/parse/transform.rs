@@ -82,17 +82,9 @@ fn refuse(transform: &Transform, report: &mut Report) {
     refuse(!transform.stdin.is_empty(), "stdin", rules::NO_STDIN);
     refuse(!transform.err_cmd.is_empty(), "err_cmd", rules::NO_ERR_CMD);
     refuse(!transform.err_stdin.is_empty(), "err_stdin", rules::NO_ERR_STDIN);
-    refuse(
-        !transform.accept_return_code.is_empty(),
-        "accept_return_code",
-        rules::NO_ACCEPT_RETURN_CODE,
-    );
+    refuse(!transform.accept_return_code.is_empty(), "accept_return_code", rules::NO_ACCEPT_RETURN_CODE);
     refuse(transform.debug, "debug", rules::NO_DEBUG);
-    refuse(
-        transform.dockerfile.as_deref().is_some_and(|text| !text.is_empty()),
-        "dockerfile",
-        rules::NO_DOCKERFILE,
-    );
+    refuse(transform.dockerfile.as_deref().is_some_and(|text| !text.is_empty()), "dockerfile", rules::NO_DOCKERFILE);
     refuse(transform.memory_volume, "memory_volume", rules::NO_MEMORY_VOLUME);
     refuse(transform.datum_batching, "datum_batching", rules::NO_DATUM_BATCHING);
 }

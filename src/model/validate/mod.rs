@@ -30,10 +30,7 @@ pub fn validate(manifest: &Value) -> Vec<Violation> {
     let manifest = match strict::check(manifest, &mut found) {
         Ok(manifest) => manifest,
         Err(error) => {
-            return vec![violation(
-                "",
-                format!("the schema of this version cannot be read: {error}"),
-            )];
+            return vec![violation("", format!("the schema of this version cannot be read: {error}"))];
         }
     };
     check_metadata(&manifest, &mut found);
@@ -56,10 +53,7 @@ pub fn validate(manifest: &Value) -> Vec<Violation> {
 }
 
 fn violation(field: &str, message: impl Into<String>) -> Violation {
-    Violation {
-        field: field.to_owned(),
-        message: message.into(),
-    }
+    Violation { field: field.to_owned(), message: message.into() }
 }
 
 fn check_kind(manifest: &Value) -> Vec<Violation> {
@@ -83,10 +77,7 @@ fn check_metadata(manifest: &Value, found: &mut Vec<Violation>) {
             }
         }
         (None, Some(_)) => {}
-        (None, None) => found.push(violation(
-            "metadata.name",
-            "Required value: name or generateName is required",
-        )),
+        (None, None) => found.push(violation("metadata.name", "Required value: name or generateName is required")),
     }
     if text("namespace")
         .is_some_and(|namespace| namespace.contains('.') || namespace.len() > 63 || !is_dns_subdomain(namespace))

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use jsonschema::error::ValidationErrorKind;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -34,10 +34,7 @@ pub(super) fn check(manifest: &Value, found: &mut Vec<Violation>) -> Result<Valu
 
 fn compile() -> Result<Strict, String> {
     let crd = serde_json::to_value(crd::pipeline().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
-    let mut schema = crd
-        .pointer("/spec/versions/0/schema/openAPIV3Schema")
-        .cloned()
-        .ok_or("the CRD has no schema")?;
+    let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().ok_or("the CRD has no schema")?;
     let text = json!({"type": "string"});
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("apiVersion".into(), text.clone());
@@ -45,9 +42,7 @@ fn compile() -> Result<Strict, String> {
         properties.insert("metadata".into(), object_meta());
     }
     refuse_unknown(&mut schema);
-    let validator = jsonschema::draft202012::options()
-        .build(&schema)
-        .map_err(|e| e.to_string())?;
+    let validator = jsonschema::draft202012::options().build(&schema).map_err(|e| e.to_string())?;
     Ok(Strict { schema, validator })
 }
 
@@ -56,10 +51,7 @@ fn object_meta() -> Value {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    settings
-        .into_generator()
-        .into_root_schema_for::<ObjectMeta>()
-        .to_value()
+    settings.into_generator().into_root_schema_for::<ObjectMeta>().to_value()
 }
 
 /// Where properties are listed, no others are allowed; an int-or-string is either; Kubernetes' own keywords are gone.
@@ -75,7 +67,7 @@ fn refuse_unknown(schema: &mut Value) {
     for keyword in ["properties", "items", "additionalProperties"] {
         match map.get_mut(keyword) {
             Some(Value::Object(properties)) if keyword == "properties" => {
-                properties.values_mut().for_each(refuse_unknown)
+                properties.values_mut().for_each(refuse_unknown);
             }
             Some(child) => refuse_unknown(child),
             None => {}
@@ -91,17 +83,14 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
             fields.retain(|_, field| !field.is_null());
             for (name, field) in fields {
                 let known = schema.get("properties").and_then(|properties| properties.get(name));
-                drop_nulls(
-                    field,
-                    known
-                        .or_else(|| schema.get("additionalProperties"))
-                        .unwrap_or(&Value::Null),
-                );
+                drop_nulls(field, known.or_else(|| schema.get("additionalProperties")).unwrap_or(&Value::Null));
             }
         }
         Value::Array(items) => {
             let schema = schema.get("items").unwrap_or(&Value::Null);
-            items.iter_mut().for_each(|item| drop_nulls(item, schema));
+            for item in items {
+                drop_nulls(item, schema);
+            }
         }
         _ => {}
     }
@@ -111,56 +100,43 @@ fn drop_nulls(value: &mut Value, schema: &Value) {
 fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
     let at = path(error.instance_path());
     let child = |name: &str| {
-        if at.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{at}.{name}")
-        }
+        if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
     };
     let instance = error.instance().as_ref();
     let message = match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             return unexpected
                 .iter()
-                .map(|name| Violation {
-                    message: format!("unknown field \"{}\"", child(name)),
-                    field: child(name),
-                })
+                .map(|name| Violation { message: format!("unknown field \"{}\"", child(name)), field: child(name) })
                 .collect();
         }
         ValidationErrorKind::Required { property } => {
             let field = child(property.as_str().unwrap_or_default());
-            return vec![Violation {
-                field,
-                message: "Required value".into(),
-            }];
+            return vec![Violation { field, message: "Required value".into() }];
         }
         ValidationErrorKind::Enum { options } => {
-            let supported: Vec<String> = options
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(ToString::to_string)
-                .collect();
-            format!(
-                "Unsupported value: {instance}: supported values: {}",
-                supported.join(", ")
-            )
+            let supported: Vec<String> = options.as_array().into_iter().flatten().map(ToString::to_string).collect();
+            format!("Unsupported value: {instance}: supported values: {}", supported.join(", "))
         }
         ValidationErrorKind::MaxItems { limit } | ValidationErrorKind::MaxProperties { limit } => {
-            let count = instance
-                .as_array()
-                .map_or_else(|| instance.as_object().map_or(0, Map::len), Vec::len);
+            let count = instance.as_array().map_or_else(|| instance.as_object().map_or(0, Map::len), Vec::len);
             format!("Too many: {count}: must have at most {limit} items")
         }
         ValidationErrorKind::MaxLength { limit } => format!("Too long: may not be more than {limit} bytes"),
         ValidationErrorKind::MinLength { limit } => format!("should be at least {limit} chars long"),
         ValidationErrorKind::Minimum { limit } => format!("should be greater than or equal to {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("should be less than or equal to {limit}"),
-        ValidationErrorKind::Type { .. } => format!("must be of another type than {}", type_of(instance)),
+        ValidationErrorKind::Type { kind } => format!("must be of type {}: \"{}\"", types(kind), type_of(instance)),
         _ => error.to_string(),
     };
     vec![Violation { field: at, message }]
+}
+
+fn types(kind: &TypeKind) -> String {
+    match kind {
+        TypeKind::Single(one) => one.to_string(),
+        TypeKind::Multiple(_) => "integer or string".into(),
+    }
 }
 
 fn type_of(value: &Value) -> &'static str {
@@ -186,7 +162,7 @@ fn path(location: &Location) -> String {
                 }
                 path.push_str(&name);
             }
-            LocationSegment::Index(index) => path.push_str(&format!("[{index}]")),
+            LocationSegment::Index(index) => path = format!("{path}[{index}]"),
         }
     }
     path

@@ -23,13 +23,9 @@ impl Bridge {
         let _alone = lock_parent()?;
         let taken = run(Command::new("ip").args(["-4", "-oneline", "address"]))?;
         let free = |subnet: &u8| !taken.contains(&format!(" {NETWORK}.{subnet}."));
-        let subnet = (0..=u8::MAX)
-            .find(free)
-            .ok_or_else(|| Error::Node(format!("no free subnet in {NETWORK}.0.0/16")))?;
-        let bridge = Self {
-            name: format!("lg-{}", dir.id()),
-            subnet,
-        };
+        let subnet =
+            (0..=u8::MAX).find(free).ok_or_else(|| Error::Node(format!("no free subnet in {NETWORK}.0.0/16")))?;
+        let bridge = Self { name: format!("lg-{}", dir.id()), subnet };
         dir.record(&Entry::Bridge(bridge.name.clone()))?;
         run(Command::new("ip").args(["link", "add", &bridge.name, "type", "bridge"]))?;
         let address = format!("{}/24", bridge.address());

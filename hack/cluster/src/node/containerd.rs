@@ -41,8 +41,7 @@ pub(crate) fn configure(dir: &RunDir, bridge: &Bridge, pause: &str, registry: &s
         "server = \"http://{registry}\"\n[host.\"http://{registry}\"]\ncapabilities = [\"pull\", \"resolve\"]\n"
     );
     dir.write(&format!("node/hosts/{registry}/hosts.toml"), host)?;
-    dir.write("node/containerd.toml", config(dir, &plugins, pause))
-        .map(drop)
+    dir.write("node/containerd.toml", config(dir, &plugins, pause)).map(drop)
 }
 
 fn config(dir: &RunDir, plugins: &Path, pause: &str) -> String {
@@ -82,9 +81,7 @@ pub(crate) fn until_answering(dir: &RunDir, limit: Duration, process: &mut Proce
     poll::until("an answer of containerd", limit, Duration::from_millis(50), || {
         process.check()?;
         // Its socket is there before its services; asking for images asks one of them.
-        let answer = socket(dir)
-            .exists()
-            .then(|| run(ctr(dir).args(["images", "list", "--quiet"])));
+        let answer = socket(dir).exists().then(|| run(ctr(dir).args(["images", "list", "--quiet"])));
         Ok(match answer {
             Some(Ok(_)) => Look::There(()),
             Some(Err(error)) => Look::NotYet(format!("{error}\n{}", log_tail(&dir.log("containerd")))),

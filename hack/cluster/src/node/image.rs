@@ -46,10 +46,7 @@ struct Blob {
 
 impl Blob {
     fn of(bytes: &[u8]) -> Self {
-        Self {
-            sha256: encode::hex(&Sha256::digest(bytes)),
-            size: bytes.len(),
-        }
+        Self { sha256: encode::hex(&Sha256::digest(bytes)), size: bytes.len() }
     }
 
     fn descriptor(&self, kind: &str) -> Value {
@@ -70,10 +67,7 @@ impl Images {
             .arg(&layer)
             .arg("."))?;
         let bytes = fs::read(&layer).action(|| "read the layer".into())?;
-        Ok(Self {
-            layer: Blob::of(&bytes),
-            folder,
-        })
+        Ok(Self { layer: Blob::of(&bytes), folder })
     }
 
     /// An OCI layout with one image of this name, tagged `image` within the layout.
@@ -100,10 +94,7 @@ impl Images {
         if let Some(entry) = entry.as_object_mut() {
             entry.insert("annotations".into(), names);
         }
-        write(
-            &layout.join("index.json"),
-            &json!({"schemaVersion": 2, "manifests": [entry]}).to_string(),
-        )?;
+        write(&layout.join("index.json"), &json!({"schemaVersion": 2, "manifests": [entry]}).to_string())?;
         write(&layout.join("oci-layout"), r#"{"imageLayoutVersion": "1.0.0"}"#)?;
         Ok(layout)
     }
@@ -112,12 +103,7 @@ impl Images {
     pub(crate) fn archive(&self, reference: &str, config: &Config) -> Result<PathBuf, Error> {
         let layout = self.layout(reference, config)?;
         let archive = layout.with_extension("tar");
-        run(Command::new("tar")
-            .arg("-C")
-            .arg(&layout)
-            .arg("-cf")
-            .arg(&archive)
-            .arg("."))?;
+        run(Command::new("tar").arg("-C").arg(&layout).arg("-cf").arg(&archive).arg("."))?;
         Ok(archive)
     }
 }
@@ -133,17 +119,11 @@ fn fill_root(root: &Path) -> Result<(), Error> {
     }
     fs::set_permissions(root, fs::Permissions::from_mode(0o755)).action(|| "set permissions".into())?;
     fs::copy(&busybox, root.join("bin/busybox")).action(|| "copy busybox".into())?;
-    for applet in run(Command::new(&busybox).arg("--list"))?
-        .lines()
-        .filter(|applet| *applet != "busybox")
-    {
+    for applet in run(Command::new(&busybox).arg("--list"))?.lines().filter(|applet| *applet != "busybox") {
         let link = root.join("bin").join(applet);
         symlink("busybox", &link).action(|| format!("link {}", link.display()))?;
     }
-    write(
-        &root.join("etc/passwd"),
-        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-    )?;
+    write(&root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")?;
     write(&root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")
 }
 

@@ -46,15 +46,11 @@ pub fn can_run_node() -> Result<(), String> {
     if !rustix::process::getuid().is_root() {
         return Err("a node needs root: containerd and kubelet mount file systems and make network interfaces".into());
     }
-    match Command::new("unshare")
-        .args(["--pid", "--mount", "--fork", "true"])
-        .output()
-    {
+    match Command::new("unshare").args(["--pid", "--mount", "--fork", "true"]).output() {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!(
-            "this root may not make namespaces: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
+        Ok(output) => {
+            Err(format!("this root may not make namespaces: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        }
         Err(error) => Err(format!("cannot run unshare: {error}")),
     }
 }
@@ -107,13 +103,7 @@ impl HalfNode {
         let cgroup = cgroup::make(dir)?;
         let bridge = Bridge::make(dir)?;
         containerd::configure(dir, &bridge, PAUSE, registry.host())?;
-        let kubelet = Kubelet {
-            dir,
-            cgroup: &cgroup,
-            address: bridge.address(),
-            token: kubelet_token,
-            server_url,
-        };
+        let kubelet = Kubelet { dir, cgroup: &cgroup, address: bridge.address(), token: kubelet_token, server_url };
         let mut init = Command::new("unshare");
         init.args([
             "--pid",
@@ -126,10 +116,7 @@ impl HalfNode {
             include_str!("init.sh"),
             "init",
         ]);
-        init.arg(dir.file("node"))
-            .arg(dir.file("logs"))
-            .arg(programs.path("kubelet"))
-            .args(kubelet.configure()?);
+        init.arg(dir.file("node")).arg(dir.file("logs")).arg(programs.path("kubelet")).args(kubelet.configure()?);
         let mut process = Process::start("node", &init, dir)?;
         containerd::until_answering(dir, PATIENCE, &mut process)?;
         for (reference, config) in [(PAUSE, Config::sleeping()), (PRELOADED, Config::shell(PRELOADED))] {
@@ -152,38 +139,22 @@ impl HalfNode {
             })
         })?;
         steps.say("the node is ready");
-        Ok(Node {
-            _process: self.process,
-            registry: self.registry,
-        })
+        Ok(Node { _process: self.process, registry: self.registry })
     }
 }
 
 /// Whether the scheduler would bind a Pod to this Node; if not, what it says of itself.
 pub(crate) fn readiness(node: &str) -> Result<(), String> {
     let node: Value = serde_json::from_str(node).map_err(|error| error.to_string())?;
-    let conditions = node
-        .pointer("/status/conditions")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let field = |condition: &Value, name: &str| {
-        condition
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let ready = conditions
-        .iter()
-        .find(|condition| field(condition, "type") == "Ready")
-        .ok_or("it has no condition yet")?;
+    let conditions =
+        node.pointer("/status/conditions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let field =
+        |condition: &Value, name: &str| condition.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let ready =
+        conditions.iter().find(|condition| field(condition, "type") == "Ready").ok_or("it has no condition yet")?;
     if field(ready, "status") != "True" {
         return Err(field(ready, "message"));
     }
-    let tainted = node
-        .pointer("/spec/taints")
-        .and_then(Value::as_array)
-        .is_some_and(|taints| !taints.is_empty());
+    let tainted = node.pointer("/spec/taints").and_then(Value::as_array).is_some_and(|taints| !taints.is_empty());
     if tainted { Err("it has a taint".into()) } else { Ok(()) }
 }

@@ -42,29 +42,13 @@ impl Registry {
         let mut serve = Command::new("docker-registry");
         serve.arg("serve").arg(dir.write("registry.json", config.to_string())?);
         let mut process = Process::start("docker-registry", &serve, dir)?;
-        poll::until(
-            "a connection to docker-registry",
-            Duration::from_mins(1),
-            Duration::from_millis(20),
-            || {
-                process.check()?;
-                Ok(if ports::accepts(port) {
-                    Look::There(())
-                } else {
-                    Look::NotYet(process.log_tail())
-                })
-            },
-        )?;
+        poll::until("a connection to docker-registry", Duration::from_mins(1), Duration::from_millis(20), || {
+            process.check()?;
+            Ok(if ports::accepts(port) { Look::There(()) } else { Look::NotYet(process.log_tail()) })
+        })?;
         let auth_file = dir.write("registry-auth.json", docker_config(&host, &password))?;
         let password_file = dir.write("registry-password", &password)?;
-        Ok(Self {
-            _process: process,
-            host,
-            password,
-            password_file,
-            auth_file,
-            images,
-        })
+        Ok(Self { _process: process, host, password, password_file, auth_file, images })
     }
 
     /// Its address, `127.0.0.1:PORT`, as images name it.
@@ -103,16 +87,9 @@ impl Registry {
         let reference = format!("{}/{name}", self.host);
         let layout = self.images.layout(&reference, &Config::shell(&reference))?;
         let mut copy = Command::new("skopeo");
-        copy.args([
-            "--insecure-policy",
-            "copy",
-            "--quiet",
-            "--dest-tls-verify=false",
-            "--dest-authfile",
-        ])
-        .arg(&self.auth_file);
-        copy.arg(format!("oci:{}:image", layout.display()))
-            .arg(format!("docker://{reference}"));
+        copy.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", "--dest-authfile"])
+            .arg(&self.auth_file);
+        copy.arg(format!("oci:{}:image", layout.display())).arg(format!("docker://{reference}"));
         run(&mut copy)?;
         Ok(reference)
     }
@@ -127,15 +104,10 @@ fn docker_config(host: &str, password: &str) -> String {
 fn users(password: &str) -> Result<String, Error> {
     let mut htpasswd = Command::new("htpasswd");
     htpasswd.args(["-n", "-i", "-B", "-C", "4", USERNAME]);
-    htpasswd
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    htpasswd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = htpasswd.spawn().action(|| "run htpasswd".into())?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin
-            .write_all(password.as_bytes())
-            .action(|| "write to htpasswd".into())?;
+        stdin.write_all(password.as_bytes()).action(|| "write to htpasswd".into())?;
     }
     let output = child.wait_with_output().action(|| "wait for htpasswd".into())?;
     checked(&htpasswd, &output)

@@ -15,21 +15,14 @@ pub(crate) fn kubectl(cluster: &Cluster, args: &[&str]) -> String {
 pub(crate) fn answer(command: &mut Command) -> Result<String, String> {
     let output = command.output().expect("the program runs");
     let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        Err(text(&output.stderr))
-    }
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 /// Waits until it is so.
 pub(crate) fn eventually(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
-        assert!(
-            start.elapsed() < Duration::from_mins(1),
-            "still not so after a minute: {what}"
-        );
+        assert!(start.elapsed() < Duration::from_mins(1), "still not so after a minute: {what}");
         thread::sleep(Duration::from_millis(100));
     }
 }

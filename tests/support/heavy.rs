@@ -1,0 +1,140 @@
+//! What the heavy tests share: a cluster of their own, one such test at a time, and many objects at once.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::future::Future;
+use std::ops::Deref;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use kube_runtime::{WatchStreamExt, watcher};
+use lockgate_cluster::{Cluster, Options};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{DEADLINE, Operator, Space, install, name_of};
+
+/// A cluster for one test, and that test's turn. Tests that take one want a runtime with more than one thread.
+pub struct Heavy {
+    cluster: Cluster,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Heavy {
+    /// Waits for its turn and starts the cluster, audit log included.
+    pub async fn start() -> Self {
+        static TURN: Mutex<()> = Mutex::const_new(());
+        let turn = TURN.lock().await;
+        let cluster = tokio::task::block_in_place(|| install(Options::new().audit(true)));
+        Self { cluster, _turn: turn }
+    }
+}
+
+impl Deref for Heavy {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+/// A Node without a machine, so that the scheduler binds Pods instead of complaining that there is none.
+pub async fn paper_node(client: &Client) {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let node = json!({"metadata": {"name": "paper", "labels": {"kubernetes.io/hostname": "paper"}}});
+    nodes.create(&PostParams::default(), &serde_json::from_value(node).unwrap()).await.unwrap();
+    let size = json!({"cpu": "1000", "memory": "1Ti", "ephemeral-storage": "1Ti", "pods": "10000"});
+    let ready = json!({"type": "Ready", "status": "True", "reason": "Paper", "message": "a test plays this node"});
+    let status = json!({"status": {"capacity": size, "allocatable": size, "conditions": [ready]}});
+    nodes.patch_status("paper", &PatchParams::default(), &Patch::Strategic(status)).await.unwrap();
+    let config = watcher::Config::default().fields("metadata.name=paper");
+    let mut stream = std::pin::pin!(watcher(nodes, config).default_backoff().applied_objects());
+    let untainted = async {
+        while let Some(node) = stream.next().await {
+            if node.is_ok_and(|node| node.spec.and_then(|spec| spec.taints).unwrap_or_default().is_empty()) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, untainted).await.expect("the Node stays tainted");
+}
+
+/// Does a thing for each number at once, 32 at a time.
+pub async fn each<F: Future<Output = ()>>(numbers: impl IntoIterator<Item = usize>, work: impl Fn(usize) -> F) {
+    futures::stream::iter(numbers).map(work).buffer_unordered(32).collect::<Vec<_>>().await;
+}
+
+impl Space {
+    /// Waits, by watch, until so many objects of this kind are (or once were) as they should be. Returns how long after
+    /// `since` the first and the last was.
+    pub async fn until_many<K>(
+        &self,
+        count: usize,
+        what: &str,
+        since: Instant,
+        is_so: impl Fn(&K) -> bool,
+    ) -> (Duration, Duration)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + 'static,
+    {
+        let mut so = BTreeSet::new();
+        let mut first = Duration::ZERO;
+        let mut stream =
+            std::pin::pin!(watcher(self.api::<K>(), watcher::Config::default()).default_backoff().applied_objects());
+        let all = tokio::time::timeout(self.patience, async {
+            while so.len() < count {
+                match stream.next().await {
+                    Some(Ok(object)) if is_so(&object) => {
+                        if so.is_empty() {
+                            first = since.elapsed();
+                        }
+                        so.insert(object.name_any());
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        });
+        let ended = all.await;
+        assert!(
+            ended.is_ok() && so.len() == count,
+            "{}: only {} of {count} came to this: {what}: {so:?}",
+            self.name,
+            so.len()
+        );
+        (first, since.elapsed())
+    }
+
+    /// Plays the kubelet for all Pods that are not there yet: they run.
+    pub async fn all_pods_run(&self) {
+        let names: Vec<String> = self.pods().await.iter().map(name_of).collect();
+        each(0..names.len(), |i| self.pod_status(&names[i], json!({"phase": "Running"}))).await;
+    }
+
+    /// Plays the kubelet for all Pods: they ended well.
+    pub async fn all_pods_succeed(&self) {
+        let names: Vec<String> = self.pods().await.iter().map(name_of).collect();
+        each(0..names.len(), |i| self.pod_succeeds(&names[i])).await;
+    }
+}
+
+impl Operator {
+    /// Waits until its log contains this.
+    pub async fn says(&self, words: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(words) {
+            assert!(begun.elapsed() < DEADLINE, "the operator never said {words:?}:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}

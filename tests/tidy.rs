@@ -1,0 +1,216 @@
+//! The tree's own rules: where arrows may point, that every file is compiled, that tables in the docs are whole.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lockgate::api::reason::{Reason, ReferenceState, Trouble};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file that git knows or would take, below the given folders, with that ending.
+fn files(folders: &[&str], ending: &str) -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "--"])
+        .args(folders)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git ls-files failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(PathBuf::from)
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .filter(|path| root().join(path).exists())
+        .collect()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The lines of a file that are code, with their numbers.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn the_pure_rooms_know_no_client_no_runtime_and_no_clock() {
+    const FORBIDDEN: [&str; 14] = [
+        "kube::",
+        "kube_runtime",
+        "tokio",
+        "futures",
+        "http::",
+        "tracing",
+        "std::fs",
+        "std::env",
+        "std::net",
+        "Timestamp::now",
+        "SystemTime",
+        "Instant",
+        "crate::controller",
+        "crate::cli",
+    ];
+    let rooms = files(&["src/model", "src/plan", "src/build", "src/report"], ".rs");
+    assert!(rooms.len() > 15, "the rooms were not found");
+    let mut found = Vec::new();
+    for path in rooms {
+        for (number, line) in code(&read(&path)) {
+            for word in FORBIDDEN.iter().filter(|word| line.contains(**word)) {
+                found.push(format!("{}:{number}: {word}", path.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "pure rooms reach outside: {found:#?}");
+}
+
+#[test]
+fn rooms_point_one_way() {
+    // A room may use what stands before it.
+    const ORDER: [(&str, &[&str]); 5] = [
+        (
+            "src/api",
+            &["crate::model", "crate::build", "crate::plan", "crate::report", "crate::controller", "crate::cli"],
+        ),
+        ("src/model", &["crate::build", "crate::plan", "crate::report"]),
+        ("src/build", &["crate::plan", "crate::report"]),
+        ("src/plan", &["crate::report"]),
+        ("src/controller", &["crate::cli"]),
+    ];
+    for (room, forbidden) in ORDER {
+        for path in files(&[room], ".rs") {
+            // A test may look at the next room to try a law on both.
+            if path.ends_with("plan/tests.rs") {
+                continue;
+            }
+            for (number, line) in code(&read(&path)) {
+                let wrong = forbidden.iter().find(|word| line.contains(**word));
+                assert!(wrong.is_none(), "{}:{number} uses {}", path.display(), wrong.unwrap());
+            }
+        }
+    }
+}
+
+/// The modules that a file declares, as paths.
+fn declared(file: &Path) -> Vec<PathBuf> {
+    let text = read(file);
+    let folder = file.parent().unwrap();
+    let stem = file.file_stem().unwrap().to_string_lossy();
+    let is_root = matches!(&*stem, "mod" | "lib" | "main") || folder.ends_with("tests");
+    let own = if is_root { folder.to_path_buf() } else { folder.join(&*stem) };
+    let mut path_attribute = None;
+    let mut modules = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(path) = line.strip_prefix("#[path = \"") {
+            path_attribute = path.strip_suffix("\"]").map(ToOwned::to_owned);
+            continue;
+        }
+        let name = line
+            .strip_suffix(';')
+            .and_then(|line| line.rsplit_once("mod "))
+            .filter(|(before, _)| matches!(before.trim(), "" | "pub" | "pub(crate)" | "pub(super)"));
+        if let Some((_, name)) = name {
+            match path_attribute.take() {
+                Some(path) => modules.push(folder.join(path)),
+                None => modules.extend([own.join(format!("{name}.rs")), own.join(name).join("mod.rs")]),
+            }
+        }
+    }
+    modules
+}
+
+fn normal(path: &Path) -> PathBuf {
+    let mut parts: Vec<_> = Vec::new();
+    for part in path.components() {
+        if part.as_os_str() == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.iter().collect()
+}
+
+#[test]
+fn every_source_file_is_part_of_a_module_tree() {
+    let all: BTreeSet<PathBuf> = files(&["src", "tests", "hack"], ".rs").into_iter().collect();
+    let is_root = |path: &PathBuf| {
+        let text = path.to_string_lossy();
+        let in_tests = |rest: &str| !rest.contains('/') || rest.matches('/').count() == 1 && rest.ends_with("/main.rs");
+        text.ends_with("/lib.rs")
+            || text.ends_with("src/main.rs")
+            || text.rsplit_once("tests/").is_some_and(|(_, rest)| in_tests(rest))
+    };
+    let mut reached: BTreeSet<PathBuf> = all.iter().filter(|path| is_root(path)).cloned().collect();
+    let mut todo: Vec<PathBuf> = reached.iter().cloned().collect();
+    while let Some(file) = todo.pop() {
+        for module in declared(&file) {
+            let module = normal(&module);
+            if all.contains(&module) && reached.insert(module.clone()) {
+                todo.push(module);
+            }
+        }
+    }
+    let orphans: Vec<_> = all.difference(&reached).collect();
+    assert!(orphans.is_empty(), "no module declares these: {orphans:#?}");
+}
+
+#[test]
+fn no_file_grew_past_its_idea() {
+    // Longer only with a reason.
+    const REASONS: [(&str, &str); 1] = [("src/plan/tests.rs", "one table of worlds")];
+    for path in files(&["src", "tests", "hack"], ".rs") {
+        let lines = read(&path).lines().count();
+        let excused = REASONS.iter().any(|(file, _)| path == Path::new(file));
+        assert!(lines <= 420 || excused, "{} has {lines} lines: is it still one idea?", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_open_and_nothing_names_this_machine() {
+    let home = std::env::var("HOME").unwrap_or_default();
+    for path in files(&["."], "") {
+        let Ok(text) = fs::read_to_string(root().join(&path)) else {
+            continue;
+        };
+        let name = path.display();
+        if !home.is_empty() && home != "/" {
+            assert!(!text.contains(&format!("{home}/")), "{name} names a home folder");
+        }
+        assert!(!text.contains(&format!("{}/", root().display())), "{name} names this checkout's place");
+        if path.extension().is_some_and(|ending| ending == "rs" || ending == "sh") && path != Path::new("tests/tidy.rs")
+        {
+            for (number, line) in text.lines().enumerate() {
+                let open = line.contains("TODO") || line.contains("FIXME");
+                assert!(!open || line.contains("(#"), "{name}:{} is left open without an issue", number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_explains_every_state_and_reason() {
+    let readme = read(Path::new("README.md"));
+    let words = ReferenceState::ALL.iter().map(|w| w.as_str()).chain(Reason::ALL.iter().map(|w| w.as_str()));
+    for word in words.chain(Trouble::ALL.iter().map(|w| w.as_str())) {
+        assert!(readme.contains(&format!("| `{word}` |")), "README.md has no row for {word}");
+    }
+}
+
+#[test]
+fn the_operator_asks_for_no_right_by_wildcard() {
+    let rbac = read(Path::new("deploy/base/rbac.yaml"));
+    let rules: Vec<&str> = rbac.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    for line in rules {
+        assert!(!line.contains('*'), "a wildcard in {line}");
+        for verb in ["escalate", "bind", "impersonate", "update", "deletecollection"] {
+            let named = line.contains("verbs:") && line.contains(verb);
+            assert!(!named, "{verb} in {line}");
+        }
+    }
+}
