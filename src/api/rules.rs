@@ -79,6 +79,10 @@ pub const IMAGE_ID: &str = "must not be 64 hexadecimal digits: that reads as an 
 pub const IMAGE_LONG: &str =
     "has a repository name of more than 255 characters (Docker Hub's `library/` counts): shorten it";
 
+/// Root, where it is forbidden.
+pub const USER_RESTRICTED: &str =
+    "security: Restricted forbids user \"0\", which is root: write another number, or security: Baseline";
+
 /// The form of a duration.
 pub const DURATION: &str = "must be a duration longer than zero, as in 90s, 15m, 24h or 1h30m: whole numbers of at most six digits, in the order h, m, s";
 /// The length of a Pipeline's name.
@@ -90,6 +94,9 @@ pub const REFERENCES_AT_MOST: &str = "a Pipeline may name Secrets at most 256 ti
 pub const RESOURCE_NAME: &str = "must be keyed by names of resources: cpu, memory, ephemeral-storage, hugepages-<size> or a name with a domain, as in nvidia.com/gpu";
 /// An amount of a resource.
 pub const QUANTITY: &str = "must be an amount of at least zero, as in 100m, 2 or 64Mi, at most 32 characters";
+/// A resource that cannot be overcommitted (`IsOvercommitAllowed` in Kubernetes' `pkg/apis/core/v1/helper`).
+pub const RESOURCE_NEEDS_LIMIT: &str =
+    "names such as nvidia.com/gpu and hugepages-2Mi must stand in resource_limits as well, with the same amount";
 /// A key of a label.
 pub const LABEL_KEY: &str = "must have keys such as team or example.com/team: an optional domain and '/', then at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
 /// A value of a label.

@@ -6,6 +6,7 @@ mod pod;
 mod volumes;
 
 pub use pod::pod;
+pub(crate) use volumes::volume_name;
 
 #[cfg(test)]
 mod tests;

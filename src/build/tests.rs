@@ -173,7 +173,7 @@ fn what_is_empty_is_left_out() {
 #[test]
 fn resources_keep_their_notation() {
     let resources = container(&json!({"transform": {"image": "a"},
-        "resource_requests": {"cpu": "100m", "nvidia.com/gpu": 1}, "resource_limits": {"memory": "128Mi"}}))
+        "resource_requests": {"cpu": "100m", "nvidia.com/gpu": 1}, "resource_limits": {"memory": "128Mi", "nvidia.com/gpu": 1}}))
     .resources
     .unwrap();
     assert_eq!(resources.requests.unwrap()["nvidia.com/gpu"].0, "1");

@@ -31,7 +31,7 @@ pub(super) fn volumes(step: &Step) -> (Vec<Volume>, Vec<VolumeMount>) {
 }
 
 /// A volume's name is a DNS label and a Secret's need not be one, so it is a hash of the path: unique, since paths are.
-fn volume_name(path: &MountPath) -> String {
+pub(crate) fn volume_name(path: &MountPath) -> String {
     format!("secret-{}", short_hash(&Sha256::digest(path.as_str().as_bytes())))
 }
 

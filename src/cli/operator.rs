@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -11,6 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::controller;
 use crate::ops::telemetry::{self, LogFormat};
+
+/// A connection is made within this time or not at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes come within this time or the connection is given up.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Flags of `lockgate operator`. Each may also be given by environment.
 #[derive(Debug, Args)]
@@ -57,6 +63,12 @@ async fn config(path: Option<PathBuf>) -> Result<Config, Box<dyn Error>> {
         }
         None => Config::infer().await?,
     };
+    // A watch is silent for 20 s at most, so whatever is silent longer is dead: without this a list that is never
+    // answered would be waited for without end.
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    // Counted from the request: the time that a connection lay idle in the pool is not the answer's.
+    config.reset_reader_on_write = true;
     // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
     config.default_retry = false;
     Ok(config)

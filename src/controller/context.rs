@@ -3,10 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use kube::Client;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::queue::Queue;
 use super::state::State;
+
+/// Reads of Secrets at once.
+const MOST_READS: usize = 16;
 
 /// The shared context.
 pub struct Context {
@@ -14,6 +17,8 @@ pub struct Context {
     pub client: Client,
     /// Which Pipelines to look at.
     pub queue: Queue,
+    /// How many reads of Secrets may be under way: kube speaks HTTP/1.1, so each has a connection of its own.
+    pub reads: Semaphore,
     /// Told when a read of a Secret ended.
     pub read_done: Notify,
     /// Told when a watch has seen its first list to the end.
@@ -28,6 +33,7 @@ impl Context {
         Self {
             client,
             queue: Queue::default(),
+            reads: Semaphore::new(MOST_READS),
             read_done: Notify::new(),
             synced: Notify::new(),
             state: Mutex::new(State::default()),

@@ -91,7 +91,7 @@ mod tests {
         index.set(&a, keys(&["db", "tls"]), keys(&["default"]));
         index.set(&b, keys(&["db"]), keys(&["default"]));
         assert_eq!(index.set(&a, keys(&["api"]), keys(&["default"])), [ObjectKey::new("team-a", "tls")]);
-        assert_eq!(index.of_secret(&ObjectKey::new("team-a", "db")), [b.clone()]);
+        assert_eq!(index.of_secret(&ObjectKey::new("team-a", "db")), std::slice::from_ref(&b));
         assert_eq!(index.of_account(&ObjectKey::new("team-a", "default")), [a.clone(), b.clone()]);
         assert_eq!(index.set(&b, keys(&[]), keys(&[])), [ObjectKey::new("team-a", "db")]);
         assert_eq!(index.of_account(&ObjectKey::new("team-a", "default")), [a]);

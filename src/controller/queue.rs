@@ -164,11 +164,11 @@ mod tests {
         let start = Instant::now();
         queue.wake(key("a"));
         queue.next().await;
-        queue.done(&key("a"), Some(start + Duration::from_secs(60)));
+        queue.done(&key("a"), Some(start + Duration::from_mins(1)));
         assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(Instant::now().duration_since(start), Duration::from_secs(60));
+        assert_eq!(Instant::now().duration_since(start), Duration::from_mins(1));
         queue.done(&key("a"), None);
-        assert!(tokio::time::timeout(Duration::from_secs(3600), queue.next()).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_hours(1), queue.next()).await.is_err());
     }
 
     #[tokio::test]

@@ -45,6 +45,8 @@ pub(super) async fn ensure_known(context: &Arc<Context>, keys: &[ObjectKey]) {
 }
 
 async fn read_to_the_end(context: Arc<Context>, key: ObjectKey, ticket: Ticket) {
+    // Never closed, so that there is always a permit to come.
+    let _permit = context.reads.acquire().await;
     for attempt in 1..=MOST_TRIES {
         let outcome = match tokio::time::timeout(READ_DEADLINE, read(&context, &key)).await {
             Ok(outcome) if attempt < MOST_TRIES => outcome,

@@ -101,9 +101,12 @@ fn waiting(container: &ContainerStatus) -> Option<(String, String)> {
 
 fn terminated(container: &ContainerStatus) -> Option<Termination> {
     let ended = container.state.as_ref()?.terminated.as_ref()?;
+    // What containerd's and CRI-O's containers end with that were never started.
+    let never_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"));
     Some(Termination {
         exit_code: ended.exit_code,
         reason: ended.reason.clone().unwrap_or_default(),
+        start_error: never_started.then(|| ended.message.clone().unwrap_or_default()),
         finished_at: ended.finished_at.as_ref().map(|time| time.0),
     })
 }

@@ -154,6 +154,9 @@ pub struct Termination {
     pub exit_code: i32,
     /// The kubelet's word, as in `OOMKilled`.
     pub reason: String,
+    /// Why it never started, in the runtime's words. Of a container that did start nothing is kept: what it left as its
+    /// last words may be anything.
+    pub start_error: Option<String>,
     /// When.
     pub finished_at: Option<Timestamp>,
 }

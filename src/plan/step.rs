@@ -42,7 +42,7 @@ impl StepPlan {
 pub(super) fn plan(world: &World, work: &Work, run: &RunRef, step: &Step) -> StepPlan {
     let pods = pods_of(world, run, step);
     let resolution = resolve(world, step);
-    if let Some((pod, outcome)) = outcome(&pods) {
+    if let Some((pod, outcome)) = outcome(step, &pods) {
         return ended(world, step, pod, &outcome, resolution);
     }
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.is_live()) {
@@ -119,7 +119,7 @@ struct Outcome {
     finished_at: Option<Timestamp>,
 }
 
-fn outcome<'a>(pods: &[(PodIdentity, &'a PodFacts)]) -> Option<(&'a PodFacts, Outcome)> {
+fn outcome<'a>(step: &Step, pods: &[(PodIdentity, &'a PodFacts)]) -> Option<(&'a PodFacts, Outcome)> {
     let succeeded = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Succeeded);
     let alive = pods.iter().any(|(_, pod)| pod.is_live());
     let failed = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Failed && !interrupted(pod));
@@ -129,7 +129,7 @@ fn outcome<'a>(pods: &[(PodIdentity, &'a PodFacts)]) -> Option<(&'a PodFacts, Ou
         pod,
         Outcome {
             succeeded: pod.phase == PodPhase::Succeeded,
-            message: outcome_message(pod),
+            message: outcome_message(step, pod),
             exit_code: ended.map(|t| t.exit_code),
             finished_at: ended.and_then(|t| t.finished_at),
         },
@@ -146,9 +146,12 @@ fn interrupted(pod: &PodFacts) -> bool {
     }
 }
 
-fn outcome_message(pod: &PodFacts) -> String {
+fn outcome_message(step: &Step, pod: &PodFacts) -> String {
     if pod.phase == PodPhase::Succeeded {
         return format!("Pod {} ended with exit code 0", pod.name);
+    }
+    if let Some(why) = pod.terminated.as_ref().and_then(|ended| ended.start_error.as_ref()) {
+        return format!("Pod {} failed: {}", pod.name, trouble::not_started(step, why));
     }
     match (&pod.terminated, &pod.reason) {
         (Some(ended), _) if !ended.reason.is_empty() && ended.reason != "Error" => {
@@ -185,6 +188,9 @@ fn ended(world: &World, step: &Step, pod: &PodFacts, outcome: &Outcome, resoluti
     let reason = if outcome.succeeded { Reason::Succeeded } else { Reason::PodFailed };
     let phase = if outcome.succeeded { Phase::Succeeded } else { Phase::Failed };
     let message = if outcome.succeeded {
+        outcome.message.clone()
+    } else if pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_some()) {
+        // There is no log of a container that never started.
         outcome.message.clone()
     } else {
         format!("{}: kubectl logs {} -n {}", outcome.message, pod.name, world.subject.namespace)

@@ -1,4 +1,5 @@
 //! Small worlds, one expectation each: what the plan does and says, as one line.
+#![allow(clippy::format_push_string)] // A line of a test need not be fast.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +18,13 @@ use crate::report;
 
 /// A world in the making. Each role has a name of its own, so that a swap fails a test.
 #[derive(Clone)]
-struct Story(World);
+pub(crate) struct Story(pub(crate) World);
 
-fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
-fn story(spec: &Value) -> Story {
+pub(crate) fn story(spec: &Value) -> Story {
     let spec = serde_json::from_value(spec.clone()).unwrap();
     Story(World {
         now: at(0),
@@ -48,7 +49,7 @@ fn story(spec: &Value) -> Story {
 }
 
 /// One env Secret, one mounted Secret, one pull secret.
-fn three() -> Story {
+pub(crate) fn three() -> Story {
     story(&json!({"transform": {
         "image": "registry.test/edges:1",
         "secrets": [
@@ -60,50 +61,50 @@ fn three() -> Story {
 }
 
 /// One env Secret.
-fn one() -> Story {
+pub(crate) fn one() -> Story {
     story(
         &json!({"transform": {"image": "a", "secrets": [{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}]}}),
     )
 }
 
 impl Story {
-    fn know(mut self, secret: &str, known: SecretKnowledge) -> Self {
+    pub(crate) fn know(mut self, secret: &str, known: SecretKnowledge) -> Self {
         self.0.secrets.insert(SecretName::parse(secret).unwrap(), known);
         self
     }
 
-    fn absent(self, secret: &str) -> Self {
+    pub(crate) fn absent(self, secret: &str) -> Self {
         self.know(secret, SecretKnowledge::Absent)
     }
 
-    fn keys(self, secret: &str, keys: Keys) -> Self {
+    pub(crate) fn keys(self, secret: &str, keys: Keys) -> Self {
         self.typed(secret, "Opaque", keys)
     }
 
-    fn typed(self, secret: &str, type_: &str, keys: Keys) -> Self {
+    pub(crate) fn typed(self, secret: &str, type_: &str, keys: Keys) -> Self {
         let facts =
             SecretFacts { uid: format!("uid-{secret}"), resource_version: "42".into(), type_: type_.into(), keys };
         self.know(secret, SecretKnowledge::Present(facts))
     }
 
-    fn secret(self, secret: &str, keys: &[&str]) -> Self {
+    pub(crate) fn secret(self, secret: &str, keys: &[&str]) -> Self {
         self.keys(secret, Keys::Known(keys.iter().map(|&key| key.to_owned()).collect()))
     }
 
-    fn pull(self, secret: &str) -> Self {
+    pub(crate) fn pull(self, secret: &str) -> Self {
         self.typed(secret, "kubernetes.io/dockerconfigjson", Keys::Known([".dockerconfigjson".to_owned()].into()))
     }
 
-    fn complete(self) -> Self {
+    pub(crate) fn complete(self) -> Self {
         self.secret("db", &["password"]).secret("tls", &["ca.crt"]).pull("regcred")
     }
 
-    fn account(mut self, name: &str, known: AccountKnowledge) -> Self {
+    pub(crate) fn account(mut self, name: &str, known: AccountKnowledge) -> Self {
         self.0.accounts.insert(name.into(), known);
         self
     }
 
-    fn with(mut self, change: impl FnOnce(&mut World)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut World)) -> Self {
         change(&mut self.0);
         self
     }
@@ -113,7 +114,7 @@ impl Story {
     }
 
     /// A Pod of run 1, replacement `r`, in this phase.
-    fn pod(mut self, run: i64, replacement: i32, phase: PodPhase) -> Self {
+    pub(crate) fn pod(mut self, run: i64, replacement: i32, phase: PodPhase) -> Self {
         let identity = PodIdentity { run, step: "main".into(), index: 0, attempt: 0, replacement };
         self.0.pods.push(PodFacts {
             name: identity.pod_name("edges", "uid-edges"),
@@ -127,14 +128,19 @@ impl Story {
         self
     }
 
-    fn last_pod(mut self, change: impl FnOnce(&mut PodFacts)) -> Self {
+    pub(crate) fn last_pod(mut self, change: impl FnOnce(&mut PodFacts)) -> Self {
         change(self.0.pods.last_mut().unwrap());
         self
     }
 
-    fn ended(self, exit_code: i32, finished: i64) -> Self {
+    pub(crate) fn ended(self, exit_code: i32, finished: i64) -> Self {
         self.last_pod(|pod| {
-            pod.terminated = Some(Termination { exit_code, reason: "Error".into(), finished_at: Some(at(finished)) });
+            pod.terminated = Some(Termination {
+                exit_code,
+                reason: "Error".into(),
+                start_error: None,
+                finished_at: Some(at(finished)),
+            });
         })
     }
 
@@ -183,7 +189,7 @@ impl Story {
     }
 
     /// What stands in status after the plan's writes went well.
-    fn settle(&self) -> Story {
+    pub(crate) fn settle(&self) -> Story {
         let decided = plan(&self.0);
         let created = decided.create.iter().map(|pod| {
             assert_eq!(owner_uid(pod), Some("uid-edges"));

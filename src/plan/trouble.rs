@@ -4,7 +4,10 @@
 //! behind `ErrImagePull` are the container runtime's and are told apart by what containerd and CRI-O write.
 
 use crate::api::reason::Trouble;
-use crate::model::work::{Step, Usage};
+use crate::build;
+use crate::model::names::SecretName;
+use crate::model::secret::SecretKnowledge;
+use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::{PodFacts, World};
 
 /// Text from elsewhere is cut here, in characters.
@@ -17,7 +20,7 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
             Trouble::Unschedulable,
             format!(
                 "no node takes the Pod: {}: change resource_requests, scheduling_spec or tolerations, or add a node",
-                plain(why)
+                plain(why).trim_end_matches('.')
             ),
         ));
     }
@@ -25,7 +28,7 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         Some((reason, message)) if reason != "ContainerCreating" && reason != "PodInitializing" => {
             Some(waiting(world, step, reason, message))
         }
-        _ => pod.mount_failure.as_deref().map(|why| mount(world, why)),
+        _ => pod.mount_failure.as_deref().map(|why| mount(world, step, why)),
     }
 }
 
@@ -55,14 +58,25 @@ fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> (Trouble,
             ),
         ),
         "CreateContainerConfigError" => config(world, &said),
-        "CreateContainerError" | "RunContainerError" | "StartError" => (
-            Trouble::ContainerStart,
-            format!("the container could not be started: {said}: check cmd, args and working_dir"),
-        ),
+        "CreateContainerError" | "RunContainerError" | "StartError" => {
+            (Trouble::ContainerStart, not_started(step, message))
+        }
         // The kubelet puts the raw error text into the reason where a listed pull secret cannot be parsed.
-        other if unparsable(other) || unparsable(message) => pull(world, step, &format!("{other} {message}")),
+        other if unparsable(other) => malformed(world, step, other),
         other => (Trouble::ContainerConfig, format!("{}: {said}", plain(other))),
     }
+}
+
+/// Why a container was never started, in the runtime's words. They quote the program's name, in which the kubelet has
+/// put a value where it holds `$(VARIABLE)`: then they are left out.
+pub(super) fn not_started(step: &Step, said: &str) -> String {
+    let program = step.command.first().or(step.args.first());
+    let said = if program.is_some_and(|program| program.contains("$(")) {
+        "its program's name holds a variable, so what was said of it is left out: see kubectl describe pod".to_owned()
+    } else {
+        plain(said)
+    };
+    format!("the container could not be started: {said}: check cmd, args and working_dir")
 }
 
 fn config(world: &World, said: &str) -> (Trouble, String) {
@@ -79,18 +93,33 @@ fn config(world: &World, said: &str) -> (Trouble, String) {
         return (
             Trouble::SecretGone,
             format!(
-                "the kubelet does not find what the container needs: {said}: put it back, kubectl get secrets -n {namespace}; the Pod then goes on by itself"
+                "the kubelet does not find what the container needs: {said}: add it, and the Pod goes on by itself (kubectl describe secrets -n {namespace} lists the keys that are there)"
             ),
         );
     }
     (Trouble::ContainerConfig, format!("the kubelet cannot set the container up: {said}"))
 }
 
-fn mount(world: &World, why: &str) -> (Trouble, String) {
+fn mount(world: &World, step: &Step, why: &str) -> (Trouble, String) {
+    // The kubelet speaks of the volume, whose name is a hash.
+    let mounted = |usage: &SecretUse| match &usage.usage {
+        Usage::Mount { path, .. } if why.contains(&build::volume_name(path)) => {
+            Some((path.clone(), usage.secret.clone()))
+        }
+        _ => None,
+    };
+    let found: Vec<_> = step.uses.iter().filter_map(mounted).collect();
+    let what = match found.first() {
+        Some((path, _)) => {
+            let secrets: Vec<&str> = found.iter().map(|(_, secret)| secret.as_str()).collect();
+            format!("{path} (Secret {}) cannot be mounted", secrets.join(", "))
+        }
+        None => "a volume cannot be mounted".to_owned(),
+    };
     (
         Trouble::VolumeMount,
         format!(
-            "a volume cannot be mounted: {}: the Pod goes on by itself when that is mended (kubectl get secrets -n {})",
+            "{what}: {}: mend it, and the Pod goes on by itself (kubectl describe secrets -n {} lists the keys that are there)",
             plain(why),
             world.subject.namespace
         ),
@@ -99,33 +128,77 @@ fn mount(world: &World, why: &str) -> (Trouble, String) {
 
 fn unparsable(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    text.contains("unable to parse auth field") || text.contains("illegal base64") || text.contains("invalid character")
+    ["unable to parse auth field", "illegal base64", "invalid character", "cannot unmarshal", "unexpected end of json"]
+        .iter()
+        .any(|needle| text.contains(needle))
+}
+
+fn malformed(world: &World, step: &Step, said: &str) -> (Trouble, String) {
+    let secrets = pull_secrets(world, step);
+    (
+        Trouble::PullSecretMalformed,
+        format!(
+            "a pull secret cannot be parsed ({}), which fails every image of the Pod ({}): make it anew: {}",
+            plain(said),
+            offered(&secrets),
+            make_anew(world, step, &secrets)
+        ),
+    )
+}
+
+/// The pull secrets that the kubelet offers to the registry: those that the step names, and those of its account that
+/// are there.
+fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
+    let own = step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull).map(|usage| usage.secret.to_string());
+    let is_there = |name: &String| {
+        let known = SecretName::parse(name).ok().and_then(|name| world.secrets.get(&name));
+        matches!(known, Some(SecretKnowledge::Present(_)))
+    };
+    own.chain(world.pull_secrets_of_account(step).into_iter().filter(is_there)).collect()
+}
+
+fn offered(secrets: &[String]) -> String {
+    if secrets.is_empty() {
+        "no pull secret is named".to_owned()
+    } else {
+        format!("pull secrets: {}", secrets.join(", "))
+    }
+}
+
+/// The command that makes a pull secret for the image's registry, in the place of the one that is named.
+fn make_anew(world: &World, step: &Step, secrets: &[String]) -> String {
+    let namespace = &world.subject.namespace;
+    let name = if let [name] = secrets { name.as_str() } else { "NAME" };
+    let delete =
+        if secrets.is_empty() { String::new() } else { format!("kubectl delete secret {name} -n {namespace} && ") };
+    format!(
+        "{delete}kubectl create secret docker-registry {name} -n {namespace} --docker-server={} --docker-username=USER --docker-password=PASSWORD",
+        registry(&step.image)
+    )
+}
+
+/// The host that the image is pulled from, as a docker config names it (`distribution/reference`).
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => host,
+        _ => "https://index.docker.io/v1/",
+    }
+}
+
+/// The text without images, URLs and media types: such a name may hold any of the words that are looked for.
+fn without_names(text: &str) -> String {
+    text.split_whitespace().filter(|word| !word.contains('/')).collect::<Vec<_>>().join(" ")
 }
 
 /// Why an image could not be pulled, by the runtime's text, and which reference is behind it.
 fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
-    // Without the image: its name may hold any of the words.
-    let text = message.replace(step.image.as_str(), "IMAGE").to_ascii_lowercase();
+    let text = without_names(message).to_ascii_lowercase();
     let any = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
     let image = &step.image;
-    let secrets: Vec<&str> =
-        step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull).map(|usage| usage.secret.as_str()).collect();
-    let offered = if secrets.is_empty() {
-        "no pull secret is named".to_owned()
-    } else {
-        format!("pull secrets: {}", secrets.join(", "))
-    };
-    let namespace = &world.subject.namespace;
+    let secrets = pull_secrets(world, step);
+    let offered = offered(&secrets);
     // Order is policy: a text can hold several of these words, and the first that fits names the nearest cause.
-    if unparsable(message) {
-        (
-            Trouble::PullSecretMalformed,
-            format!(
-                "a pull secret cannot be parsed, which fails every image of the Pod ({offered}): make it anew with kubectl create secret docker-registry -n {namespace} ({})",
-                plain(message)
-            ),
-        )
-    } else if any(&["x509", "certificate", "http response to https client", "tls:"]) {
+    if any(&["x509", "certificate", "http response to https client", "tls:"]) {
         (Trouble::RegistryTls, format!("the registry of {image} does not speak trusted TLS: {}", plain(message)))
     } else if any(&[
         "no such host",
@@ -156,14 +229,14 @@ fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
         "insufficient_scope",
         "access denied",
     ]) {
-        let mend = if secrets.is_empty() {
-            "name one in image_pull_secrets".to_owned()
-        } else {
+        let mend = if secrets.is_empty() { "name one in image_pull_secrets" } else { "make it anew" };
+        (
+            Trouble::ImageUnauthorized,
             format!(
-                "correct it: kubectl create secret docker-registry NAME -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD"
-            )
-        };
-        (Trouble::ImageUnauthorized, format!("the registry wants other credentials for {image} ({offered}): {mend}"))
+                "the registry wants other credentials for {image} ({offered}): {mend}: {}",
+                make_anew(world, step, &secrets)
+            ),
+        )
     } else if any(&["not found", "manifest unknown", "name unknown", "does not exist"]) {
         (
             Trouble::ImageNotFound,

@@ -166,3 +166,6 @@ fn condition(world: &World, kind: ConditionType, truth: Truth, reason: Reason, m
         observed_generation: Some(world.subject.generation),
     }
 }
+
+#[cfg(test)]
+mod tests;

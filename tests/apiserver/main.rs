@@ -6,6 +6,7 @@ mod support;
 
 mod counts;
 mod gate;
+mod outage;
 mod pods;
 mod rights;
 mod stored;

@@ -20,6 +20,9 @@ pub(crate) enum Verb {
         /// Also what a real node needs; installs Debian packages.
         #[arg(long)]
         node: bool,
+        /// The same, but only where a node can run; says why where it cannot.
+        #[arg(long, conflicts_with = "node")]
+        node_if_possible: bool,
     },
     /// Start a cluster, say how to use it, and end it at Ctrl-C.
     Up(ClusterArgs),

@@ -18,7 +18,9 @@ use crate::session::{PAUSE, Session, build, io};
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
-        Verb::Build { node } => build(node).map(|_| ExitCode::SUCCESS),
+        Verb::Build { node, node_if_possible } => {
+            build(node || (node_if_possible && session::node_is_possible())).map(|_| ExitCode::SUCCESS)
+        }
         Verb::Up(cluster) => up(&cluster),
         Verb::Run { cluster, keep, command } => run(&cluster, keep, &command),
         Verb::Token { namespace, name, kubeconfig_out } => token(&namespace, &name, &kubeconfig_out),

@@ -70,6 +70,11 @@ pub(crate) fn build(node: bool) -> Result<Programs, Error> {
     Programs::ensure(CONTROL_PLANE)
 }
 
+/// Whether a real node can run here; says why where it cannot.
+pub(crate) fn node_is_possible() -> bool {
+    can_run_node().inspect_err(|why| eprintln!("lockgate-cluster: no node can run here: {why}")).is_ok()
+}
+
 fn node_kind(args: &NodeArgs) -> NodeKind {
     match can_run_node() {
         _ if args.scripted_node => NodeKind::Scripted,

@@ -68,8 +68,10 @@ fn check_shared(mounts: &[Mount<'_>], report: &mut Report) {
     }
     by_path.retain(|_, sharing| sharing.len() > 1);
     for sharing in by_path.values() {
-        if let Some(last) = sharing.last().filter(|_| sharing.iter().any(|mount| mount.entry.sub_path.is_some())) {
-            report.add(format!("{}.mount_path", last.at), rules::MOUNT_PATH_SUB_PATH);
+        if sharing.iter().any(|mount| mount.entry.sub_path.is_some()) {
+            for mount in sharing.iter().skip(1) {
+                report.add(format!("{}.mount_path", mount.at), rules::MOUNT_PATH_SUB_PATH);
+            }
         }
         check_files(sharing, report);
     }

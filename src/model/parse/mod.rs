@@ -14,7 +14,7 @@ mod transform;
 use report::Report;
 
 use super::work::{Step, Work};
-use crate::api::pipeline::PipelineSpec;
+use crate::api::pipeline::{PipelineSpec, Security};
 use crate::api::rules;
 
 /// One broken rule.
@@ -41,6 +41,8 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
     if uses.len() > MAX_REFERENCES {
         report.add("spec", rules::REFERENCES_AT_MOST);
     }
+    let root = spec.security == Security::Restricted && spec.transform.user.as_deref() == Some("0");
+    report.require(!root, "spec.transform.user", rules::USER_RESTRICTED);
     let placement = placement::parse(spec, &mut report);
     let missing_secret_timeout = spec.missing_secret_timeout.as_deref().and_then(|text| {
         let parsed = amounts::duration(text);

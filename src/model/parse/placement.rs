@@ -47,6 +47,8 @@ pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Placement {
     }
     let requests = resources(&spec.resource_requests, "spec.resource_requests", report);
     let limits = resources(&spec.resource_limits, "spec.resource_limits", report);
+    let limited = |name: &String| can_be_overcommitted(name) || spec.resource_limits.contains_key(name);
+    report.require(spec.resource_requests.keys().all(limited), "spec.resource_requests", rules::RESOURCE_NEEDS_LIMIT);
     let scheduling = spec.scheduling_spec.clone().unwrap_or_default();
     // `priority_class_name: ""` is how Kubernetes itself writes "none".
     let priority_class_name = scheduling.priority_class_name.filter(|name| !name.is_empty());
@@ -81,6 +83,11 @@ pub(super) fn pod_metadata(
         report.length(value, 0, MAX_ANNOTATION, &format!("{field}.{key}"));
     }
     (passed_on(&metadata.labels), passed_on(&metadata.annotations))
+}
+
+fn can_be_overcommitted(resource: &str) -> bool {
+    let native = !resource.contains('/') || resource.contains("kubernetes.io/");
+    native && !resource.starts_with("hugepages-")
 }
 
 /// Kubernetes lowers the key of an annotation before it looks (`ValidateAnnotations`).

@@ -182,8 +182,9 @@ fn any_spec() -> impl Strategy<Value = PipelineSpec> {
     let scheduling = (labels(), of(text(&["", "high"])))
         .prop_map(|(node_selector, priority_class_name)| SchedulingSpec { node_selector, priority_class_name });
     let metadata = (labels(), labels()).prop_map(|(labels, annotations)| PodMetadata { labels, annotations });
+    let requests = || btree_map(text(&["cpu", "memory"]), (0..9_i64).prop_map(Quantity::Number), 0..3);
     let lists = (transform(), vec(entry(), 0..3), vec(names(), 0..3));
-    let rest = (of(text(&["1h", "1h2m3s", "999999s"])), of(names()), quantities(), quantities());
+    let rest = (of(text(&["1h", "1h2m3s", "999999s"])), of(names()), requests(), quantities());
     (lists, rest, of(scheduling), of(metadata)).prop_map(|(lists, rest, scheduling_spec, metadata)| PipelineSpec {
         transform: lists.0,
         secrets: lists.1,

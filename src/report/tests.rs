@@ -1,0 +1,155 @@
+//! The table of situations: what phase and conditions say in each, and which changes are worth an event.
+
+use k8s_openapi::jiff::SignedDuration;
+use serde_json::json;
+
+use super::*;
+use crate::model::world::{PodPhase, Setback, SetbackKind};
+use crate::plan::plan;
+use crate::plan::tests::{Story, at, one, story, three};
+
+fn told(story: &Story) -> PipelineStatus {
+    status(&story.0, &plan(&story.0))
+}
+
+/// Phase and conditions in one line.
+fn line(story: &Story) -> String {
+    let status = told(story);
+    let conditions = status.conditions.iter().map(|c| format!(" {}={}/{}", c.type_, c.status, c.reason));
+    format!("{}:{}", status.phase.unwrap(), conditions.collect::<String>())
+}
+
+#[test]
+fn a_reference_is_missing() {
+    assert_eq!(
+        line(&one().absent("db")),
+        "Waiting: Ready=False/WaitingForSecrets SecretsResolved=False/WaitingForSecrets Complete=False/WaitingForSecrets Reconciling=True/WaitingForSecrets"
+    );
+}
+
+#[test]
+fn pods_do_not_run_yet() {
+    assert_eq!(
+        line(&one().secret("db", &["password"]).pod(1, 0, PodPhase::Pending)),
+        "Starting: Ready=False/PodsStarting SecretsResolved=True/AllResolved Complete=False/PodsStarting Reconciling=True/PodsStarting"
+    );
+}
+
+#[test]
+fn a_job_runs_and_is_done() {
+    assert_eq!(
+        line(&one().secret("db", &["password"]).pod(1, 0, PodPhase::Running)),
+        "Running: Ready=True/PodsRunning SecretsResolved=True/AllResolved Complete=False/PodsRunning"
+    );
+    assert_eq!(
+        line(&one().secret("db", &["password"]).pod(1, 0, PodPhase::Succeeded)),
+        "Succeeded: Ready=True/Succeeded SecretsResolved=True/AllResolved Complete=True/Succeeded"
+    );
+}
+
+#[test]
+fn it_failed_or_is_not_valid() {
+    assert_eq!(
+        line(&one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed)),
+        "Failed: Ready=False/PodFailed SecretsResolved=True/AllResolved Complete=False/PodFailed Stalled=True/PodFailed"
+    );
+    assert_eq!(
+        line(&story(&json!({"transform": {"image": "a", "user": "root"}}))),
+        "Failed: Ready=False/InvalidSpec SecretsResolved=Unknown/InvalidSpec Complete=False/InvalidSpec Stalled=True/InvalidSpec"
+    );
+}
+
+#[test]
+fn it_is_suspended() {
+    assert_eq!(
+        line(&story(&json!({"suspend": true, "transform": {"image": "a"}}))),
+        "Suspended: Ready=True/Suspended SecretsResolved=True/AllResolved Complete=False/Suspended"
+    );
+}
+
+#[test]
+fn a_finished_run_keeps_what_was_last_said_of_its_references() {
+    let done = one().secret("db", &["password"]).pod(1, 0, PodPhase::Succeeded).settle();
+    let without = done.clone().absent("db");
+    assert_eq!(told(&without), done.0.recorded);
+}
+
+#[test]
+fn what_is_waited_for_is_said_in_a_few_words_and_the_rest_counted() {
+    let waiting = told(&three().absent("db").secret("tls", &["x"]).secret("regcred", &[]));
+    assert_eq!(waiting.waiting_for.as_deref(), Some("Secret db, keys of tls, type of regcred"));
+    assert_eq!(waiting.resolved.as_deref(), Some("0/3"));
+    let many: Vec<_> = (0..9).map(|i| json!({"name": format!("s{i}"), "env_prefix": ""})).collect();
+    let mut many = story(&json!({"transform": {"image": "a", "secrets": many}}));
+    for i in 0..9 {
+        many = many.absent(&format!("s{i}"));
+    }
+    assert_eq!(told(&many).waiting_for.as_deref(), Some("Secret s0, Secret s1, Secret s2 and 6 more"));
+}
+
+#[test]
+fn a_key_is_named_as_people_write_it() {
+    let waiting = told(&one().secret("db", &["user"]));
+    assert_eq!(waiting.waiting_for.as_deref(), Some("key db/password"));
+    let message = waiting.references[0].message.clone().unwrap();
+    assert!(message.contains("has no key password, it has user"), "{message}");
+    assert!(message.contains("kubectl patch secret db -n team-a"), "{message}");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let message = told(&three().absent("db").absent("tls").absent("regcred")).conditions[0].message.clone();
+    for name in ["db", "tls", "regcred"] {
+        assert!(message.contains(&format!("Secret {name} ")), "{message}");
+    }
+}
+
+#[test]
+fn a_transition_time_moves_only_when_the_status_does() {
+    let first = one().absent("db").settle();
+    let later = first.with(|world| world.now = world.now.checked_add(SignedDuration::from_mins(5)).unwrap());
+    let still = told(&later.clone().absent("db"));
+    assert_eq!(still.conditions[0].last_transition_time.0, at(0));
+    let resolved = told(&later.secret("db", &["password"]).pod(1, 0, PodPhase::Running));
+    assert_eq!(resolved.conditions[0].last_transition_time.0, at(300));
+}
+
+fn reasons(before: &Story, after: &Story) -> Vec<&'static str> {
+    warnings(&told(before), &told(after)).iter().map(|warning| warning.reason).collect()
+}
+
+#[test]
+fn events_are_for_what_got_worse() {
+    let waiting = one().absent("db");
+    let running = one().secret("db", &["password"]).pod(1, 0, PodPhase::Running);
+    let failed = one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed);
+    assert_eq!(reasons(&waiting, &running), [""; 0]);
+    assert_eq!(reasons(&story(&json!({"transform": {"image": "a"}})), &waiting), [""; 0]);
+    assert_eq!(reasons(&running, &failed), ["PodFailed"]);
+    assert_eq!(reasons(&failed, &failed), [""; 0]);
+}
+
+#[test]
+fn a_step_s_trouble_is_told_once() {
+    let pod = || one().secret("db", &["password"]).pod(1, 0, PodPhase::Pending);
+    let trouble = |said: &str| pod().last_pod(|pod| pod.waiting = Some(("ErrImagePull".into(), said.into())));
+    let unauthorized = trouble("401 Unauthorized");
+    assert_eq!(reasons(&pod(), &unauthorized), ["ImageUnauthorized"]);
+    assert_eq!(reasons(&unauthorized, &trouble("Back-off: 401 Unauthorized")), [""; 0]);
+    assert_eq!(reasons(&unauthorized, &trouble("manifest unknown")), ["ImageNotFound"]);
+}
+
+#[test]
+fn a_refusal_is_told_when_it_begins() {
+    let complete = || one().secret("db", &["password"]);
+    let pod = plan(&complete().0).create[0].metadata.name.clone().unwrap();
+    let refused = complete().with(|world| {
+        world.setback =
+            Some(Setback { pod, kind: SetbackKind::Quota, message: "exceeded quota".into(), retry_at: at(5) });
+    });
+    assert_eq!(reasons(&one().absent("db"), &refused), ["QuotaExceeded"]);
+    assert_eq!(
+        line(&refused),
+        "Starting: Ready=False/QuotaExceeded SecretsResolved=True/AllResolved Complete=False/QuotaExceeded Reconciling=True/QuotaExceeded"
+    );
+}

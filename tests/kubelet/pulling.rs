@@ -1,0 +1,133 @@
+//! Pulling images: every way in which it goes wrong, and the sentence that a person reads then.
+
+use std::net::TcpListener;
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Patch, PatchParams};
+use lockgate::api::reason::{Phase, ReferenceUse, Trouble};
+use serde_json::json;
+
+use crate::support::{condition, message, states};
+use crate::{in_trouble, journey, nothing_leaked, printed, shell};
+
+/// A loopback port at which nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The content of a pull secret for another registry than the one that is asked.
+fn for_another_registry() -> String {
+    json!({"auths": {"elsewhere.test": {"username": "somebody", "password": "canary-elsewhere"}}}).to_string()
+}
+
+#[tokio::test]
+async fn each_way_to_pull_or_not_has_its_own_sentence() {
+    let Some((space, node)) = journey("pulls").await else {
+        return;
+    };
+    let registry = node.registry();
+    let pipeline = async |name: &str, image: &str, pull_secrets: &[&str]| {
+        space.pipeline(name, shell(image, "echo pulled", json!({"image_pull_secrets": pull_secrets}))).await;
+    };
+    let image = |name: &str| registry.push_busybox(&format!("pulls/{name}:1")).unwrap();
+    let wrong = json!({"auths": {registry.host(): {"username": registry.username(), "password": "canary-wrong"}}});
+    let mut malformed = json!({"auths": {"elsewhere.test": {"auth": "canary, and no base64"}}});
+    malformed["auths"][registry.host()] = json!({"username": registry.username(), "password": registry.password()});
+    space.pull_secret("good", &registry.docker_config_json()).await;
+    space.pull_secret("wrong-password", &wrong.to_string()).await;
+    space.pull_secret("elsewhere", &for_another_registry()).await;
+    space.pull_secret("malformed", &malformed.to_string()).await;
+    // Base64 of `canary without a colon`.
+    let no_colon = json!({"auths": {registry.host(): {"auth": "Y2FuYXJ5IHdpdGhvdXQgYSBjb2xvbg=="}}});
+    space.pull_secret("no-colon", &no_colon.to_string()).await;
+    let no_object = json!({"auths": {registry.host(): "canary"}});
+    space.pull_secret("no-object", &no_object.to_string()).await;
+
+    // An image for each, so that what one has pulled helps no other.
+    pipeline("valid", &image("valid"), &["good"]).await;
+    pipeline("two", &image("two"), &["wrong-password", "good"]).await;
+    pipeline("invalid", &image("invalid"), &["wrong-password"]).await;
+    pipeline("absent", &image("absent"), &["nobody-made-it"]).await;
+    pipeline("none", &image("none"), &[]).await;
+    pipeline("other-host", &image("other-host"), &["elsewhere"]).await;
+    image("bad-tag");
+    pipeline("bad-tag", &format!("{}/pulls/bad-tag:2", registry.host()), &["good"]).await;
+    pipeline("bad-name", &format!("{}/pulls/nowhere:1", registry.host()), &["good"]).await;
+    pipeline("unreachable", &format!("127.0.0.1:{}/pulls/app:1", closed_port()), &["good"]).await;
+    pipeline("no-such-host", "registry.invalid/pulls/app:1", &["good"]).await;
+    pipeline("malformed", &image("malformed"), &["malformed"]).await;
+    pipeline("no-colon", &image("no-colon"), &["no-colon"]).await;
+    pipeline("no-object", &image("no-object"), &["good", "no-object"]).await;
+    let never = shell("lockgate.test/absent:1", "true", json!({}));
+    space.pipeline("never", crate::with(never, json!({"image_pull_policy": "Never"}))).await;
+
+    assert_eq!(printed(&space, "valid").await, "pulled\n");
+    assert_eq!(printed(&space, "two").await, "pulled\n");
+
+    let said = in_trouble(&space, "invalid", Trouble::ImageUnauthorized).await;
+    assert!(
+        said.contains("(pull secrets: wrong-password): make it anew: kubectl delete secret wrong-password -n pulls && kubectl create secret docker-registry wrong-password -n pulls --docker-server=127.0.0.1:"),
+        "{said}"
+    );
+    let said = in_trouble(&space, "none", Trouble::ImageUnauthorized).await;
+    assert!(said.contains("(no pull secret is named): name one in image_pull_secrets"), "{said}");
+    let said = in_trouble(&space, "other-host", Trouble::ImageUnauthorized).await;
+    assert!(said.contains("(pull secrets: elsewhere)"), "{said}");
+
+    let absent = space.phase("absent", Phase::Waiting).await;
+    println!("absent: {}", message(&absent));
+    assert_eq!(condition(&absent, "Ready"), "False/WaitingForSecrets");
+    assert_eq!(states(&absent), ["nobody-made-it:NotFound"]);
+
+    let said = in_trouble(&space, "bad-tag", Trouble::ImageNotFound).await;
+    assert!(said.contains("/pulls/bad-tag:2: correct the name or the tag in spec.transform.image"), "{said}");
+    in_trouble(&space, "bad-name", Trouble::ImageNotFound).await;
+    let said = in_trouble(&space, "unreachable", Trouble::RegistryUnreachable).await;
+    assert!(said.contains("connection refused"), "{said}");
+    in_trouble(&space, "no-such-host", Trouble::RegistryUnreachable).await;
+    let said = in_trouble(&space, "malformed", Trouble::PullSecretMalformed).await;
+    assert!(said.contains("(pull secrets: malformed)"), "{said}");
+    in_trouble(&space, "no-colon", Trouble::PullSecretMalformed).await;
+    let said = in_trouble(&space, "no-object", Trouble::PullSecretMalformed).await;
+    assert!(said.contains("(pull secrets: good, no-object)"), "{said}");
+    let said = in_trouble(&space, "never", Trouble::ImageNeverPull).await;
+    assert!(said.contains("image_pull_policy is Never"), "{said}");
+
+    // The same sentence is an event of the Pipeline's.
+    for (name, trouble) in [("invalid", Trouble::ImageUnauthorized), ("bad-tag", Trouble::ImageNotFound)] {
+        let of_this = |event: &Event| {
+            let regarding = event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
+            regarding == Some(name) && event.reason.as_deref() == Some(trouble.as_str())
+        };
+        let events = space.api::<Event>().list(&Default::default()).await.unwrap();
+        assert!(events.iter().any(of_this), "{name} has no event {trouble}");
+    }
+    nothing_leaked(&space).await;
+}
+
+#[tokio::test]
+async fn pull_secrets_of_the_service_account_are_merged() {
+    let Some((space, node)) = journey("account-pulls").await else {
+        return;
+    };
+    let registry = node.registry();
+    space.pull_secret("of-the-account", &registry.docker_config_json()).await;
+    space.pull_secret("elsewhere", &for_another_registry()).await;
+    let patch = Patch::Merge(json!({"imagePullSecrets": [{"name": "of-the-account"}, {"name": "never-made"}]}));
+    space.api::<ServiceAccount>().patch("default", &PatchParams::default(), &patch).await.unwrap();
+
+    for (name, own) in [("own-and-account", &["elsewhere"][..]), ("account-only", &[])] {
+        let image = registry.push_busybox(&format!("account-pulls/{name}:1")).unwrap();
+        space.pipeline(name, shell(&image, "echo pulled", json!({"image_pull_secrets": own}))).await;
+    }
+    for (name, own) in [("own-and-account", 1), ("account-only", 0)] {
+        assert_eq!(printed(&space, name).await, "pulled\n");
+        let status = space.phase(name, Phase::Succeeded).await.status.unwrap();
+        assert_eq!(status.resolved, Some(format!("{own}/{own}")), "only what the Pipeline names is counted");
+        let account: Vec<_> = status.references.iter().filter(|row| row.via.is_some()).collect();
+        assert_eq!(account.len(), 2);
+        assert!(account.iter().all(|row| row.via.as_deref() == Some("serviceaccount/default")));
+        assert!(account.iter().all(|row| row.usage == ReferenceUse::ImagePull));
+    }
+}

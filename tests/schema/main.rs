@@ -1,0 +1,170 @@
+//! The CRD against a real kube-apiserver, and our validator against both: one corpus, one verdict.
+
+// In a test a panic is the verdict.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod corpus;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::Status;
+use kube::{Client, Config};
+use lockgate::model::validate::validate;
+use lockgate_cluster::{Cluster, Options};
+use serde_json::Value;
+
+use corpus::Manifest;
+
+/// Where the dry-run requests go.
+const PIPELINES: &str = "/apis/lockgate.dev/v1alpha1/namespaces/default/pipelines?dryRun=All&fieldValidation=Strict";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What a command printed to stdout, and to stderr.
+fn output(command: &mut Command) -> (String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    assert!(output.status.success(), "{command:?}: {stderr}");
+    (stdout, stderr)
+}
+
+/// One control plane with the committed CRD for all tests, and what kubectl said to it on stderr.
+fn cluster() -> &'static (Cluster, String) {
+    static CLUSTER: OnceLock<(Cluster, String)> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let cluster = Cluster::start(Options::new()).unwrap_or_else(|error| panic!("no cluster: {error}"));
+        let crds = root().join("crds/pipelines.yaml");
+        // Client-side first: its annotation must fit too. Then as we tell people to install.
+        let (_, client_side) = output(cluster.kubectl().args(["apply", "-f"]).arg(&crds));
+        let server_side = ["apply", "--server-side", "--force-conflicts", "-f"];
+        let (_, server_side) = output(cluster.kubectl().args(server_side).arg(&crds));
+        let wait = ["wait", "--for=condition=Established", "crd/pipelines.lockgate.dev", "--timeout=60s"];
+        output(cluster.kubectl().args(wait));
+        // The endpoint follows the condition after a moment.
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !cluster.kubectl().args(["get", "pipelines"]).output().unwrap().status.success() {
+            assert!(Instant::now() < deadline, "the API server does not serve the Pipelines");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        (cluster, client_side + &server_side)
+    })
+}
+
+async fn client() -> Client {
+    let (cluster, _) = tokio::task::spawn_blocking(cluster).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).unwrap();
+    let options = KubeConfigOptions::default();
+    Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap()).unwrap()
+}
+
+/// The API server's answer to one manifest.
+async fn ask(client: &Client, manifest: &Manifest) -> Result<(), Box<Status>> {
+    let request = http::Request::post(PIPELINES).header("Content-Type", "application/json");
+    match client.request::<Value>(request.body(serde_json::to_vec(&manifest.object).unwrap()).unwrap()).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) => Err(status),
+        Err(error) => panic!("{}: {error}", manifest.name),
+    }
+}
+
+/// What the server has against the manifest, as `field: message` lines.
+fn complaints(status: &Status) -> Vec<String> {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let causes = causes.map(|cause| format!("{}: {}", cause.field, cause.message));
+    // A refusal by strict decoding has no causes, only its text.
+    causes.chain([status.message.clone()]).collect()
+}
+
+fn said(lines: &[String], manifest: &Manifest) -> bool {
+    let Some((field, words)) = &manifest.expect else {
+        return lines.is_empty();
+    };
+    lines.iter().any(|line| line.contains(field.as_str()) && line.contains(words.as_str()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn server_and_validator_give_one_verdict_on_the_corpus() {
+    let manifests = corpus::read(&root().join("tests/corpus"));
+    let client = client().await;
+    let started = Instant::now();
+    let judged = stream::iter(&manifests).map(|manifest| {
+        let client = client.clone();
+        async move { (manifest, ask(&client, manifest).await) }
+    });
+    let judged: Vec<_> = judged.buffer_unordered(8).collect().await;
+
+    let mut wrong = Vec::new();
+    for (manifest, answer) in judged {
+        let server = answer.err().map(|status| complaints(&status)).unwrap_or_default();
+        let ours = validate(&manifest.object);
+        let ours: Vec<String> = ours.iter().map(|v| format!("{}: {}", v.field, v.message)).collect();
+        for (who, lines) in [("server", server), ("validator", ours)] {
+            if !said(&lines, manifest) {
+                wrong.push(format!("{} ({who}): expected {:?}, got {lines:#?}", manifest.name, manifest.expect));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{} manifests, one verdict each, in {:?}", manifests.len(), started.elapsed());
+}
+
+#[test]
+fn a_manifest_means_the_same_through_kubectl_and_through_our_reader() {
+    let (cluster, _) = cluster();
+    let good = root().join("tests/corpus/good");
+    let arguments = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f"];
+    let (stdout, _) = output(cluster.kubectl().args(arguments).arg(&good));
+    let printed: Vec<Value> =
+        serde_json::Deserializer::from_str(&stdout).into_iter().collect::<Result<_, _>>().unwrap();
+    let printed: Vec<&Value> =
+        printed.iter().flat_map(|v| v["items"].as_array().map_or(vec![v], |l| l.iter().collect())).collect();
+    let manifests: Vec<Manifest> =
+        corpus::read(&root().join("tests/corpus")).into_iter().filter(|m| m.expect.is_none()).collect();
+    assert_eq!(printed.len(), manifests.len());
+    for (kubectl, ours) in printed.iter().zip(&manifests) {
+        assert_eq!(kubectl["spec"], ours.object["spec"], "{}", ours.name);
+    }
+}
+
+#[test]
+fn the_crd_is_installed_without_a_warning() {
+    let (_, stderr) = cluster();
+    assert!(!stderr.contains("Warning"), "{stderr}");
+}
+
+#[test]
+fn the_committed_crds_are_what_the_binary_prints() {
+    let path: PathBuf = root().join("crds/pipelines.yaml");
+    let (printed, _) = output(Command::new(env!("CARGO_BIN_EXE_lockgate")).arg("crd"));
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == printed, "run: lockgate crd > {}", path.display());
+    // `kubectl apply` keeps the object in an annotation, and annotations have a bound.
+    assert!(committed.len() < 262_144, "the CRD is too large for a client-side apply");
+}
+
+#[test]
+fn the_page_shows_valid_manifests_and_names_every_field() {
+    let page = std::fs::read_to_string(root().join("docs/pipeline.md")).unwrap();
+    let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        for object in lockgate::cli::manifest::read(example).unwrap() {
+            assert_eq!(validate(&object), vec![], "{example}");
+        }
+    }
+    let crd = serde_json::to_value(lockgate::api::crd::pipeline().unwrap()).unwrap();
+    let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+    let transform = &spec["transform"]["properties"];
+    let lists = [spec, transform, &transform["secrets"]["items"]["properties"], &spec["scheduling_spec"]["properties"]];
+    for field in lists.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
+        assert!(page.contains(&format!("`{field}`")), "docs/pipeline.md does not name `{field}`");
+    }
+}
