@@ -11,11 +11,15 @@ skipped=0
 
 # kind NAME CARGO-ARGUMENTS…: runs one kind of test and counts it.
 kind() {
-  local name=$1 from=$SECONDS count left
+  local name=$1 from=$SECONDS status count left
   shift
   $say "$name"
-  cargo test --locked "$@" -- --show-output 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|)$' || true
-  if [ "${PIPESTATUS[0]}" -ne 0 ]; then
+  # The filter's exit code says nothing: it is the tests' that counts.
+  set +o errexit
+  cargo test --locked "$@" -- --show-output 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|)$'
+  status=${PIPESTATUS[0]}
+  set -o errexit
+  if [ "$status" -ne 0 ]; then
     echo "$name: FAILED" >&2
     exit 1
   fi

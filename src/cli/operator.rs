@@ -16,7 +16,7 @@ use crate::ops::telemetry::{self, LogFormat};
 /// A connection is made within this time or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes come within this time or the connection is given up.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Flags of `lockgate operator`. Each may also be given by environment.
 #[derive(Debug, Args)]
@@ -67,8 +67,8 @@ async fn config(path: Option<PathBuf>) -> Result<Config, Box<dyn Error>> {
     // answered would be waited for without end.
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
-    // Counted from the request: the time that a connection lay idle in the pool is not the answer's.
-    config.reset_reader_on_write = true;
+    // Counted from the last byte, not from the request (`reset_reader_on_write`): connections that lay idle when all of
+    // them died must not each cost another wait. A request that is cut off by it is repeated as after any other failure.
     // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
     config.default_retry = false;
     Ok(config)

@@ -14,13 +14,12 @@ use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::write::{self, Written};
 use super::{apply, observe};
+use crate::model::backoff::TRANSIENT;
 use crate::plan::plan;
 use crate::report;
 
 /// One look takes no longer, so that none holds its place for ever.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// After a look that broke off.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// After a status write that met another's: the event that tells of it is on its way.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
@@ -28,33 +27,44 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 pub(super) async fn work(context: Arc<Context>) {
     while let Some(key) = context.queue.next().await {
         let look = AssertUnwindSafe(reconcile(&context, &key)).catch_unwind();
-        let again = match tokio::time::timeout(DEADLINE, look).await {
-            Ok(Ok(again)) => again,
+        let ended = match tokio::time::timeout(DEADLINE, look).await {
+            Ok(Ok(ended)) => ended,
             Ok(Err(_)) => {
                 error!(pipeline = %key, "a look at it broke off; this is a defect of Lockgate");
-                Some(AFTER_FAILURE)
+                Look::Failed
             }
             Err(_) => {
                 warn!(pipeline = %key, seconds = DEADLINE.as_secs(), "a look at it took too long");
-                Some(AFTER_FAILURE)
+                Look::Failed
             }
         };
-        context.queue.done(&key, again.map(|pause| Instant::now() + pause));
+        let failures = context.with_state(|state| state.looked(&key, ended == Look::Failed));
+        let pause = match ended {
+            Look::Done(pause) => pause,
+            Look::Failed => Duration::try_from(TRANSIENT.delay(failures, &key.to_string())).ok(),
+        };
+        context.queue.done(&key, pause.map(|pause| Instant::now() + pause));
     }
 }
 
-/// Returns when to look again though no event came.
-async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Option<Duration> {
-    let stored: Arc<StoredPipeline> = context.with_state(|state| state.pipelines.get(key).cloned())?;
-    if stored.subject.deleting {
-        // Its Pods go with it: garbage collection follows the owner reference.
-        return None;
-    }
+/// How a look ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// All was read and written; after so long look again though no event came.
+    Done(Option<Duration>),
+    /// Something could not be read or written: try again, later each time.
+    Failed,
+}
+
+async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
+    let found: Option<Arc<StoredPipeline>> = context.with_state(|state| state.pipelines.get(key).cloned());
+    // The Pods of one that is being deleted go with it: garbage collection follows the owner reference.
+    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else { return Look::Done(None) };
     let world = match observe::observe(context, &stored).await {
         Ok(world) => world,
         Err(error) => {
             warn!(pipeline = %key, "a Pod could not be read: {}", kind(&error));
-            return Some(AFTER_FAILURE);
+            return Look::Failed;
         }
     };
     let decided = plan(&world);
@@ -67,13 +77,13 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Option<Duration> 
     let warnings = report::warnings(&stored.status, &status);
     let written = write::status(context, &stored, &status).await;
     match written {
-        Written::Gone => None,
-        Written::Behind => Some(AFTER_CONFLICT),
-        Written::Failed => Some(AFTER_FAILURE),
+        Written::Gone => Look::Done(None),
+        Written::Behind => Look::Done(Some(AFTER_CONFLICT)),
+        Written::Failed => Look::Failed,
         Written::Yes => {
             context.with_state(|state| state.forget_ended(&after.subject.uid, &after.pods));
             write::events(context, &stored, warnings).await;
-            settled.look_again.map(|at| until(after.now, at))
+            Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }
     }
 }

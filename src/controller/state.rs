@@ -29,6 +29,7 @@ pub struct State {
     pub setbacks: HashMap<ObjectKey, (Setback, u32)>,
     /// Whether the watch on Secrets is refused: then nothing is known of them but what a read answers.
     pub doorbell_refused: bool,
+    failed_looks: HashMap<ObjectKey, u32>,
     pods_of: HashMap<String, BTreeSet<ObjectKey>>,
     mount_failures: HashMap<String, String>,
 }
@@ -102,9 +103,21 @@ impl State {
         }
     }
 
+    /// Notes how a look at a Pipeline ended. Returns how many have failed one after the other.
+    pub fn looked(&mut self, key: &ObjectKey, failed: bool) -> u32 {
+        if !failed {
+            self.failed_looks.remove(key);
+            return 0;
+        }
+        let failures = self.failed_looks.entry(key.clone()).or_default();
+        *failures = failures.saturating_add(1);
+        *failures
+    }
+
     /// Forgets a Pipeline that is gone.
     pub fn pipeline_gone(&mut self, key: &ObjectKey, uid: &str) {
         self.setbacks.remove(key);
+        self.failed_looks.remove(key);
         self.tombstones.remove(uid);
         for unused in self.users.set(key, BTreeSet::new(), BTreeSet::new()) {
             self.book.forget(&unused);

@@ -86,6 +86,9 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 /// The kind of error without anything that the server sent.
 fn short(error: &watcher::Error) -> String {
     let of = |error: &kube::Error| match error {
+        kube::Error::Api(status) if status.code == 404 => {
+            "404: the API server does not serve this kind; are the CRDs installed?".to_owned()
+        }
         kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
         kube::Error::HyperError(_) | kube::Error::Service(_) => "no connection".to_owned(),
         kube::Error::SerdeError(_) => "an answer that could not be decoded".to_owned(),

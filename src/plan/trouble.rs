@@ -72,7 +72,7 @@ fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> (Trouble,
 pub(super) fn not_started(step: &Step, said: &str) -> String {
     let program = step.command.first().or(step.args.first());
     let said = if program.is_some_and(|program| program.contains("$(")) {
-        "its program's name holds a variable, so what was said of it is left out: see kubectl describe pod".to_owned()
+        "what was said of it may quote a value, since the program's name holds a variable, and is left out".to_owned()
     } else {
         plain(said)
     };

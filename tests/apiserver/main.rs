@@ -5,9 +5,11 @@
 mod support;
 
 mod counts;
+mod docs;
 mod gate;
 mod outage;
 mod pods;
+mod restart;
 mod rights;
 mod stored;
 

@@ -70,8 +70,8 @@ async fn a_container_that_ends_badly_or_never_starts_fails_the_run() {
     for (name, exit_code, words) in [
         ("exit-3", 3, "ended with exit code 3: kubectl logs"),
         ("not-found", 128, "no-such-command"),
-        ("value-as-command", 128, "what was said of it is left out"),
-        ("too-much-memory", 137, "OOMKilled"),
+        ("value-as-command", 128, "what was said of it may quote a value"),
+        ("too-much-memory", 137, "ended with exit code 137"),
     ] {
         let failed = ended(&space, name).await;
         println!("{name}: {}", message(&failed));
