@@ -55,6 +55,7 @@ ended() {
   if [ "$status" -ne 0 ]; then
     printf '\n%sThe demo failed (%s). What is known:%s\n' "$red" "$status" "$plain"
     {
+      [ -z "$operator" ] || kill -0 "$operator" || say "The operator has ended by itself."
       kubectl get pipelines -n demo -o yaml || true
       kubectl get pods,events -n demo || true
       printf '\n-- the end of %s\n' "$log"
@@ -157,8 +158,9 @@ typed 'kubectl get pipelines -n demo -o wide'
 if [ "$LOCKGATE_NODE" = real ]; then
   say "What the container received, by its own words:"
   typed 'kubectl logs -n demo -l lockgate.dev/pipeline=edges'
-  kubectl logs -n demo -l lockgate.dev/pipeline=edges | grep -q canary-of-the-tide
-  kubectl logs -n demo -l lockgate.dev/pipeline=edges | grep -q canary-of-the-harbour
+  echo # The file has no line's end.
+  received=$(kubectl logs -n demo -l lockgate.dev/pipeline=edges)
+  [[ $received == *canary-of-the-tide*canary-of-the-harbour* ]]
 fi
 
 title "No value of a Secret is in anything that Lockgate wrote"

@@ -201,6 +201,8 @@ fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
     if any(&["x509", "certificate", "http response to https client", "tls:"]) {
         (Trouble::RegistryTls, format!("the registry of {image} does not speak trusted TLS: {}", plain(message)))
     } else if any(&[
+        "dial tcp",
+        "failed to do request",
         "no such host",
         "connection refused",
         "i/o timeout",

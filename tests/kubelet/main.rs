@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
+use kube::api::ListParams;
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Trouble;
 use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
@@ -31,7 +32,7 @@ use serde_json::{Value, json};
 use support::{Operator, Space, message, step};
 
 /// A state that takes a kubelet does not come after this time: its longest pause between two looks at a Pod is shorter.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The cluster, its node and the operator, shared by all journeys; each has a namespace of its own.
 struct Shared {
@@ -70,15 +71,14 @@ async fn labelled_journey(name: &str, labels: Value) -> Option<(Space, &'static 
 
 /// A spec whose one step runs a script in a busybox; `more` are further fields of `transform`.
 fn shell(image: &str, script: &str, more: Value) -> Value {
-    let mut transform = json!({"image": image, "cmd": ["sh", "-euc", script]});
-    transform.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    json!({"transform": transform})
+    json!({"transform": with(json!({"image": image, "cmd": ["sh", "-euc", script]}), more)})
 }
 
-/// Fields of the spec beside `transform`.
-fn with(mut spec: Value, more: Value) -> Value {
-    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    spec
+/// An object with further fields.
+fn with(mut object: Value, more: Value) -> Value {
+    let (Value::Object(fields), Value::Object(more)) = (&mut object, more) else { panic!("these are no objects") };
+    fields.extend(more);
+    object
 }
 
 /// Waits for the run's result.
@@ -120,8 +120,8 @@ async fn kubelet_says(space: &Space, pod: &str, reason: &str) {
 /// Nothing that Lockgate wrote in this namespace or logged holds a value of a Secret.
 async fn nothing_leaked(space: &Space) {
     use k8s_openapi::api::events::v1::Event;
-    let pipelines = space.api::<Pipeline>().list(&Default::default()).await.unwrap();
-    let events = space.api::<Event>().list(&Default::default()).await.unwrap();
+    let pipelines = space.api::<Pipeline>().list(&ListParams::default()).await.unwrap();
+    let events = space.api::<Event>().list(&ListParams::default()).await.unwrap();
     let pods = space.pods().await;
     let log = shared().unwrap().operator.log();
     for (place, text) in [

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use lockgate::api::reason::{Phase, ReferenceUse, Trouble};
 use serde_json::json;
 
@@ -64,6 +64,8 @@ async fn each_way_to_pull_or_not_has_its_own_sentence() {
 
     assert_eq!(printed(&space, "valid").await, "pulled\n");
     assert_eq!(printed(&space, "two").await, "pulled\n");
+    // The node holds the image by now; the kubelet gives it only to whom the registry would.
+    pipeline("stranger", &format!("{}/pulls/valid:1", registry.host()), &[]).await;
 
     let said = in_trouble(&space, "invalid", Trouble::ImageUnauthorized).await;
     assert!(
@@ -72,6 +74,7 @@ async fn each_way_to_pull_or_not_has_its_own_sentence() {
     );
     let said = in_trouble(&space, "none", Trouble::ImageUnauthorized).await;
     assert!(said.contains("(no pull secret is named): name one in image_pull_secrets"), "{said}");
+    in_trouble(&space, "stranger", Trouble::ImageUnauthorized).await;
     let said = in_trouble(&space, "other-host", Trouble::ImageUnauthorized).await;
     assert!(said.contains("(pull secrets: elsewhere)"), "{said}");
 
@@ -100,7 +103,7 @@ async fn each_way_to_pull_or_not_has_its_own_sentence() {
             let regarding = event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
             regarding == Some(name) && event.reason.as_deref() == Some(trouble.as_str())
         };
-        let events = space.api::<Event>().list(&Default::default()).await.unwrap();
+        let events = space.api::<Event>().list(&ListParams::default()).await.unwrap();
         assert!(events.iter().any(of_this), "{name} has no event {trouble}");
     }
     nothing_leaked(&space).await;

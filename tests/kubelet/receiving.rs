@@ -7,7 +7,7 @@ use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
 
 use crate::support::{CANARY, Space, states};
-use crate::{journey, printed, shell};
+use crate::{journey, printed, shell, with};
 
 /// Makes a Secret of these values.
 async fn secret(space: &Space, name: &str, data: Value) {
@@ -23,7 +23,7 @@ async fn a_file_of_mode_0400_is_read_by_the_user_it_is_meant_for() {
     space.secret("key", &["id_rsa"]).await;
     let script = "id -u; cat /one/id_rsa /one/group /whole.key /shared/first /shared/second; echo; ls -lnL /one /whole.key /shared";
     let modes = |user: Value| {
-        let mut fields = json!({"secrets": [
+        let secrets = json!({"secrets": [
             {"name": "key", "mount_path": "/one", "items": [
                 {"key": "id_rsa", "path": "id_rsa", "mode": 256}, {"key": "id_rsa", "path": "group", "mode": 288},
             ]},
@@ -31,8 +31,7 @@ async fn a_file_of_mode_0400_is_read_by_the_user_it_is_meant_for() {
             {"name": "key", "mount_path": "/shared", "items": [{"key": "id_rsa", "path": "first", "mode": 256}]},
             {"name": "key", "mount_path": "/shared", "items": [{"key": "id_rsa", "path": "second", "mode": 288}]},
         ]});
-        fields.as_object_mut().unwrap().extend(user.as_object().unwrap().clone());
-        shell(node.preloaded_image(), script, fields)
+        shell(node.preloaded_image(), script, with(secrets, user))
     };
     let users = [
         ("user", json!({"user": "1000"}), "1000"),

@@ -1,8 +1,8 @@
 //! `security` against the kubelet and Pod Security admission.
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
 use serde_json::json;
@@ -74,6 +74,6 @@ async fn an_account_that_somebody_chose_brings_its_token() {
         .await;
     assert!(message(&waiting).contains("kubectl create serviceaccount robot -n token"), "{}", message(&waiting));
     let account = serde_json::from_value(json!({"metadata": {"name": "robot"}})).unwrap();
-    space.api::<k8s_openapi::api::core::v1::ServiceAccount>().create(&Default::default(), &account).await.unwrap();
+    space.api::<ServiceAccount>().create(&PostParams::default(), &account).await.unwrap();
     assert_eq!(printed(&space, "robot").await, "ca.crt\nnamespace\ntoken\n");
 }

@@ -112,7 +112,13 @@ impl Operator {
     pub fn terminate(mut self) -> (std::process::ExitStatus, Duration) {
         let asked = Instant::now();
         output(Command::new("kill").arg(self.pid().to_string()));
-        (self.child.wait().unwrap(), asked.elapsed())
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, asked.elapsed());
+            }
+            assert!(asked.elapsed() < DEADLINE, "it goes on after SIGTERM");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
