@@ -147,13 +147,15 @@ async fn a_stranger_s_pod_is_never_adopted() {
     let pipeline = space.pipeline("edges", spec).await;
     let id = lockgate::model::run::PodIdentity { run: 1, step: "main".into(), index: 0, attempt: 0, replacement: 0 };
     let name = id.pod_name("edges", &pipeline.uid().unwrap());
-    // Our labels, our name, and another owner.
+    // Our labels, our name, and another owner: one that is there, or garbage collection would take the Pod away.
+    let other =
+        space.pipeline("other", json!({"suspend": true, "transform": {"image": "registry.test/other:1"}})).await;
     let stranger = json!({
         "metadata": {"name": name, "labels": {
             "app.kubernetes.io/managed-by": "lockgate", "lockgate.dev/pipeline": "edges", "lockgate.dev/run": "1",
             "lockgate.dev/step": "main", "lockgate.dev/index": "0", "lockgate.dev/attempt": "0", "lockgate.dev/replacement": "0",
-        }, "ownerReferences": [{"apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline", "name": "edges",
-            "uid": "11111111-2222-3333-4444-555555555555", "controller": false}]},
+        }, "ownerReferences": [{"apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline", "name": "other",
+            "uid": other.uid().unwrap(), "controller": true}]},
         "spec": {"containers": [{"name": "main", "image": "registry.test/evil:1"}]},
     });
     let stranger: Pod =

@@ -1,7 +1,5 @@
 //! Pulling images: every way in which it goes wrong, and the sentence that a person reads then.
 
-use std::net::TcpListener;
-
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -11,10 +9,8 @@ use serde_json::json;
 use crate::support::{condition, message, states};
 use crate::{in_trouble, journey, nothing_leaked, printed, shell};
 
-/// A loopback port at which nobody listens.
-fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+/// A loopback port at which nobody listens: no other program is given one below 1024 by the kernel.
+const CLOSED_PORT: u16 = 1;
 
 /// The content of a pull secret for another registry than the one that is asked.
 fn for_another_registry() -> String {
@@ -54,7 +50,7 @@ async fn each_way_to_pull_or_not_has_its_own_sentence() {
     image("bad-tag");
     pipeline("bad-tag", &format!("{}/pulls/bad-tag:2", registry.host()), &["good"]).await;
     pipeline("bad-name", &format!("{}/pulls/nowhere:1", registry.host()), &["good"]).await;
-    pipeline("unreachable", &format!("127.0.0.1:{}/pulls/app:1", closed_port()), &["good"]).await;
+    pipeline("unreachable", &format!("127.0.0.1:{CLOSED_PORT}/pulls/app:1"), &["good"]).await;
     pipeline("no-such-host", "registry.invalid/pulls/app:1", &["good"]).await;
     pipeline("malformed", &image("malformed"), &["malformed"]).await;
     pipeline("no-colon", &image("no-colon"), &["no-colon"]).await;
