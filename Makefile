@@ -4,7 +4,7 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 CLUSTER := cargo run --quiet --package lockgate-cluster --
-LOCKGATE := target/debug/lockgate
+LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 
 .PHONY: help demo test check cluster generate audit clean
 

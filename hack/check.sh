@@ -14,7 +14,7 @@ cargo rustc --quiet --lib --locked -- --deny unused_crate_dependencies
 
 $say "generated files"
 cargo build --quiet --locked
-if ! diff <(target/debug/lockgate crd) crds/pipelines.yaml >/dev/null; then
+if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" crd) crds/pipelines.yaml >/dev/null; then
   echo "crds/pipelines.yaml is stale: make generate" >&2
   exit 1
 fi

@@ -88,8 +88,9 @@ impl Queue {
                 let taken = if inner.closed { None } else { inner.take() };
                 (taken, !inner.ready.is_empty(), inner.timers.first().map(|(at, _)| *at), inner.closed)
             });
-            if closed || more {
-                // Hand the news on: a notification wakes one worker only.
+            if closed || more || (taken.is_some() && timer.is_some()) {
+                // Hand the news on: a notification wakes one worker only, and while this one works another has to
+                // watch the timers.
                 self.changed.notify_one();
             }
             if closed {

@@ -26,12 +26,26 @@ pub(super) fn all(messages: &[String]) -> String {
     }
 }
 
-pub(super) fn not_found(namespace: &str, usage: &SecretUse) -> String {
+/// The command that makes a pull secret for the registry of an image.
+pub(super) fn create_pull_secret(namespace: &str, name: &str, image: &str) -> String {
+    format!(
+        "kubectl create secret docker-registry {name} -n {namespace} --docker-server={} --docker-username=USER --docker-password=PASSWORD",
+        registry(image)
+    )
+}
+
+/// The host that the image is pulled from, as a docker config names it (`distribution/reference`).
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => host,
+        _ => "https://index.docker.io/v1/",
+    }
+}
+
+pub(super) fn not_found(namespace: &str, usage: &SecretUse, image: &str) -> String {
     let name = usage.secret.as_str();
     let create = if usage.usage == Usage::ImagePull {
-        format!(
-            "kubectl create secret docker-registry {name} -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD"
-        )
+        create_pull_secret(namespace, name, image)
     } else {
         let keys = usage.required_keys();
         let named: Vec<&str> = if keys.is_empty() { vec!["KEY"] } else { keys.iter().map(SecretKey::as_str).collect() };
@@ -66,11 +80,12 @@ pub(super) fn key_unverified(usage: &SecretUse) -> String {
     )
 }
 
-pub(super) fn wrong_type(namespace: &str, usage: &SecretUse, type_: &str) -> String {
+pub(super) fn wrong_type(namespace: &str, usage: &SecretUse, type_: &str, image: &str) -> String {
     let name = usage.secret.as_str();
     format!(
-        "Secret {name} ({}) is of type {type_}, which the kubelet skips; a type cannot be changed, so make it anew: kubectl delete secret {name} -n {namespace} && kubectl create secret docker-registry {name} -n {namespace} --docker-server=HOST --docker-username=USER --docker-password=PASSWORD",
-        used_as(usage)
+        "Secret {name} ({}) is of type {type_}, which the kubelet skips; a type cannot be changed, so make it anew: kubectl delete secret {name} -n {namespace} && {}",
+        used_as(usage),
+        create_pull_secret(namespace, name, image)
     )
 }
 

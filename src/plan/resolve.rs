@@ -79,7 +79,7 @@ fn retry_at(known: &SecretKnowledge) -> Option<Timestamp> {
 fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
     let unread = SecretKnowledge::Unread { why: "not read yet".into(), retry_at: world.now };
     let known = world.secrets.get(&usage.secret).unwrap_or(&unread);
-    let (state, message) = judge(world, usage, known);
+    let (state, message) = judge(world, step, usage, known);
     let (kind, key) = match &usage.usage {
         Usage::Env { key, .. } => (ReferenceUse::Env, Some(key.to_string())),
         Usage::EnvPrefix { .. } => (ReferenceUse::EnvPrefix, None),
@@ -118,23 +118,28 @@ fn account_row(world: &World, step: &Step, account: &str, name: &str) -> Referen
 }
 
 /// One reference against what is known of its Secret.
-fn judge(world: &World, usage: &SecretUse, known: &SecretKnowledge) -> (ReferenceState, Option<String>) {
+fn judge(world: &World, step: &Step, usage: &SecretUse, known: &SecretKnowledge) -> (ReferenceState, Option<String>) {
     let namespace = world.subject.namespace.as_str();
     match known {
-        SecretKnowledge::Present(facts) => judge_present(namespace, usage, facts),
+        SecretKnowledge::Present(facts) => judge_present(namespace, step, usage, facts),
         SecretKnowledge::Absent if usage.optional => (ReferenceState::Absent, None),
-        SecretKnowledge::Absent => (ReferenceState::NotFound, Some(advice::not_found(namespace, usage))),
+        SecretKnowledge::Absent => (ReferenceState::NotFound, Some(advice::not_found(namespace, usage, &step.image))),
         SecretKnowledge::Forbidden { .. } => (ReferenceState::Forbidden, Some(advice::forbidden(namespace, usage))),
         SecretKnowledge::Unread { why, .. } => (ReferenceState::Unchecked, Some(advice::unread(usage, why))),
     }
 }
 
-fn judge_present(namespace: &str, usage: &SecretUse, facts: &SecretFacts) -> (ReferenceState, Option<String>) {
+fn judge_present(
+    namespace: &str,
+    step: &Step,
+    usage: &SecretUse,
+    facts: &SecretFacts,
+) -> (ReferenceState, Option<String>) {
     if usage.usage == Usage::ImagePull {
         return if PULL_SECRET_TYPES.contains(&facts.type_.as_str()) {
             (ReferenceState::Resolved, None)
         } else {
-            (ReferenceState::WrongType, Some(advice::wrong_type(namespace, usage, &facts.type_)))
+            (ReferenceState::WrongType, Some(advice::wrong_type(namespace, usage, &facts.type_, &step.image)))
         };
     }
     let needed = usage.required_keys();

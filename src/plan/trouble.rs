@@ -3,6 +3,7 @@
 //! The kubelet's waiting reasons are those of `pkg/kubelet/images/types.go` and `pkg/kubelet/kuberuntime`; the texts
 //! behind `ErrImagePull` are the container runtime's and are told apart by what containerd and CRI-O write.
 
+use super::advice;
 use crate::api::reason::Trouble;
 use crate::build;
 use crate::model::names::SecretName;
@@ -171,18 +172,7 @@ fn make_anew(world: &World, step: &Step, secrets: &[String]) -> String {
     let name = if let [name] = secrets { name.as_str() } else { "NAME" };
     let delete =
         if secrets.is_empty() { String::new() } else { format!("kubectl delete secret {name} -n {namespace} && ") };
-    format!(
-        "{delete}kubectl create secret docker-registry {name} -n {namespace} --docker-server={} --docker-username=USER --docker-password=PASSWORD",
-        registry(&step.image)
-    )
-}
-
-/// The host that the image is pulled from, as a docker config names it (`distribution/reference`).
-fn registry(image: &str) -> &str {
-    match image.split_once('/') {
-        Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => host,
-        _ => "https://index.docker.io/v1/",
-    }
+    format!("{delete}{}", advice::create_pull_secret(namespace, name, &step.image))
 }
 
 /// The text without images, URLs and media types: such a name may hold any of the words that are looked for.

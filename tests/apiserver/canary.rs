@@ -132,7 +132,9 @@ fn base64(bytes: &[u8]) -> String {
 /// How often any of these occurs.
 fn occurrences(haystack: &[u8], needles: &[Vec<u8>]) -> usize {
     let mut first = [false; 256];
-    needles.iter().for_each(|needle| first[usize::from(needle[0])] = true);
+    for needle in needles {
+        first[usize::from(needle[0])] = true;
+    }
     let mut count = 0;
     for (i, byte) in haystack.iter().enumerate() {
         if first[usize::from(*byte)] && needles.iter().any(|needle| haystack[i..].starts_with(needle)) {

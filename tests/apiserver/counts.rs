@@ -21,11 +21,16 @@ const WATCHED: [&str; 5] = ["pipelines", "pods", "secrets", "serviceaccounts", "
 /// One of the operator's watches lasts so long and is then renewed.
 const WATCH: Duration = Duration::from_secs(20);
 
+/// The paper node has no heartbeat and is tainted for that after 50 s: the toleration keeps the scheduler from finding
+/// fault with it, however slow the machine.
 fn uses(secret: &str) -> Value {
-    json!({"transform": {
-        "image": "registry.test/edges:1",
-        "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
-    }})
+    json!({
+        "transform": {
+            "image": "registry.test/edges:1",
+            "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
+        },
+        "tolerations": [{"operator": "Exists"}],
+    })
 }
 
 fn in_phase(pipeline: &Pipeline, phase: Phase) -> bool {

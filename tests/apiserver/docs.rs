@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 
 use lockgate::api::reason::Phase;
-use serde_json::json;
 
 use crate::shared;
 use crate::support::{Space, admin, name_of, output};
@@ -28,13 +27,6 @@ fn commands(page: &str) -> Vec<String> {
 async fn every_command_of_the_docs_runs() {
     let shared = tokio::task::spawn_blocking(shared).await.unwrap();
     let space = Space::new(&admin(&shared.cluster).await, "team-a").await;
-    // What the pages speak of: the Pipeline `edges`, done.
-    space.secret("db", &["password"]).await;
-    let secret = json!({"name": "db", "env_var": "DB_PASSWORD", "key": "password"});
-    space.pipeline("edges", json!({"transform": {"image": "registry.test/edges:1", "secrets": [secret]}})).await;
-    space.pod_succeeds(&name_of(&space.pod_of("edges").await)).await;
-    space.phase("edges", Phase::Succeeded).await;
-
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let kubeconfig = shared.cluster.dir().join("docs.kubeconfig");
     std::fs::copy(shared.cluster.kubeconfig(), &kubeconfig).unwrap();
@@ -54,6 +46,10 @@ async fn every_command_of_the_docs_runs() {
         output(&mut command)
     };
     shell("kubectl config set-context --current --namespace=team-a");
+    // What the pages speak of: the Pipeline `edges`, done.
+    shell("kubectl apply -f examples/quickstart");
+    space.pod_succeeds(&name_of(&space.pod_of("edges").await)).await;
+    space.phase("edges", Phase::Succeeded).await;
     let mut pages = vec![root.join("README.md")];
     pages.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
     let mut count = 0;

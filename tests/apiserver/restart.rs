@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
+use kube::api::ListParams;
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use lockgate_cluster::Cluster;
@@ -98,7 +99,7 @@ async fn finish(space: &Space) {
 /// How far everything was when the operator was killed: how many Pipelines in each phase, and how many Pods.
 async fn seen(space: &Space) -> String {
     let mut phases: BTreeMap<&str, usize> = BTreeMap::new();
-    for pipeline in space.api::<Pipeline>().list(&Default::default()).await.unwrap() {
+    for pipeline in space.api::<Pipeline>().list(&ListParams::default()).await.unwrap() {
         *phases.entry(phase(&pipeline).map_or("no status", Phase::as_str)).or_insert(0) += 1;
     }
     format!("{} Pods, Pipelines {phases:?}", space.pods().await.len())

@@ -115,7 +115,7 @@ impl Space {
         (first, since.elapsed())
     }
 
-    /// Plays the kubelet for all Pods that are not there yet: they run.
+    /// Plays the kubelet for all Pods: they run.
     pub async fn all_pods_run(&self) {
         let names: Vec<String> = self.pods().await.iter().map(name_of).collect();
         each(0..names.len(), |i| self.pod_status(&names[i], json!({"phase": "Running"}))).await;
