@@ -35,6 +35,7 @@ cargo run --quiet --locked --package lockgate-cluster -- build --node-if-possibl
 
 kind "pure: model, plan, build, report, controller parts" --lib --bins
 kind "tidy: the tree's own rules" --test tidy
+kind "command line" --test cli
 kind "doc tests" --doc --workspace
 kind "test cluster" --package lockgate-cluster
 kind "schema: the corpus on the API server and offline" --test schema

@@ -11,3 +11,6 @@ pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod report;
+
+// The binary's allocator: a dependency of this package, though not of this library.
+use zeroizing_alloc as _;

@@ -1,6 +1,6 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
-use std::error::Error;
+use super::error::Error;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(super) struct OperatorArgs {
 }
 
 /// Runs the operator.
-pub(super) fn run(args: OperatorArgs) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
     let OperatorArgs { kubeconfig, concurrency, log_format, log_level } = args;
     telemetry::init(log_format, &log_level)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
@@ -56,7 +56,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Box<dyn Error>> {
     })
 }
 
-async fn config(path: Option<PathBuf>) -> Result<Config, Box<dyn Error>> {
+async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
     let mut config = match path {
         Some(path) => {
             Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?

@@ -1,0 +1,29 @@
+//! What can go wrong before or besides a command's own work, in words that name the mend.
+
+use thiserror::Error;
+
+/// Why a command ended with exit code 1. (Arguments that cannot be read end it with 2, by clap.)
+#[derive(Debug, Error)]
+pub(super) enum Error {
+    /// The file that `--kubeconfig` names.
+    #[error("the kubeconfig cannot be used: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// No cluster was named.
+    #[error("no cluster is named: give --kubeconfig, set KUBECONFIG, or run in a Pod with a ServiceAccount: {0}")]
+    NoCluster(#[from] kube::config::InferConfigError),
+    /// The configuration holds something that a client cannot be made of.
+    #[error("no client can be made of this configuration: {0}")]
+    Client(#[from] kube::Error),
+    /// `--log-level`.
+    #[error("--log-level cannot be read, write it as in info or lockgate=debug: {0}")]
+    LogLevel(#[from] tracing_subscriber::filter::ParseError),
+    /// Output, signals, threads.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// A generated object, as JSON.
+    #[error("the CustomResourceDefinition cannot be made: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A generated object, as YAML.
+    #[error("the CustomResourceDefinition cannot be printed: {0}")]
+    Yaml(#[from] serde_saphyr::ser::Error),
+}
