@@ -16,7 +16,7 @@ kind() {
   $say "$name"
   # The filter's exit code says nothing: it is the tests' that counts.
   set +o errexit
-  cargo test --locked "$@" -- --show-output 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|)$'
+  cargo test --locked "$@" -- --show-output 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|successes:|    [a-z_0-9:]+|)$'
   status=${PIPESTATUS[0]}
   set -o errexit
   if [ "$status" -ne 0 ]; then

@@ -78,6 +78,24 @@ pub struct PipelineSpec {
     #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
     pub missing_secret_timeout: Option<String>,
 
+    /// How often a failed Pod is followed by a fresh one, after a pause that doubles from 10 seconds to 6 minutes. Pods that
+    /// were deleted, evicted or lost with their node are replaced and do not count.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000))]
+    pub retries: i32,
+
+    /// How long a run may take, from its first Pod on, such as `1h`. Absent: no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
+    pub timeout: Option<String>,
+
+    /// How long a Pod may take to run, such as `15m`; one that takes longer is a failed try. Absent: no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
+    pub pending_timeout: Option<String>,
+
     /// `true` holds back every new Pod; one that runs already is left to finish.
     #[serde(default)]
     pub suspend: bool,

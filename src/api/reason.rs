@@ -137,6 +137,10 @@ closed_set! {
         Succeeded,
         /// The container ended badly.
         PodFailed,
+        /// A try failed; the next one comes after a pause.
+        RetryBackoff,
+        /// The run took longer than its `timeout`.
+        TimedOut,
         /// `spec.suspend` is true.
         Suspended,
         /// A write to the API server failed and is tried again.

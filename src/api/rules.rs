@@ -124,3 +124,6 @@ pub const NO_MEMORY_VOLUME: &str =
 /// Pachyderm's `datum_batching`.
 pub const NO_DATUM_BATCHING: &str =
     "datum_batching is not supported, because Lockgate has no datums: let cmd loop over its input itself";
+
+/// `retries` out of bounds; the schema says it in its own words.
+pub const RETRIES: &str = "must be between 0 and 1000";

@@ -100,7 +100,7 @@ pub struct StepStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<String>,
 
-    /// Tries of this run that count.
+    /// Tries of this run that failed.
     #[serde(default)]
     pub attempts: i32,
 
@@ -116,9 +116,13 @@ pub struct StepStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 
-    /// The exit code of the container, once it ended.
+    /// The exit code of the container that ended last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
 }
 
 /// One execution of one version of the work.

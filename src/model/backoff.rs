@@ -13,6 +13,12 @@ pub struct Backoff {
 /// For what no event announces: 403, quota, an admission refusal.
 pub const UNANNOUNCED: Backoff = Backoff { first: SignedDuration::from_secs(5), cap: SignedDuration::from_secs(300) };
 
+/// After a try that failed: as the Job controller's (10 s, doubled, at most 6 min).
+pub const RETRY: Backoff = Backoff { first: SignedDuration::from_secs(10), cap: SignedDuration::from_secs(360) };
+
+/// After a Pod that the cluster itself took away.
+pub const DISRUPTED: Backoff = Backoff { first: SignedDuration::from_secs(1), cap: SignedDuration::from_secs(300) };
+
 /// For an API server that does not answer or fails.
 pub const TRANSIENT: Backoff = Backoff { first: SignedDuration::from_millis(200), cap: SignedDuration::from_secs(15) };
 

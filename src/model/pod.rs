@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
-use k8s_openapi::jiff::SignedDuration;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::run::PodIdentity;
 use super::world::{PodFacts, PodPhase, Termination};
@@ -63,6 +63,7 @@ impl PodFacts {
                 let grace = SignedDuration::from_secs(meta.deletion_grace_period_seconds.unwrap_or_default());
                 ends.0.checked_sub(grace).unwrap_or(ends.0)
             }),
+            disrupted_at: disrupted_at(pod),
             gone: false,
             unwatched: false,
             waiting: container.and_then(waiting),
@@ -81,6 +82,37 @@ impl PodFacts {
                 .unwrap_or_default(),
         }
     }
+}
+
+/// Reasons of a failed Pod that the cluster took away: eviction (`pkg/kubelet/eviction`), graceful shutdown of the node
+/// (`pkg/kubelet/nodeshutdown`), loss of the node, and the kubelet's own admission (`pkg/kubelet/lifecycle`), which
+/// refuses what the scheduler placed a moment too late.
+const DISRUPTIONS: [&str; 9] = [
+    "Evicted",
+    "Terminated",
+    "NodeShutdown",
+    "NodeLost",
+    "Preempting",
+    "NodeAffinity",
+    "OutOfcpu",
+    "OutOfmemory",
+    "OutOfpods",
+];
+
+/// When the cluster took a failed Pod away: its condition `DisruptionTarget` (KEP-3329), or one of [`DISRUPTIONS`].
+fn disrupted_at(pod: &Pod) -> Option<Timestamp> {
+    let status = pod.status.as_ref().filter(|status| status.phase.as_deref() == Some("Failed"))?;
+    let target = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "DisruptionTarget" && condition.status == "True");
+    let by_condition = target.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0);
+    let by_reason = || {
+        let known = status.reason.as_deref().is_some_and(|reason| DISRUPTIONS.contains(&reason));
+        pod.metadata.creation_timestamp.as_ref().filter(|_| known).map(|time| time.0)
+    };
+    by_condition.or_else(by_reason)
 }
 
 fn identity(labels: &BTreeMap<String, String>) -> Option<PodIdentity> {

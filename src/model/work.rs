@@ -20,6 +20,12 @@ pub struct Work {
     pub on_missing_secret: OnMissingSecret,
     /// How long a missing Secret is waited for.
     pub missing_secret_timeout: Option<SignedDuration>,
+    /// How often a failed Pod is followed by a fresh one.
+    pub retries: i32,
+    /// How long a run may take, from its first Pod on.
+    pub timeout: Option<SignedDuration>,
+    /// How long a Pod may take to run.
+    pub pending_timeout: Option<SignedDuration>,
     /// Whether new Pods are held back.
     pub suspend: bool,
     /// Labels of the Pods, without those of other tools and of ours.

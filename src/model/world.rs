@@ -98,6 +98,8 @@ pub struct PodFacts {
     pub phase: PodPhase,
     /// When its deletion was asked for.
     pub deletion_requested_at: Option<Timestamp>,
+    /// When the cluster itself took it away: evicted, preempted, lost with its node, refused by the kubelet.
+    pub disrupted_at: Option<Timestamp>,
     /// `true`: it was seen deleted; this is its last state.
     pub gone: bool,
     /// `true`: it is there, but the watch does not see it (its label was taken away), so no event will tell of it.

@@ -4,6 +4,7 @@
 mod advice;
 mod resolve;
 mod step;
+mod tries;
 mod trouble;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -201,5 +202,7 @@ impl Plan {
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod tries_tests;
 #[cfg(test)]
 mod trouble_tests;

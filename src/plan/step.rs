@@ -1,9 +1,11 @@
 //! One step of a run: what its Pods came to, or whether its Pod may start now.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::resolve::{Resolution, resolve};
-use super::{Plan, References, Verdict, trouble};
+use super::tries::{self, Outcome, Tries};
+use super::{Plan, PodDeletion, References, Verdict, trouble};
 use crate::api::pipeline::OnMissingSecret;
 use crate::api::reason::{Phase, Reason};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
@@ -17,6 +19,7 @@ pub(super) struct StepPlan {
     status: StepStatus,
     verdict: Verdict,
     references: References,
+    delete: Option<PodDeletion>,
     create: Option<k8s_openapi::api::core::v1::Pod>,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
@@ -30,6 +33,7 @@ impl StepPlan {
         plan.steps.push(self.status);
         plan.verdict = self.verdict;
         plan.references = self.references;
+        plan.delete.extend(self.delete);
         plan.create.extend(self.create);
         plan.started_at = plan.started_at.or(self.started_at);
         plan.finished_at = plan.finished_at.or(self.finished_at);
@@ -38,129 +42,44 @@ impl StepPlan {
     }
 }
 
-/// Decides about one step. Its Pods of this run speak first, then `suspend`, then the gate.
+/// Decides about one step. Its Pods of this run speak first, then the run's `timeout`, then `suspend`, then the gate,
+/// then the pause after a try that failed.
 pub(super) fn plan(world: &World, work: &Work, run: &RunRef, step: &Step) -> StepPlan {
-    let pods = pods_of(world, run, step);
     let resolution = resolve(world, step);
-    if let Some((pod, outcome)) = outcome(step, &pods) {
-        return ended(world, step, pod, &outcome, resolution);
-    }
-    if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.is_live()) {
-        return alive(world, step, id, pod, resolution);
-    }
-    let next = next_identity(world, run, step, &pods);
-    let base = StepPlan {
-        status: status_of(step, &next),
-        verdict: Verdict { phase: Phase::Starting, reason: Reason::PodsStarting, message: String::new(), result: None },
-        references: References::Seen { rows: resolution.rows.clone(), gate: resolution.gate.clone() },
-        create: None,
-        started_at: None,
-        finished_at: None,
-        waiting_since: None,
-        look_again: None,
-    };
-    if work.suspend {
-        return suspended(base);
-    }
-    if resolution.gate.is_some() {
-        return waiting(world, work, base, resolution);
-    }
-    starting(world, run, step, &next, base)
-}
-
-/// The Pods of this step in this run, the newest first, each with its identity.
-///
-/// A Pod whose labels were taken away is known again by its name.
-fn pods_of<'a>(world: &'a World, run: &RunRef, step: &Step) -> Vec<(PodIdentity, &'a PodFacts)> {
-    let most = i32::try_from(world.pods.len()).unwrap_or(i32::MAX);
-    let tries = recorded_step(world, run, step).map_or(0, |s| s.replacements).saturating_add(most).min(64);
-    let by_name = |pod: &PodFacts| {
-        (0..=tries)
-            .map(|replacement| PodIdentity {
-                run: run.number,
-                step: step.name.clone(),
-                index: 0,
-                attempt: 0,
-                replacement,
-            })
-            .find(|id| id.pod_name(&world.subject.name, &world.subject.uid) == pod.name)
-    };
-    let mut pods: Vec<(PodIdentity, &PodFacts)> = world
-        .pods
-        .iter()
-        .filter_map(|pod| Some((pod.identity.clone().or_else(|| by_name(pod))?, pod)))
-        .filter(|(id, _)| id.run == run.number && id.step == step.name)
-        .collect();
-    pods.sort_by(|(a, _), (b, _)| b.cmp(a));
-    pods
-}
-
-fn recorded_step<'a>(world: &'a World, run: &RunRef, step: &Step) -> Option<&'a StepStatus> {
-    let same_run = world.recorded.run.as_ref().is_some_and(|recorded| recorded.number == run.number);
-    world.recorded.steps.iter().find(|recorded| same_run && recorded.name == step.name)
-}
-
-/// The Pod that would be created now: the first, or a replacement of one that is gone without a result.
-fn next_identity(world: &World, run: &RunRef, step: &Step, pods: &[(PodIdentity, &PodFacts)]) -> PodIdentity {
-    let after = |last: i32| last.saturating_add(1);
-    let seen = pods.iter().map(|(id, _)| after(id.replacement)).max();
-    // A recorded step without a Pod is one whose creation was refused: that one is still to come.
-    let recorded = recorded_step(world, run, step)
-        .map(|s| if s.pod_uid.is_some() { after(s.replacements) } else { s.replacements });
-    let replacement = seen.max(recorded).unwrap_or(0);
-    PodIdentity { run: run.number, step: step.name.clone(), index: 0, attempt: 0, replacement }
-}
-
-/// How the step ended, if one of its Pods says so.
-struct Outcome {
-    succeeded: bool,
-    message: String,
-    exit_code: Option<i32>,
-    finished_at: Option<Timestamp>,
-}
-
-fn outcome<'a>(step: &Step, pods: &[(PodIdentity, &'a PodFacts)]) -> Option<(&'a PodFacts, Outcome)> {
-    let succeeded = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Succeeded);
-    let alive = pods.iter().any(|(_, pod)| pod.is_live());
-    let failed = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Failed && !interrupted(pod));
-    let (_, pod) = succeeded.or_else(|| failed.filter(|_| !alive))?;
-    let ended = pod.terminated.as_ref();
-    Some((
-        pod,
-        Outcome {
-            succeeded: pod.phase == PodPhase::Succeeded,
-            message: outcome_message(step, pod),
-            exit_code: ended.map(|t| t.exit_code),
-            finished_at: ended.and_then(|t| t.finished_at),
-        },
-    ))
-}
-
-/// Whether a failed Pod failed because it was deleted: then that is no result, and it is replaced.
-fn interrupted(pod: &PodFacts) -> bool {
-    let finished = pod.terminated.as_ref().and_then(|ended| ended.finished_at);
-    match (pod.deletion_requested_at, finished) {
-        (Some(asked), Some(finished)) => finished >= asked,
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
-}
-
-fn outcome_message(step: &Step, pod: &PodFacts) -> String {
-    if pod.phase == PodPhase::Succeeded {
-        return format!("Pod {} ended with exit code 0", pod.name);
-    }
-    if let Some(why) = pod.terminated.as_ref().and_then(|ended| ended.start_error.as_ref()) {
-        return format!("Pod {} failed: {}", pod.name, trouble::not_started(step, why));
-    }
-    match (&pod.terminated, &pod.reason) {
-        (Some(ended), _) if !ended.reason.is_empty() && ended.reason != "Error" => {
-            format!("Pod {} ended with exit code {} ({})", pod.name, ended.exit_code, ended.reason)
+    let recorded = world.recorded.run.as_ref().filter(|recorded| recorded.number == run.number);
+    let started_at = recorded
+        .and_then(|recorded| recorded.started_at.as_ref())
+        .map(|time| time.0)
+        .or_else(|| tries::first_created(world, run, step));
+    let deadline = work.timeout.and_then(|timeout| started_at?.checked_add(timeout).ok());
+    let decided = match tries::tries(world, work, run, step) {
+        Tries::Succeeded(id, pod, outcome) => {
+            let status = StepStatus { attempts: id.attempt, ..ended_status(step, &id, Some(pod), &outcome) };
+            let message = outcome.message.clone();
+            ended(world, status, Reason::Succeeded, message, resolution, Some(pod), outcome.finished_at)
         }
-        (Some(ended), _) => format!("Pod {} ended with exit code {}", pod.name, ended.exit_code),
-        (None, Some((reason, message))) => format!("Pod {} failed: {reason}: {}", pod.name, trouble::plain(message)),
-        (None, None) => format!("Pod {} failed", pod.name),
-    }
+        Tries::Alive(id, pod) => alive(world, work, step, &id, pod, resolution, deadline),
+        Tries::Failed(attempts, pod, outcome) => failed(world, step, attempts, pod, &outcome, resolution),
+        Tries::Next(id, _, _) if deadline.is_some_and(|deadline| deadline <= world.now) => {
+            let status = StepStatus { state: Phase::Failed, ..status_of(step, &id) };
+            let message = "the run's timeout has passed".to_owned();
+            ended(world, status, Reason::TimedOut, message, resolution, None, deadline)
+        }
+        Tries::Next(id, not_before, last) => {
+            let mut base = next(step, &id, &resolution, last.as_ref());
+            base.look_again = deadline;
+            if work.suspend {
+                suspended(base)
+            } else if resolution.gate.is_some() {
+                waiting(world, work, base, resolution)
+            } else if let Some(at) = not_before.filter(|at| *at > world.now) {
+                pausing(work, &id, at, base)
+            } else {
+                starting(world, run, step, &id, base)
+            }
+        }
+    };
+    StepPlan { started_at, ..decided }
 }
 
 fn status_of(step: &Step, id: &PodIdentity) -> StepStatus {
@@ -174,6 +93,39 @@ fn status_of(step: &Step, id: &PodIdentity) -> StepStatus {
         trouble: None,
         message: None,
         exit_code: None,
+        finished_at: None,
+    }
+}
+
+fn ended_status(step: &Step, id: &PodIdentity, pod: Option<&PodFacts>, outcome: &Outcome) -> StepStatus {
+    StepStatus {
+        state: Phase::Succeeded,
+        pod: pod.map(|pod| pod.name.clone()),
+        pod_uid: pod.map(|pod| pod.uid.clone()),
+        message: Some(outcome.message.clone()),
+        exit_code: outcome.exit_code,
+        finished_at: outcome.finished_at.map(seconds),
+        ..status_of(step, id)
+    }
+}
+
+/// The step has no Pod: this one is next.
+fn next(step: &Step, id: &PodIdentity, resolution: &Resolution, last: Option<&Outcome>) -> StepPlan {
+    StepPlan {
+        status: StepStatus {
+            message: last.map(|last| last.message.clone()),
+            exit_code: last.and_then(|last| last.exit_code),
+            finished_at: last.and_then(|last| last.finished_at).map(seconds),
+            ..status_of(step, id)
+        },
+        verdict: Verdict { phase: Phase::Starting, reason: Reason::PodsStarting, message: String::new(), result: None },
+        references: References::Seen { rows: resolution.rows.clone(), gate: resolution.gate.clone() },
+        delete: None,
+        create: None,
+        started_at: None,
+        finished_at: None,
+        waiting_since: None,
+        look_again: None,
     }
 }
 
@@ -184,65 +136,104 @@ fn started_rows(rows: Vec<ReferenceStatus>, pod: &PodFacts) -> Vec<ReferenceStat
         .collect()
 }
 
-fn ended(world: &World, step: &Step, pod: &PodFacts, outcome: &Outcome, resolution: Resolution) -> StepPlan {
-    let reason = if outcome.succeeded { Reason::Succeeded } else { Reason::PodFailed };
-    let phase = if outcome.succeeded { Phase::Succeeded } else { Phase::Failed };
-    let message = if outcome.succeeded {
-        outcome.message.clone()
-    } else if pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_some()) {
-        // There is no log of a container that never started.
-        outcome.message.clone()
-    } else {
-        format!("{}: kubectl logs {} -n {}", outcome.message, pod.name, world.subject.namespace)
-    };
-    let id = pod.identity.clone().unwrap_or_else(|| PodIdentity {
-        run: 0,
-        step: step.name.clone(),
-        index: 0,
-        attempt: 0,
-        replacement: 0,
-    });
+/// The step is over.
+fn ended(
+    world: &World,
+    status: StepStatus,
+    reason: Reason,
+    message: String,
+    resolution: Resolution,
+    pod: Option<&PodFacts>,
+    finished_at: Option<Timestamp>,
+) -> StepPlan {
+    let succeeded = reason == Reason::Succeeded;
     StepPlan {
-        status: StepStatus {
-            state: phase,
-            pod: Some(pod.name.clone()),
-            pod_uid: Some(pod.uid.clone()),
-            message: Some(outcome.message.clone()),
-            exit_code: outcome.exit_code,
-            ..status_of(step, &id)
-        },
         verdict: Verdict {
-            phase,
+            phase: status.state,
             reason,
             message: message.clone(),
-            result: Some(RunResult { succeeded: outcome.succeeded, reason, message }),
+            result: Some(RunResult { succeeded, reason, message }),
         },
+        status,
         // What the Pod was started with is settled; a Secret that went away since is no longer its business.
-        references: if world.recorded.references.is_empty() {
-            References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate }
-        } else {
-            References::AsRecorded
+        references: match pod {
+            Some(pod) if world.recorded.references.is_empty() => {
+                References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate }
+            }
+            _ => References::AsRecorded,
         },
+        delete: None,
         create: None,
-        started_at: pod.created_at,
-        finished_at: Some(outcome.finished_at.unwrap_or(world.now)),
+        started_at: None,
+        finished_at: Some(finished_at.unwrap_or(world.now)),
         waiting_since: None,
         look_again: None,
     }
 }
 
-fn alive(world: &World, step: &Step, id: &PodIdentity, pod: &PodFacts, resolution: Resolution) -> StepPlan {
+/// It failed more often than it may be tried again.
+fn failed(
+    world: &World,
+    step: &Step,
+    attempts: u32,
+    pod: Option<&PodFacts>,
+    outcome: &Outcome,
+    resolution: Resolution,
+) -> StepPlan {
+    // There is a log only of a container that was started, and only as long as its Pod is there.
+    let logged =
+        pod.filter(|pod| !pod.gone && pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_none()));
+    let mut message = outcome.message.clone();
+    if attempts > 1 {
+        message = format!("{attempts} tries failed, the last: {message}");
+    }
+    if let Some(pod) = logged {
+        message = format!("{message}: kubectl logs {} -n {}", pod.name, world.subject.namespace);
+    }
+    let recorded = world.recorded.steps.iter().find(|recorded| recorded.name == step.name);
+    let id = PodIdentity {
+        run: 0,
+        step: step.name.clone(),
+        index: 0,
+        attempt: i32::try_from(attempts).unwrap_or(i32::MAX),
+        replacement: recorded.map_or(0, |recorded| recorded.replacements),
+    };
+    let status = StepStatus { state: Phase::Failed, ..ended_status(step, &id, pod, outcome) };
+    ended(world, status, Reason::PodFailed, message, resolution, pod, outcome.finished_at)
+}
+
+fn alive(
+    world: &World,
+    work: &Work,
+    step: &Step,
+    id: &PodIdentity,
+    pod: &PodFacts,
+    resolution: Resolution,
+    deadline: Option<Timestamp>,
+) -> StepPlan {
     let (phase, reason) = match pod.phase {
         PodPhase::Running => (Phase::Running, Reason::PodsRunning),
         _ => (Phase::Starting, Reason::PodsStarting),
     };
     let found = (phase == Phase::Starting).then(|| trouble::of(world, step, pod)).flatten();
-    let message = match (&found, phase, pod.deletion_requested_at) {
-        (_, _, Some(_)) => format!("Pod {} is being deleted; a fresh one follows when it has ended", pod.name),
-        (Some((_, text)), _, _) => text.clone(),
-        (None, Phase::Running, _) => format!("Pod {} runs", pod.name),
-        (None, _, _) => format!("Pod {} was created; it does not run yet", pod.name),
+    let pending = tries::pending_deadline(work, pod).filter(|_| phase == Phase::Starting);
+    let passed = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= world.now);
+    let why_over = if passed(deadline) {
+        Some("the run's timeout has passed")
+    } else if passed(pending) {
+        Some("it did not start within pending_timeout")
+    } else {
+        None
     };
+    let message = match (why_over, &found, pod.deletion_requested_at) {
+        (Some(why), _, _) => format!("Pod {} is being deleted: {why}", pod.name),
+        (None, _, Some(_)) => format!("Pod {} is being deleted; a fresh one follows when it has ended", pod.name),
+        (None, Some((_, text)), _) => text.clone(),
+        (None, None, _) if phase == Phase::Running => format!("Pod {} runs", pod.name),
+        (None, None, _) => format!("Pod {} was created; it does not run yet", pod.name),
+    };
+    let delete = why_over.filter(|_| pod.deletion_requested_at.is_none());
+    let next_deadline = deadline.into_iter().chain(pending).filter(|at| *at > world.now);
     StepPlan {
         status: StepStatus {
             state: phase,
@@ -254,11 +245,12 @@ fn alive(world: &World, step: &Step, id: &PodIdentity, pod: &PodFacts, resolutio
         },
         verdict: Verdict { phase, reason, message, result: None },
         references: References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate },
+        delete: delete.map(|_| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() }),
         create: None,
-        started_at: pod.created_at,
+        started_at: None,
         finished_at: None,
         waiting_since: None,
-        look_again: resolution.look_again.into_iter().chain(unwatched_again(world, pod)).min(),
+        look_again: resolution.look_again.into_iter().chain(unwatched_again(world, pod)).chain(next_deadline).min(),
     }
 }
 
@@ -308,10 +300,31 @@ fn waiting(world: &World, work: &Work, base: StepPlan, resolution: Resolution) -
             status: StepStatus { state: Phase::Waiting, ..base.status },
             verdict: Verdict { phase: Phase::Waiting, reason, message, result: None },
             waiting_since: Some(since),
-            look_again: deadline.into_iter().chain(resolution.look_again).min(),
+            look_again: deadline.into_iter().chain(resolution.look_again).chain(base.look_again).min(),
             ..base
         },
     }
+}
+
+/// A try failed; the next one comes after a pause.
+fn pausing(work: &Work, next: &PodIdentity, at: Timestamp, base: StepPlan) -> StepPlan {
+    let last = base.status.message.clone().unwrap_or_else(|| "its Pod was taken away".to_owned());
+    let message = format!(
+        "{last}; try {} of {} comes at {}",
+        next.attempt.saturating_add(1),
+        work.retries.saturating_add(1),
+        Timestamp::from_second(at.as_second()).unwrap_or(at)
+    );
+    StepPlan {
+        verdict: Verdict { reason: Reason::RetryBackoff, message, ..base.verdict },
+        look_again: base.look_again.into_iter().chain([at]).min(),
+        ..base
+    }
+}
+
+/// Kubernetes' times have whole seconds.
+fn seconds(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 fn starting(world: &World, run: &RunRef, step: &Step, next: &PodIdentity, base: StepPlan) -> StepPlan {
@@ -331,7 +344,7 @@ fn starting(world: &World, run: &RunRef, step: &Step, next: &PodIdentity, base: 
                 message: setback.message.clone(),
                 ..base.verdict
             },
-            look_again: Some(setback.retry_at),
+            look_again: base.look_again.into_iter().chain([setback.retry_at]).min(),
             ..base
         },
         _ => StepPlan {

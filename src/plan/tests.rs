@@ -151,7 +151,7 @@ impl Story {
     }
 
     /// The plan in one line: phase, reason, what is written.
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let plan = plan(&self.0);
         let Plan { run, delete, create, verdict, .. } = &plan;
         let mut line = format!("{}/{}", verdict.phase, verdict.reason);

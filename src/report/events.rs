@@ -55,7 +55,9 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::QuotaExceeded
         | Reason::PodSecurityRefused
         | Reason::NameConflict
-        | Reason::PodFailed => true,
+        | Reason::PodFailed
+        | Reason::RetryBackoff
+        | Reason::TimedOut => true,
         Reason::AllResolved
         | Reason::WaitingForSecrets
         | Reason::ServiceAccountNotFound

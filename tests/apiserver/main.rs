@@ -13,6 +13,7 @@ mod pods;
 mod restart;
 mod rights;
 mod stored;
+mod tries;
 
 use std::sync::OnceLock;
 

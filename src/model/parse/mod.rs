@@ -29,6 +29,9 @@ pub struct Violation {
 /// References that one Pipeline may have: its status has a row for each.
 const MAX_REFERENCES: usize = 256;
 
+/// The bound of `retries`.
+const MAX_RETRIES: i32 = 1000;
+
 /// Parses a spec.
 ///
 /// # Errors
@@ -44,13 +47,17 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
     let root = spec.security == Security::Restricted && spec.transform.user.as_deref() == Some("0");
     report.require(!root, "spec.transform.user", rules::USER_RESTRICTED);
     let placement = placement::parse(spec, &mut report);
-    let missing_secret_timeout = spec.missing_secret_timeout.as_deref().and_then(|text| {
-        let parsed = amounts::duration(text);
+    let mut duration = |field: &str, text: Option<&str>| {
+        let parsed = text.map(amounts::duration)?;
         if parsed.is_none() {
-            report.add("spec.missing_secret_timeout", rules::DURATION);
+            report.add(field, rules::DURATION);
         }
         parsed
-    });
+    };
+    let missing_secret_timeout = duration("spec.missing_secret_timeout", spec.missing_secret_timeout.as_deref());
+    let timeout = duration("spec.timeout", spec.timeout.as_deref());
+    let pending_timeout = duration("spec.pending_timeout", spec.pending_timeout.as_deref());
+    report.require((0..=MAX_RETRIES).contains(&spec.retries), "spec.retries", rules::RETRIES);
     let (labels, annotations) = placement::pod_metadata(spec.metadata.as_ref(), &mut report);
     let work = Work {
         steps: vec![Step {
@@ -75,6 +82,9 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
         }],
         on_missing_secret: spec.on_missing_secret,
         missing_secret_timeout,
+        retries: spec.retries,
+        timeout,
+        pending_timeout,
         suspend: spec.suspend,
         labels,
         annotations,

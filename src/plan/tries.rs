@@ -1,0 +1,204 @@
+//! Tries: what the Pods of a step came to, and which Pod is next. A try that failed counts; a Pod that was taken away
+//! (deleted, evicted, lost with its node) does not, and is replaced.
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::trouble;
+use crate::api::status::StepStatus;
+use crate::model::backoff::{DISRUPTED, RETRY};
+use crate::model::run::{PodIdentity, RunRef};
+use crate::model::work::{Step, Work};
+use crate::model::world::{PodFacts, PodPhase, World};
+
+/// How a container ended, or why it never ran.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    /// In words for people.
+    pub message: String,
+    /// The exit code, where a container ended.
+    pub exit_code: Option<i32>,
+    /// When.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Where a step stands by its Pods.
+pub(super) enum Tries<'a> {
+    /// A Pod of it ended well.
+    Succeeded(PodIdentity, &'a PodFacts, Outcome),
+    /// A Pod of it lives.
+    Alive(PodIdentity, &'a PodFacts),
+    /// It failed more often than it may be tried again. The last Pod, where it is known still.
+    Failed(u32, Option<&'a PodFacts>, Outcome),
+    /// This Pod is next, not before that time; what failed last, if anything did.
+    Next(PodIdentity, Option<Timestamp>, Option<Outcome>),
+}
+
+/// Reads the Pods of a step in this run, and what status recorded of those that are gone.
+pub(super) fn tries<'a>(world: &'a World, work: &Work, run: &RunRef, step: &Step) -> Tries<'a> {
+    let pods = pods_of(world, run, step);
+    let recorded = recorded_step(world, run, step);
+    if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Succeeded) {
+        return Tries::Succeeded(id.clone(), pod, outcome(step, pod));
+    }
+    if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.is_live()) {
+        return Tries::Alive(id.clone(), pod);
+    }
+    let failed = pods.iter().find(|(_, pod)| failed(work, pod));
+    let by_pods = failed.map_or(0, |(id, _)| id.attempt.saturating_add(1));
+    let by_record = recorded.map_or(0, |step| step.attempts);
+    let attempt = by_pods.max(by_record);
+    let last = match failed {
+        Some((_, pod)) if by_pods >= by_record => Some(outcome(step, pod)),
+        _ => recorded.filter(|_| attempt > 0).map(outcome_of_record),
+    };
+    if attempt > work.retries
+        && let Some(last) = last
+    {
+        return Tries::Failed(u32::try_from(attempt).unwrap_or_default(), failed.map(|(_, pod)| *pod), last);
+    }
+    let id = PodIdentity {
+        run: run.number,
+        step: step.name.clone(),
+        index: 0,
+        attempt,
+        replacement: next_replacement(attempt, recorded, &pods),
+    };
+    let not_before = pause(world, run, &id, last.as_ref(), &pods);
+    Tries::Next(id, not_before, last)
+}
+
+/// When the step's first Pod was created, as far as its Pods say.
+pub(super) fn first_created(world: &World, run: &RunRef, step: &Step) -> Option<Timestamp> {
+    pods_of(world, run, step).iter().filter_map(|(_, pod)| pod.created_at).min()
+}
+
+/// The Pods of this step in this run, the newest first, each with its identity.
+///
+/// A Pod whose labels were taken away is known again by its name.
+fn pods_of<'a>(world: &'a World, run: &RunRef, step: &Step) -> Vec<(PodIdentity, &'a PodFacts)> {
+    let most = i32::try_from(world.pods.len()).unwrap_or(i32::MAX);
+    let recorded = recorded_step(world, run, step);
+    let upto = |known: Option<i32>| known.unwrap_or(0).saturating_add(most).min(64);
+    let (attempts, replacements) = (upto(recorded.map(|s| s.attempts)), upto(recorded.map(|s| s.replacements)));
+    let by_name = |pod: &PodFacts| {
+        (0..=attempts)
+            .flat_map(|attempt| (0..=replacements).map(move |replacement| (attempt, replacement)))
+            .map(|(attempt, replacement)| PodIdentity {
+                run: run.number,
+                step: step.name.clone(),
+                index: 0,
+                attempt,
+                replacement,
+            })
+            .find(|id| id.pod_name(&world.subject.name, &world.subject.uid) == pod.name)
+    };
+    let mut pods: Vec<(PodIdentity, &PodFacts)> = world
+        .pods
+        .iter()
+        .filter_map(|pod| Some((pod.identity.clone().or_else(|| by_name(pod))?, pod)))
+        .filter(|(id, _)| id.run == run.number && id.step == step.name)
+        .collect();
+    pods.sort_by(|(a, _), (b, _)| b.cmp(a));
+    pods
+}
+
+fn recorded_step<'a>(world: &'a World, run: &RunRef, step: &Step) -> Option<&'a StepStatus> {
+    let same_run = world.recorded.run.as_ref().is_some_and(|recorded| recorded.number == run.number);
+    world.recorded.steps.iter().find(|recorded| same_run && recorded.name == step.name)
+}
+
+/// Which fresh Pod of this attempt is next.
+fn next_replacement(attempt: i32, recorded: Option<&StepStatus>, pods: &[(PodIdentity, &PodFacts)]) -> i32 {
+    let after = |last: i32| last.saturating_add(1);
+    let seen = pods.iter().filter(|(id, _)| id.attempt == attempt).map(|(id, _)| after(id.replacement)).max();
+    // A recorded step without a Pod is one whose creation is still to come, or was refused.
+    let recorded = recorded
+        .filter(|step| step.attempts == attempt)
+        .map(|step| if step.pod_uid.is_some() { after(step.replacements) } else { step.replacements });
+    seen.max(recorded).unwrap_or(0)
+}
+
+/// Until when to wait: after a try that failed, and after a Pod that was taken away by the cluster itself, lest it is
+/// made and taken away without end. Derived from what is there, so that no timer is stored.
+fn pause(
+    world: &World,
+    run: &RunRef,
+    next: &PodIdentity,
+    last: Option<&Outcome>,
+    pods: &[(PodIdentity, &PodFacts)],
+) -> Option<Timestamp> {
+    let seed = format!("{}/{}/{}", world.subject.uid, run.number, next.attempt);
+    let count = |number: i32| u32::try_from(number).unwrap_or_default();
+    let disrupted = pods.iter().find(|(id, pod)| id.attempt == next.attempt && pod.disrupted_at.is_some() && !pod.gone);
+    if let Some((id, pod)) = disrupted {
+        return pod.disrupted_at.map(|at| DISRUPTED.next(at, count(id.replacement).saturating_add(1), &seed));
+    }
+    // A replacement of a Pod that vanished has paused already, before the Pod that it replaces.
+    let finished = last.filter(|_| next.attempt > 0 && next.replacement == 0)?.finished_at?;
+    Some(RETRY.next(finished, count(next.attempt), &seed))
+}
+
+/// Whether a Pod is a try that counts.
+fn failed(work: &Work, pod: &PodFacts) -> bool {
+    let ended_badly = pod.phase == PodPhase::Failed && !interrupted(pod) && pod.disrupted_at.is_none();
+    ended_badly || (!pod.is_live() && never_started(work, pod))
+}
+
+/// Whether a failed Pod failed because it was deleted: then that is no result, and it is replaced.
+fn interrupted(pod: &PodFacts) -> bool {
+    let finished = pod.terminated.as_ref().and_then(|ended| ended.finished_at);
+    match (pod.deletion_requested_at, finished) {
+        (Some(asked), Some(finished)) => finished >= asked,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// When a Pod that does not start is given up.
+pub(super) fn pending_deadline(work: &Work, pod: &PodFacts) -> Option<Timestamp> {
+    pod.created_at?.checked_add(work.pending_timeout?).ok()
+}
+
+/// Whether the Pod never ran and was deleted because its `pending_timeout` had passed. The deletion's own time says so:
+/// nothing else is remembered of it. One second is the resolution of Kubernetes' times.
+fn never_started(work: &Work, pod: &PodFacts) -> bool {
+    let asked = pod.deletion_requested_at.map(|at| at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(at));
+    pod.terminated.is_none()
+        && pod.phase != PodPhase::Running
+        && pending_deadline(work, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))
+}
+
+fn outcome(step: &Step, pod: &PodFacts) -> Outcome {
+    let ended = pod.terminated.as_ref();
+    Outcome {
+        message: message(step, pod),
+        exit_code: ended.map(|ended| ended.exit_code),
+        finished_at: ended.and_then(|ended| ended.finished_at).or(pod.deletion_requested_at),
+    }
+}
+
+fn outcome_of_record(step: &StepStatus) -> Outcome {
+    Outcome {
+        message: step.message.clone().unwrap_or_else(|| "the last try failed".to_owned()),
+        exit_code: step.exit_code,
+        finished_at: step.finished_at.as_ref().map(|time| time.0),
+    }
+}
+
+fn message(step: &Step, pod: &PodFacts) -> String {
+    if pod.phase == PodPhase::Succeeded {
+        return format!("Pod {} ended with exit code 0", pod.name);
+    }
+    if let Some(why) = pod.terminated.as_ref().and_then(|ended| ended.start_error.as_ref()) {
+        return format!("Pod {} failed: {}", pod.name, trouble::not_started(step, why));
+    }
+    match (&pod.terminated, &pod.reason) {
+        (Some(ended), _) if !ended.reason.is_empty() && ended.reason != "Error" => {
+            format!("Pod {} ended with exit code {} ({})", pod.name, ended.exit_code, ended.reason)
+        }
+        (Some(ended), _) => format!("Pod {} ended with exit code {}", pod.name, ended.exit_code),
+        (None, Some((reason, message))) => format!("Pod {} failed: {reason}: {}", pod.name, trouble::plain(message)),
+        (None, None) if pod.phase == PodPhase::Failed => format!("Pod {} failed", pod.name),
+        (None, None) => format!("Pod {} did not start within pending_timeout", pod.name),
+    }
+}
