@@ -85,7 +85,7 @@ fn rooms_point_one_way() {
     for (room, forbidden) in ORDER {
         for path in files(&[room], ".rs") {
             // A test may look at the next room to try a law on both.
-            if path.ends_with("plan/tests.rs") {
+            if path.to_string_lossy().ends_with("tests.rs") {
                 continue;
             }
             for (number, line) in code(&read(&path)) {

@@ -6,7 +6,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 
 use crate::model::pod;
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::secret::SecretKnowledge;
 use crate::model::work::Step;
 use crate::model::world::World;
 
@@ -50,15 +49,7 @@ pub(super) fn meta(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -
     }
 }
 
-/// The version of each Secret that the step names and that is there. Versions, never a digest of values.
+/// The version of each Secret that the Pod uses and that is there. Versions, never a digest of values.
 fn started_with(world: &World, step: &Step) -> String {
-    let versions: BTreeMap<&str, &str> = step
-        .uses
-        .iter()
-        .filter_map(|usage| match world.secrets.get(&usage.secret) {
-            Some(SecretKnowledge::Present(facts)) => Some((usage.secret.as_str(), facts.resource_version.as_str())),
-            _ => None,
-        })
-        .collect();
-    serde_json::to_string(&versions).unwrap_or_default()
+    serde_json::to_string(&world.versions(step)).unwrap_or_default()
 }

@@ -55,6 +55,22 @@ impl World {
     }
 }
 
+impl World {
+    /// The `resourceVersion` of each Secret that a Pod of this step would use now and that is there, by name.
+    #[must_use]
+    pub fn versions(&self, step: &Step) -> BTreeMap<String, String> {
+        let of_account = self.pull_secrets_of_account(step);
+        let names = step.uses.iter().map(|u| u.secret.as_str()).chain(of_account.iter().map(String::as_str));
+        names
+            .filter_map(|name| SecretName::parse(name).ok())
+            .filter_map(|name| match self.secrets.get(&name)? {
+                SecretKnowledge::Present(facts) => Some((name.to_string(), facts.resource_version.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
 /// The object whose references are looked at and whose Pods are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {

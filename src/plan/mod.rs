@@ -201,6 +201,8 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod heal_tests;
+#[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
 mod tries_tests;

@@ -7,11 +7,11 @@ use super::resolve::{Resolution, resolve};
 use super::tries::{self, Outcome, Tries};
 use super::{Plan, PodDeletion, References, Verdict, trouble};
 use crate::api::pipeline::OnMissingSecret;
-use crate::api::reason::{Phase, Reason};
+use crate::api::reason::{Phase, Reason, Trouble};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
 use crate::build;
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::work::{Step, Work};
+use crate::model::work::{Step, Usage, Work};
 use crate::model::world::{PodFacts, PodPhase, SetbackKind, World};
 
 /// The decision about one step.
@@ -218,6 +218,7 @@ fn alive(
     let found = (phase == Phase::Starting).then(|| trouble::of(world, step, pod)).flatten();
     let pending = tries::pending_deadline(work, pod).filter(|_| phase == Phase::Starting);
     let passed = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= world.now);
+    let healed = found.as_ref().and_then(|(kind, _)| mended(world, step, pod, *kind));
     let why_over = if passed(deadline) {
         Some("the run's timeout has passed")
     } else if passed(pending) {
@@ -227,12 +228,17 @@ fn alive(
     };
     let message = match (why_over, &found, pod.deletion_requested_at) {
         (Some(why), _, _) => format!("Pod {} is being deleted: {why}", pod.name),
+        (None, _, None) if healed.is_some() => format!(
+            "Secret {} was mended: Pod {} makes place for a fresh one, which need not wait for the kubelet's next try",
+            healed.as_deref().unwrap_or_default(),
+            pod.name
+        ),
         (None, _, Some(_)) => format!("Pod {} is being deleted; a fresh one follows when it has ended", pod.name),
         (None, Some((_, text)), _) => text.clone(),
         (None, None, _) if phase == Phase::Running => format!("Pod {} runs", pod.name),
         (None, None, _) => format!("Pod {} was created; it does not run yet", pod.name),
     };
-    let delete = why_over.filter(|_| pod.deletion_requested_at.is_none());
+    let delete = (why_over.is_some() || healed.is_some()) && pod.deletion_requested_at.is_none();
     let next_deadline = deadline.into_iter().chain(pending).filter(|at| *at > world.now);
     StepPlan {
         status: StepStatus {
@@ -245,13 +251,45 @@ fn alive(
         },
         verdict: Verdict { phase, reason, message, result: None },
         references: References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate },
-        delete: delete.map(|_| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() }),
+        delete: delete.then(|| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() }),
         create: None,
         started_at: None,
         finished_at: None,
         waiting_since: None,
         look_again: resolution.look_again.into_iter().chain(unwatched_again(world, pod)).chain(next_deadline).min(),
     }
+}
+
+/// The Secret whose change may have mended what the Pod is stuck in, if one changed since the Pod was created.
+///
+/// The kubelet tries again after 10 s to 5 min, counted by the Pod's uid (`pkg/kubelet/images`), so that a fresh Pod is
+/// quicker. A Pod that runs is never touched by this.
+fn mended(world: &World, step: &Step, pod: &PodFacts, trouble: Trouble) -> Option<String> {
+    let by_pull_secret = match trouble {
+        Trouble::ImageUnauthorized
+        | Trouble::ImageForbidden
+        | Trouble::ImagePullFailed
+        | Trouble::PullSecretMalformed
+        // A registry that hides what one may not see answers "not found".
+        | Trouble::ImageNotFound => true,
+        Trouble::SecretGone | Trouble::VolumeMount => false,
+        Trouble::Unschedulable
+        | Trouble::InvalidImageName
+        | Trouble::RegistryUnreachable
+        | Trouble::RegistryTls
+        | Trouble::ImageNeverPull
+        | Trouble::RootImage
+        | Trouble::ContainerConfig
+        | Trouble::ContainerStart => return None,
+    };
+    let in_container =
+        |name: &String| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
+    let for_pull = |name: &String| {
+        step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name) || !in_container(name)
+    };
+    let concerned = |name: &String| if by_pull_secret { for_pull(name) } else { in_container(name) };
+    let changed = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
+    world.versions(step).into_iter().find(changed).map(|(name, _)| name)
 }
 
 /// When to look again at a Pod of which no event will tell.

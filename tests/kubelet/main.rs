@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod healing;
 mod life;
 mod main_job;
 mod pulling;

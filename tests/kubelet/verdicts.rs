@@ -46,7 +46,9 @@ async fn where_the_keys_are_not_known_the_kubelet_decides() {
     for name in ["env", "file"] {
         let done = space.phase(name, Phase::Succeeded).await;
         let step = step(&done).unwrap();
-        assert_eq!((step.replacements, step.trouble), (0, None), "{name}: the same Pod went on");
+        // A fresh Pod, unless the kubelet's own next try fell into the same moment; no try is lost either way.
+        assert!(step.replacements <= 1, "{name}: {} replacements", step.replacements);
+        assert_eq!((step.attempts, step.trouble), (0, None), "{name}");
     }
     nothing_leaked(&space).await;
 }
