@@ -96,6 +96,11 @@ pub struct PipelineSpec {
     #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
     pub pending_timeout: Option<String>,
 
+    /// Of how many runs that ended the Pods are kept, for their logs. Their results stay in `status.runs`.
+    #[serde(default = "three")]
+    #[schemars(range(min = 0, max = 100))]
+    pub history_limit: i32,
+
     /// `true` holds back every new Pod; one that runs already is left to finish.
     #[serde(default)]
     pub suspend: bool,
@@ -141,6 +146,10 @@ pub struct PipelineSpec {
     /// Labels and annotations of the emitted Pods. Keys of GitOps tools and of `lockgate.dev/` are not passed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<PodMetadata>,
+}
+
+fn three() -> i32 {
+    3
 }
 
 /// How the Pods of a Pipeline live.

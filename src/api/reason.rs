@@ -99,6 +99,18 @@ closed_set! {
 }
 
 closed_set! {
+    /// What started a run.
+    RunCause {
+        /// The Pipeline was made.
+        Created,
+        /// A field that defines the work was changed.
+        SpecChanged,
+        /// The annotation `lockgate.dev/run-requested-at` was set anew.
+        Requested,
+    }
+}
+
+closed_set! {
     /// Why a condition stands as it does, and why an event was sent.
     Reason {
         /// `SecretsResolved`: every reference is good.

@@ -127,3 +127,6 @@ pub const NO_DATUM_BATCHING: &str =
 
 /// `retries` out of bounds; the schema says it in its own words.
 pub const RETRIES: &str = "must be between 0 and 1000";
+
+/// `history_limit` out of bounds; the schema says it in its own words.
+pub const HISTORY_LIMIT: &str = "must be between 0 and 100";

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reason::{Phase, ReferenceState, ReferenceUse, Trouble};
+use super::reason::{Phase, ReferenceState, ReferenceUse, RunCause, Trouble};
 
 /// What the operator last saw and decided.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -46,6 +46,14 @@ pub struct PipelineStatus {
     /// The current run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunStatus>,
+
+    /// The runs before the current one, the latest first; ten at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<PastRun>,
+
+    /// The value of the annotation `lockgate.dev/run-requested-at` that the current run was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_run_request: Option<String>,
 }
 
 /// One place where a step names a Secret.
@@ -135,9 +143,41 @@ pub struct RunStatus {
     /// What is run: `v1:` and a digest of the spec's fields that define the work, `/`, and the last run request.
     pub key: String,
 
+    /// What started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<RunCause>,
+
     /// How the run ended. Once it stands here the run is never started again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<RunResult>,
+
+    /// When its first Pod was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+}
+
+/// A run before the current one.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PastRun {
+    /// Its number.
+    pub number: i64,
+
+    /// What started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<RunCause>,
+
+    /// Whether it ended well; absent: it was ended by the next run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded: Option<bool>,
+
+    /// Why it stands so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<super::reason::Reason>,
 
     /// When its first Pod was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]

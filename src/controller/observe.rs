@@ -59,6 +59,9 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
     });
     if work.is_some() {
         find_lost_pods(context, &mut world).await?;
+    } else if is_finished(stored) {
+        // What its Pods came to is recorded.
+        context.with_state(|state| state.tombstones.remove(&stored.subject.uid));
     }
     Ok(world)
 }

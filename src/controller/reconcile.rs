@@ -71,7 +71,7 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     let outcome = apply::apply(context, &world, &decided).await;
 
     // The report is the plan of the world after the writes: the same words now and after a restart.
-    let after = world.after(&outcome);
+    let mut after = world.after(&outcome);
     let settled = plan(&after);
     let status = report::status(&after, &settled);
     let warnings = report::warnings(&stored.status, &status);
@@ -83,6 +83,12 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         Written::Yes => {
             context.with_state(|state| state.forget_ended(&after.subject.uid, &after.pods));
             write::events(context, &stored, warnings).await;
+            // What is recorded now may ask for more (a result that stands lets old Pods go), and no event will tell.
+            after.recorded = status;
+            let next = plan(&after);
+            if !next.delete.is_empty() || !next.create.is_empty() {
+                return Look::Done(Some(Duration::ZERO));
+            }
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::api::pipeline::PipelineSpec;
+use crate::api::reason::RunCause;
 
 /// The fields of the spec that define the work. A change of one of them is another version of the work and starts the
 /// next run. All others say how it is waited for, retried or kept, and a change of them runs nothing again.
@@ -45,6 +46,23 @@ pub fn run_key(spec: &PipelineSpec, requested_at: Option<&str>) -> String {
     }
     canonical.push('}');
     format!("v1:{}/{}", hex(&Sha256::digest(canonical.as_bytes())), requested_at.unwrap_or_default())
+}
+
+/// The run request that a key ends with; `None`: there was none.
+#[must_use]
+pub fn request_of(key: &str) -> Option<&str> {
+    key.split_once('/').map(|(_, request)| request).filter(|request| !request.is_empty())
+}
+
+/// What started the run of this key after that of the one before.
+#[must_use]
+pub fn cause(before: Option<&str>, key: &str) -> RunCause {
+    let digest = |key: &str| key.split_once('/').map(|(digest, _)| digest.to_owned());
+    match before {
+        None => RunCause::Created,
+        Some(before) if digest(before) == digest(key) => RunCause::Requested,
+        Some(_) => RunCause::SpecChanged,
+    }
 }
 
 /// Canonical JSON (RFC 8785 for the values that occur here: no floats): members sorted by name, no white space.

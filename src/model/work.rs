@@ -26,6 +26,8 @@ pub struct Work {
     pub timeout: Option<SignedDuration>,
     /// How long a Pod may take to run.
     pub pending_timeout: Option<SignedDuration>,
+    /// Of how many runs that ended the Pods are kept.
+    pub history_limit: i32,
     /// Whether new Pods are held back.
     pub suspend: bool,
     /// Labels of the Pods, without those of other tools and of ours.

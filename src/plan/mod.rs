@@ -14,7 +14,7 @@ use crate::api::reason::{Phase, Reason};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
 use crate::model::run::RunRef;
 use crate::model::work::Work;
-use crate::model::world::{WorkState, World};
+use crate::model::world::{PodFacts, WorkState, World};
 
 /// What to write, and what is true of the subject.
 #[derive(Clone, Debug)]
@@ -87,10 +87,14 @@ pub fn plan(world: &World) -> Plan {
         WorkState::Invalid(violations) => Plan::stalled(world, Reason::InvalidSpec, advice::invalid(violations)),
         WorkState::Valid(work) => {
             let run = current_run(world);
-            match recorded_result(world, &run) {
+            let ended = recorded_result(world, &run);
+            let outdated = outdated(world, work, &run, ended.is_some());
+            let mut plan = match ended {
                 Some(result) => Plan::finished(world, run, result),
                 None => unfinished(world, work, run),
-            }
+            };
+            plan.delete.extend(outdated);
+            plan
         }
     }
 }
@@ -98,8 +102,7 @@ pub fn plan(world: &World) -> Plan {
 /// The highest run that status or a Pod of ours knows, or the next one where that one ran something else.
 fn current_run(world: &World) -> RunRef {
     let recorded = world.recorded.run.as_ref().map(|run| RunRef { number: run.number, key: run.key.clone() });
-    let latest =
-        world.pods.iter().filter_map(crate::model::world::PodFacts::run).chain(recorded).max_by_key(|run| run.number);
+    let latest = world.pods.iter().filter_map(PodFacts::run).chain(recorded).max_by_key(|run| run.number);
     match latest {
         Some(run) if run.key == world.run_key => run,
         Some(run) => RunRef { number: run.number.saturating_add(1), key: world.run_key.clone() },
@@ -113,8 +116,23 @@ fn recorded_result(world: &World, run: &RunRef) -> Option<RunResult> {
     (recorded.number == run.number).then(|| recorded.result.clone())?
 }
 
+/// Pods of runs that ended longer ago than `history_limit` runs. A Pod of the current run only once its result stands in
+/// status: until then it is the one that knows it.
+fn outdated(world: &World, work: &Work, run: &RunRef, ended: bool) -> Vec<PodDeletion> {
+    let over = |pod: &&PodFacts| !pod.is_live() && !pod.gone && pod.deletion_requested_at.is_none();
+    let of = |pod: &PodFacts| pod.identity.as_ref().map(|id| id.run).filter(|of| *of < run.number || ended);
+    let mut runs: Vec<i64> = world.pods.iter().filter_map(of).collect();
+    runs.sort_unstable_by(|a, b| b.cmp(a));
+    runs.dedup();
+    let kept = usize::try_from(work.history_limit).unwrap_or_default();
+    let outdated: Vec<i64> = runs.into_iter().skip(kept).collect();
+    let is_outdated = |pod: &&PodFacts| of(pod).is_some_and(|run| outdated.contains(&run));
+    let pods = world.pods.iter().filter(over).filter(is_outdated);
+    pods.map(|pod| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() }).collect()
+}
+
 fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
-    let belongs = |pod: &&crate::model::world::PodFacts| pod.identity.as_ref().is_some_and(|id| id.run != run.number);
+    let belongs = |pod: &&PodFacts| pod.identity.as_ref().is_some_and(|id| id.run != run.number);
     let old: Vec<_> = world.pods.iter().filter(|pod| pod.is_live()).filter(belongs).collect();
     if !old.is_empty() {
         return Plan::ending(world, run, &old);
@@ -181,7 +199,7 @@ impl Plan {
     }
 
     /// Pods of an earlier run have to end before this one starts.
-    fn ending(world: &World, run: RunRef, old: &[&crate::model::world::PodFacts]) -> Self {
+    fn ending(world: &World, run: RunRef, old: &[&PodFacts]) -> Self {
         let names: Vec<&str> = old.iter().map(|pod| pod.name.as_str()).collect();
         Self {
             delete: old
@@ -202,6 +220,8 @@ impl Plan {
 
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod runs_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Story {
         self
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.0.run_key.clone()
     }
 
@@ -145,8 +145,9 @@ impl Story {
     }
 
     /// What status says of a run.
-    fn recorded_run(mut self, number: i64, key: &str, result: Option<RunResult>) -> Self {
-        self.0.recorded.run = Some(RunStatus { number, key: key.into(), result, started_at: None, finished_at: None });
+    pub(crate) fn recorded_run(mut self, number: i64, key: &str, result: Option<RunResult>) -> Self {
+        self.0.recorded.run =
+            Some(RunStatus { number, key: key.into(), result, started_by: None, started_at: None, finished_at: None });
         self
     }
 

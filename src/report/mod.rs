@@ -7,12 +7,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 pub use events::{Warning, warnings};
 
 use crate::api::reason::{ConditionType, Phase, Reason, ReferenceState};
-use crate::api::status::{PipelineStatus, ReferenceStatus, RunStatus};
+use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
+use crate::model::run::{RunRef, cause, request_of};
 use crate::model::world::World;
 use crate::plan::{Plan, References, Verdict};
 
 /// `waitingFor` names this many things and counts the rest.
 const MOST_NAMED: usize = 3;
+/// `runs` lists this many.
+const MOST_RUNS: usize = 10;
 /// A condition's message is cut here, in characters (the API server refuses more than 32768 bytes).
 const MOST_MESSAGE: usize = 4096;
 
@@ -38,14 +41,44 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
         waiting_since: plan.waiting_since.map(seconds),
         references,
         steps: plan.steps.clone(),
-        run: plan.run.as_ref().map(|run| RunStatus {
-            number: run.number,
-            key: run.key.clone(),
-            result: plan.verdict.result.clone(),
-            started_at: plan.started_at.map(seconds),
-            finished_at: plan.finished_at.map(seconds),
-        }),
+        last_handled_run_request: match &plan.run {
+            Some(run) => request_of(&run.key).map(ToOwned::to_owned),
+            None => recorded.last_handled_run_request.clone(),
+        },
+        runs: past_runs(world, plan),
+        run: plan.run.as_ref().map(|run| run_status(world, plan, run)),
     }
+}
+
+fn run_status(world: &World, plan: &Plan, run: &RunRef) -> RunStatus {
+    let recorded = world.recorded.run.as_ref();
+    let same = recorded.filter(|recorded| recorded.number == run.number);
+    RunStatus {
+        number: run.number,
+        key: run.key.clone(),
+        started_by: match same {
+            Some(same) => same.started_by,
+            None => Some(cause(recorded.map(|recorded| recorded.key.as_str()), &run.key)),
+        },
+        result: plan.verdict.result.clone(),
+        started_at: plan.started_at.map(seconds),
+        finished_at: plan.finished_at.map(seconds),
+    }
+}
+
+/// The runs before the current one: when a run follows another, that one joins them.
+fn past_runs(world: &World, plan: &Plan) -> Vec<PastRun> {
+    let recorded = &world.recorded;
+    let followed = recorded.run.as_ref().filter(|old| plan.run.as_ref().is_some_and(|run| run.number > old.number));
+    let joins = followed.map(|old| PastRun {
+        number: old.number,
+        started_by: old.started_by,
+        succeeded: old.result.as_ref().map(|result| result.succeeded),
+        reason: old.result.as_ref().map(|result| result.reason),
+        started_at: old.started_at.clone(),
+        finished_at: old.finished_at.clone(),
+    });
+    joins.into_iter().chain(recorded.runs.iter().cloned()).take(MOST_RUNS).collect()
 }
 
 /// Kubernetes' times have whole seconds: what is written must read back the same.

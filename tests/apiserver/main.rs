@@ -12,6 +12,7 @@ mod outage;
 mod pods;
 mod restart;
 mod rights;
+mod runs;
 mod stored;
 mod tries;
 

@@ -5,7 +5,6 @@ use k8s_openapi::api::core::v1::{Pod, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use kube_runtime::wait::{await_condition, conditions::is_deleted};
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Reason, Trouble};
@@ -252,9 +251,7 @@ async fn a_deleted_pipeline_takes_its_pod_along_and_a_new_one_of_its_name_has_it
         .await;
     assert_ne!(starting.status.unwrap().steps[0].pod_uid, pod.uid());
     // Garbage collection, and no finalizer of ours in its way.
-    let (name, uid) = (name_of(&pod), pod.uid().unwrap());
-    let gone = await_condition(space.api::<Pod>(), &name, is_deleted(&uid));
-    tokio::time::timeout(crate::support::DEADLINE, gone).await.expect("the old Pod stays").unwrap();
+    space.until_gone(&name_of(&pod), &pod.uid().unwrap()).await;
 }
 
 #[tokio::test]

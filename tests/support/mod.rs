@@ -17,6 +17,7 @@ use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostPar
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use kube::{Api, Client, Config, Resource, ResourceExt};
+use kube_runtime::wait::{await_condition, conditions::is_deleted};
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
@@ -246,6 +247,12 @@ impl Space {
     /// Waits until a Pipeline is in this phase.
     pub async fn phase(&self, name: &str, phase: Phase) -> Pipeline {
         self.until(name, phase.as_str(), |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(phase)).await
+    }
+
+    /// Waits until this Pod is gone.
+    pub async fn until_gone(&self, pod: &str, uid: &str) {
+        let gone = await_condition(self.api::<Pod>(), pod, is_deleted(uid));
+        tokio::time::timeout(self.patience, gone).await.unwrap_or_else(|_| panic!("{pod} stays")).unwrap();
     }
 
     /// The Pods that Pipelines of this namespace have.

@@ -29,6 +29,9 @@ pub struct Violation {
 /// References that one Pipeline may have: its status has a row for each.
 const MAX_REFERENCES: usize = 256;
 
+/// The bound of `history_limit`.
+const MAX_HISTORY: i32 = 100;
+
 /// The bound of `retries`.
 const MAX_RETRIES: i32 = 1000;
 
@@ -57,6 +60,7 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
     let missing_secret_timeout = duration("spec.missing_secret_timeout", spec.missing_secret_timeout.as_deref());
     let timeout = duration("spec.timeout", spec.timeout.as_deref());
     let pending_timeout = duration("spec.pending_timeout", spec.pending_timeout.as_deref());
+    report.require((0..=MAX_HISTORY).contains(&spec.history_limit), "spec.history_limit", rules::HISTORY_LIMIT);
     report.require((0..=MAX_RETRIES).contains(&spec.retries), "spec.retries", rules::RETRIES);
     let (labels, annotations) = placement::pod_metadata(spec.metadata.as_ref(), &mut report);
     let work = Work {
@@ -83,6 +87,7 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
         on_missing_secret: spec.on_missing_secret,
         missing_secret_timeout,
         retries: spec.retries,
+        history_limit: spec.history_limit,
         timeout,
         pending_timeout,
         suspend: spec.suspend,
