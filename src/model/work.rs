@@ -41,6 +41,8 @@ pub struct Step {
     pub command: Vec<String>,
     /// The arguments.
     pub args: Vec<String>,
+    /// What the command reads from its standard input, a newline after each line; there is a command then.
+    pub stdin: Option<String>,
     /// Literal variables.
     pub env: BTreeMap<EnvVarName, String>,
     /// The working directory.

@@ -16,6 +16,7 @@ mod main_job;
 mod pulling;
 mod receiving;
 mod security;
+mod stdin;
 mod verdicts;
 
 use std::sync::OnceLock;
