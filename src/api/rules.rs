@@ -114,9 +114,6 @@ pub const LABEL_VALUE: &str =
 pub const NO_ERR_CMD: &str = "err_cmd is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";
 /// Pachyderm's `err_stdin`.
 pub const NO_ERR_STDIN: &str = "err_stdin is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";
-/// Pachyderm's `accept_return_code`.
-pub const NO_ACCEPT_RETURN_CODE: &str =
-    "accept_return_code is not supported: map the code inside cmd, as in cmd: [sh, -c, \"work || [ $? -eq 3 ]\"]";
 /// Pachyderm's `debug`.
 pub const NO_DEBUG: &str = "debug is not supported, because Lockgate adds nothing to your container that could log: set your program's own log level in env";
 /// Pachyderm's `dockerfile`.

@@ -92,10 +92,9 @@ pub struct Transform {
     #[x_kube(validation = Rule::new(cel::EMPTY).message(rules::NO_ERR_STDIN))]
     pub err_stdin: Vec<String>,
 
-    /// Not supported yet: exit codes that count as success.
+    /// Exit codes of the container that count as success, besides 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
-    #[x_kube(validation = Rule::new(cel::EMPTY).message(rules::NO_ACCEPT_RETURN_CODE))]
+    #[schemars(length(max = 256), inner(range(min = 0, max = 255)))]
     pub accept_return_code: Vec<i64>,
 
     /// Not supported: Pachyderm's debug logging.

@@ -10,7 +10,7 @@ use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
 use crate::build;
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Step, Work};
-use crate::model::world::{PodFacts, PodPhase, SetbackKind, World};
+use crate::model::world::{PodFacts, PodPhase, SetbackKind, Termination, World};
 
 /// The decision about one step.
 pub(super) struct StepPlan {
@@ -120,7 +120,7 @@ struct Outcome {
 }
 
 fn outcome<'a>(step: &Step, pods: &[(PodIdentity, &'a PodFacts)]) -> Option<(&'a PodFacts, Outcome)> {
-    let succeeded = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Succeeded);
+    let succeeded = pods.iter().find(|(_, pod)| has_succeeded(step, pod));
     let alive = pods.iter().any(|(_, pod)| pod.is_live());
     let failed = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Failed && !interrupted(pod));
     let (_, pod) = succeeded.or_else(|| failed.filter(|_| !alive))?;
@@ -128,12 +128,27 @@ fn outcome<'a>(step: &Step, pods: &[(PodIdentity, &'a PodFacts)]) -> Option<(&'a
     Some((
         pod,
         Outcome {
-            succeeded: pod.phase == PodPhase::Succeeded,
+            succeeded: has_succeeded(step, pod),
             message: outcome_message(step, pod),
             exit_code: ended.map(|t| t.exit_code),
             finished_at: ended.and_then(|t| t.finished_at),
         },
     ))
+}
+
+/// Whether a Pod ended well, for Kubernetes or by a code that the step accepts.
+fn has_succeeded(step: &Step, pod: &PodFacts) -> bool {
+    pod.phase == PodPhase::Succeeded || accepted(step, pod)
+}
+
+/// Whether a Pod failed with a code that counts as success. It has to be the command's own: the kubelet gives codes,
+/// too, to a container that never started, that was evicted, or of which it knows nothing more.
+fn accepted(step: &Step, pod: &PodFacts) -> bool {
+    let own = |ended: &&Termination| ended.start_error.is_none() && ended.reason != "ContainerStatusUnknown";
+    let ended = pod.terminated.as_ref().filter(own).filter(|_| pod.reason.is_none());
+    pod.phase == PodPhase::Failed
+        && !interrupted(pod)
+        && ended.is_some_and(|ended| step.accepted_codes.contains(&ended.exit_code))
 }
 
 /// Whether a failed Pod failed because it was deleted: then that is no result, and it is replaced.
@@ -154,6 +169,9 @@ fn outcome_message(step: &Step, pod: &PodFacts) -> String {
         return format!("Pod {} failed: {}", pod.name, trouble::not_started(step, why));
     }
     match (&pod.terminated, &pod.reason) {
+        (Some(ended), _) if accepted(step, pod) => {
+            format!("Pod {} ended with exit code {}, which accept_return_code accepts", pod.name, ended.exit_code)
+        }
         (Some(ended), _) if !ended.reason.is_empty() && ended.reason != "Error" => {
             format!("Pod {} ended with exit code {} ({})", pod.name, ended.exit_code, ended.reason)
         }

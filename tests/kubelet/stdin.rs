@@ -1,10 +1,11 @@
 //! `stdin`: what the command reads, byte by byte; and `accept_return_code`: what its exit code then counts for.
 
+use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{CANARY, step};
-use crate::{ended, journey, printed, with};
+use crate::support::{CANARY, condition, message, step};
+use crate::{ended, journey, printed, shell, with};
 
 /// What a shell, a YAML reader or the kubelet would change if it looked.
 const LINES: [&str; 10] = [
@@ -70,4 +71,27 @@ async fn the_command_reads_its_lines_byte_by_byte() {
     space.pipeline("nobody", reads(image, &["/no/such/program"], &["x"], json!({}))).await;
     let failed = ended(&space, "nobody").await;
     assert_eq!(step(&failed).unwrap().exit_code, Some(127));
+}
+
+#[tokio::test]
+async fn an_accepted_exit_code_ends_the_run_well() {
+    let Some((space, node)) = journey("accepted").await else {
+        return;
+    };
+    let image = node.preloaded_image();
+    let codes = || json!({"accept_return_code": [3, 127, 128]});
+    space.pipeline("accepted", reads(image, &["sh"], &["exit 3"], codes())).await;
+    space.pipeline("another", reads(image, &["sh"], &["exit 4"], codes())).await;
+    // The runtime ends what it could not start with a code of its own.
+    space.pipeline("unstarted", shell(image, "true", with(codes(), json!({"cmd": ["/no/such/program"]})))).await;
+
+    let accepted = space.phase("accepted", Phase::Succeeded).await;
+    assert_eq!(step(&accepted).unwrap().exit_code, Some(3));
+    assert_eq!(condition(&accepted, "Complete"), "True/Succeeded");
+    assert!(message(&accepted).ends_with("exit code 3, which accept_return_code accepts"), "{}", message(&accepted));
+    for name in ["another", "unstarted"] {
+        let failed = space.phase(name, Phase::Failed).await;
+        assert_eq!(condition(&failed, "Ready"), "False/PodFailed", "{name}: {}", message(&failed));
+        println!("{name}: {}", message(&failed));
+    }
 }

@@ -60,6 +60,7 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
             command: container.command,
             args: container.args,
             stdin: container.stdin,
+            accepted_codes: container.accepted_codes,
             env: container.env,
             working_dir: container.working_dir,
             user: container.user,

@@ -157,8 +157,8 @@ fn transform() -> impl Strategy<Value = Transform> {
     let stdin = prop_oneof![3 => Just(vec![]), 1 => vec(any::<String>(), 0..3)];
     let run = (images, vec(any::<String>(), 0..3), vec(any::<String>(), 0..3), of("[ -~]{0,9}"), stdin);
     let env = btree_map(text(&["X", "Y", "Z z"]), any::<String>(), 0..3);
-    let refused =
-        (rare(vec(any::<String>(), 1)), rare(vec(any::<i64>(), 1)), rare(any::<bool>()), rare(any::<String>()));
+    let codes = prop_oneof![60 => vec(0..=255_i64, 0..3), 1 => vec(any::<i64>(), 1)];
+    let refused = (rare(vec(any::<String>(), 1)), codes, rare(any::<bool>()), rare(any::<String>()));
     (run, env, (ids(), ids(), ids()), vec(entry(), 0..3), vec(names(), 0..3), refused).prop_map(
         |(
             (image, cmd, args, working_dir, stdin),
@@ -182,7 +182,7 @@ fn transform() -> impl Strategy<Value = Transform> {
                 stdin,
                 err_cmd: refused.0.clone().unwrap_or_default(),
                 err_stdin: refused.0.unwrap_or_default(),
-                accept_return_code: refused.1.unwrap_or_default(),
+                accept_return_code: refused.1,
                 debug: refused.2.unwrap_or_default(),
                 dockerfile: refused.3,
                 memory_volume: refused.2.unwrap_or_default(),

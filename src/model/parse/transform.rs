@@ -1,6 +1,6 @@
 //! The container: image, command, literal variables, user; and the fields that we refuse with a reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Report;
 use super::{amounts, image};
@@ -14,6 +14,7 @@ pub(super) struct Container {
     pub(super) command: Vec<String>,
     pub(super) args: Vec<String>,
     pub(super) stdin: Option<String>,
+    pub(super) accepted_codes: BTreeSet<i32>,
     pub(super) env: BTreeMap<EnvVarName, String>,
     pub(super) working_dir: Option<String>,
     pub(super) user: Option<i64>,
@@ -45,6 +46,7 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
         report.length(directory, 1, 4096, &at("working_dir"));
     }
     let stdin = stdin(transform, report);
+    let accepted_codes = accepted_codes(transform, report);
     let env = env(transform, report);
     refuse(transform, report);
 
@@ -61,6 +63,7 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
         command: transform.cmd.clone(),
         args: transform.args.clone(),
         stdin,
+        accepted_codes,
         env,
         working_dir: transform.working_dir.clone(),
         user,
@@ -87,6 +90,19 @@ fn stdin(transform: &Transform, report: &mut Report) -> Option<String> {
     Some(text)
 }
 
+fn accepted_codes(transform: &Transform, report: &mut Report) -> BTreeSet<i32> {
+    let field = "spec.transform.accept_return_code";
+    report.at_most(transform.accept_return_code.len(), 256, field);
+    let mut codes = BTreeSet::new();
+    for (index, code) in transform.accept_return_code.iter().enumerate() {
+        match u8::try_from(*code) {
+            Ok(code) => codes.extend([i32::from(code)]),
+            Err(_) => report.add(format!("{field}[{index}]"), "should be from 0 to 255: no program ends with another"),
+        }
+    }
+    codes
+}
+
 fn env(transform: &Transform, report: &mut Report) -> BTreeMap<EnvVarName, String> {
     let field = "spec.transform.env";
     report.at_most(transform.env.len(), 128, field);
@@ -107,7 +123,6 @@ fn refuse(transform: &Transform, report: &mut Report) {
     };
     refuse(!transform.err_cmd.is_empty(), "err_cmd", rules::NO_ERR_CMD);
     refuse(!transform.err_stdin.is_empty(), "err_stdin", rules::NO_ERR_STDIN);
-    refuse(!transform.accept_return_code.is_empty(), "accept_return_code", rules::NO_ACCEPT_RETURN_CODE);
     refuse(transform.debug, "debug", rules::NO_DEBUG);
     refuse(transform.dockerfile.as_deref().is_some_and(|text| !text.is_empty()), "dockerfile", rules::NO_DOCKERFILE);
     refuse(transform.memory_volume, "memory_volume", rules::NO_MEMORY_VOLUME);
