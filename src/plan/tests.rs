@@ -313,6 +313,19 @@ lines! {
 }
 
 #[test]
+fn an_image_without_a_shell_is_told_what_stdin_needs() {
+    let said = |transform: Value| {
+        let why = "exec: \"/bin/sh\": stat /bin/sh: no such file or directory";
+        let unstarted = story(&json!({"transform": transform})).pod(1, 0, PodPhase::Failed).ended(128, -5);
+        let unstarted = unstarted.last_pod(|pod| pod.terminated.as_mut().unwrap().start_error = Some(why.into()));
+        plan(&unstarted.0).steps[0].message.clone().unwrap()
+    };
+    let with_stdin = said(json!({"image": "a", "cmd": ["cat"], "stdin": ["x"]}));
+    assert!(with_stdin.contains("stdin needs /bin/sh in the image"), "{with_stdin}");
+    assert!(!said(json!({"image": "a", "cmd": ["/bin/sh"]})).contains("stdin"));
+}
+
+#[test]
 fn an_accepted_exit_code_is_told() {
     let plan = plan(&accepting().pod(1, 0, PodPhase::Failed).ended(3, -5).0);
     let step = &plan.steps[0];
