@@ -49,9 +49,16 @@ pub(super) const ENV_UNIQUE: &str =
 pub(super) const ENV_UNIQUE_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.env_var) || !self.transform.secrets.exists(t, has(t.env_var) && t.env_var == s.env_var))";
 pub(super) const ENV_UNIQUE_LITERAL: &str = "!has(self.transform.env) || (!has(self.secrets) || self.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env))) && (!has(self.transform.secrets) || self.transform.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env)))";
 
+pub(super) const STDIN_NEEDS_CMD: &str =
+    "!has(self.stdin) || self.stdin.size() == 0 || has(self.cmd) && self.cmd.size() > 0";
+/// Characters are counted, not bytes: to turn that many lines into bytes would be above the budget. `model::parse`
+/// counts bytes.
+pub(super) const STDIN_SIZE: &str = "self.map(line, line.size() + 1).sum() <= 204800";
+
 pub(super) const MOUNT_PATH: &str =
     concat!("self.matches(r'^(/", path_part!(), ")+$') && !self.matches('/[.][.]?(/|$)')");
 pub(super) const MOUNT_PATH_TOKEN: &str = "self != '/var/run/secrets/kubernetes.io/serviceaccount' && !self.startsWith('/var/run/secrets/kubernetes.io/serviceaccount/')";
+pub(super) const MOUNT_PATH_OURS: &str = "self != '/lockgate' && !self.startsWith('/lockgate/')";
 pub(super) const MOUNT_PATH_NESTED: &str = "self.all(s, !has(s.mount_path) || self.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/')))";
 pub(super) const MOUNT_PATH_NESTED_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.mount_path) || self.transform.secrets.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/') && !t.mount_path.startsWith(s.mount_path + '/')))";
 pub(super) const MOUNT_PATH_SUB_PATH: &str = "self.all(i, s, !has(s.mount_path) || !has(s.sub_path) || self.all(j, t, i == j || !has(t.mount_path) || s.mount_path != t.mount_path))";

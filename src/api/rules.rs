@@ -47,10 +47,17 @@ pub const ENV_UNIQUE_SPEC: &str =
 pub const ENV_UNIQUE_LITERAL: &str =
     "each environment variable may be set once: a name stands in env and as the env_var of a Secret";
 
+/// `stdin` without a program that reads it.
+pub const STDIN_NEEDS_CMD: &str = "stdin needs cmd: name the program that reads the lines, as in cmd: [sh]";
+/// Too much of `stdin`.
+pub const STDIN_SIZE: &str = "must hold at most 200 KiB (204800 bytes of UTF-8) in all, a newline after each line counted: put larger input into the image, or into a file of a mounted Secret";
+
 /// The form of a mount path.
 pub const MOUNT_PATH: &str = "must be an absolute path other than '/', without '.', '..', ':', '//', control characters or a trailing '/', as in /etc/tls";
 /// The `ServiceAccount` token's place.
 pub const MOUNT_PATH_TOKEN: &str = "must not lie at or below /var/run/secrets/kubernetes.io/serviceaccount: the kubelet mounts the token there; take another directory";
+/// Lockgate's own place.
+pub const MOUNT_PATH_OURS: &str = "must not lie at or below /lockgate, where Lockgate mounts its own files: take another directory, as in /etc/lockgate";
 /// One mount path below another.
 pub const MOUNT_PATH_NESTED: &str = "a mount_path must not lie below another: mount side by side, or at one and the same mount_path, where entries are merged";
 /// One mount path with and without `sub_path`.
@@ -103,16 +110,10 @@ pub const LABEL_KEY: &str = "must have keys such as team or example.com/team: an
 pub const LABEL_VALUE: &str =
     "must have values of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
 
-/// Pachyderm's `stdin`.
-pub const NO_STDIN: &str =
-    "stdin is not supported yet: give the lines to a shell instead, as in cmd: [sh, -c, \"line one; line two\"]";
 /// Pachyderm's `err_cmd`.
 pub const NO_ERR_CMD: &str = "err_cmd is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";
 /// Pachyderm's `err_stdin`.
 pub const NO_ERR_STDIN: &str = "err_stdin is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";
-/// Pachyderm's `accept_return_code`.
-pub const NO_ACCEPT_RETURN_CODE: &str =
-    "accept_return_code is not supported: map the code inside cmd, as in cmd: [sh, -c, \"work || [ $? -eq 3 ]\"]";
 /// Pachyderm's `debug`.
 pub const NO_DEBUG: &str = "debug is not supported, because Lockgate adds nothing to your container that could log: set your program's own log level in env";
 /// Pachyderm's `dockerfile`.

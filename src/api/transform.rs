@@ -10,6 +10,7 @@ use super::{cel, rules};
 
 /// One container's worth of work.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(validation = Rule::new(cel::STDIN_NEEDS_CMD).message(rules::STDIN_NEEDS_CMD).field_path(".stdin"))]
 pub struct Transform {
     /// The image, as in `registry.example.com/team/app:1.4` or with a digest.
     #[schemars(length(max = 512))]
@@ -73,10 +74,10 @@ pub struct Transform {
     #[x_kube(validation = Rule::new(cel::ALL_SUBDOMAINS).message(rules::PULL_SECRET_NAME))]
     pub image_pull_secrets: Vec<String>,
 
-    /// Not supported yet: lines fed to `cmd`.
+    /// Lines that `cmd` reads from its standard input, a newline after each; at most 200 KiB. The image needs `/bin/sh`. They stand in an annotation of the Pod: no place for a password.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
-    #[x_kube(validation = Rule::new(cel::EMPTY).message(rules::NO_STDIN))]
+    #[schemars(length(max = 8192), inner(length(max = 204_800)))]
+    #[x_kube(validation = Rule::new(cel::STDIN_SIZE).message(rules::STDIN_SIZE))]
     pub stdin: Vec<String>,
 
     /// Not supported: a command that runs for failed datums.
@@ -91,10 +92,9 @@ pub struct Transform {
     #[x_kube(validation = Rule::new(cel::EMPTY).message(rules::NO_ERR_STDIN))]
     pub err_stdin: Vec<String>,
 
-    /// Not supported yet: exit codes that count as success.
+    /// Exit codes of the container that count as success, besides 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
-    #[x_kube(validation = Rule::new(cel::EMPTY).message(rules::NO_ACCEPT_RETURN_CODE))]
+    #[schemars(length(max = 256), inner(range(min = 0, max = 255)))]
     pub accept_return_code: Vec<i64>,
 
     /// Not supported: Pachyderm's debug logging.
@@ -157,6 +157,7 @@ pub struct SecretEntry {
     #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new(cel::MOUNT_PATH).message(rules::MOUNT_PATH))]
     #[x_kube(validation = Rule::new(cel::MOUNT_PATH_TOKEN).message(rules::MOUNT_PATH_TOKEN))]
+    #[x_kube(validation = Rule::new(cel::MOUNT_PATH_OURS).message(rules::MOUNT_PATH_OURS))]
     pub mount_path: Option<String>,
 
     /// Only these keys, each under a path of its own below `mount_path`.

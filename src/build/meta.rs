@@ -30,6 +30,7 @@ pub(super) fn meta(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -
     );
     annotations.insert(pod::RUN_KEY_ANNOTATION.to_owned(), run.key.clone());
     annotations.insert(pod::STARTED_WITH_ANNOTATION.to_owned(), started_with(world, step));
+    annotations.extend(step.stdin.clone().map(|text| (pod::STDIN_ANNOTATION.to_owned(), text)));
     ObjectMeta {
         name: Some(id.pod_name(&subject.name, &subject.uid)),
         namespace: Some(subject.namespace.clone()),

@@ -3,6 +3,7 @@
 mod env;
 mod meta;
 mod pod;
+mod stdin;
 mod volumes;
 
 pub use pod::pod;

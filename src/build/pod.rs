@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{env, meta, volumes};
+use super::{env, meta, stdin, volumes};
 use crate::api::pipeline::{ImagePullPolicy, Security};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Step, Usage};
@@ -17,7 +17,11 @@ use crate::model::world::World;
 /// The Pod of one step, attempt and replacement.
 #[must_use]
 pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
-    let (volumes, mounts) = volumes::volumes(step);
+    let (mut volumes, mut mounts) = volumes::volumes(step);
+    if let Some((volume, mount)) = stdin::volume(step) {
+        volumes.push(volume);
+        mounts.push(mount);
+    }
     Pod {
         metadata: meta::meta(world, run, step, id),
         spec: Some(PodSpec {
@@ -25,7 +29,7 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
                 name: step.name.clone(),
                 image: Some(step.image.clone()),
                 image_pull_policy: step.image_pull_policy.map(|policy| ImagePullPolicy::as_str(policy).to_owned()),
-                command: some(step.command.clone()),
+                command: some(stdin::command(step)),
                 args: some(step.args.clone()),
                 working_dir: step.working_dir.clone(),
                 env: some(env::env(step)),

@@ -159,6 +159,36 @@ fn baseline_sets_seccomp_and_nothing_else_and_restricted_all() {
 }
 
 #[test]
+fn stdin_is_a_file_that_a_shell_hands_to_the_command() {
+    let spec = json!({"transform": {"image": "a", "cmd": ["python3", "$(A) \"b\""], "args": ["c d"],
+        "stdin": ["print('$(A)')", "\"$HOME\"", ""]}, "metadata": {"annotations": {"lockgate.dev/stdin": "another"}}});
+    let pod = built(&spec);
+    assert_eq!(pod.metadata.annotations.unwrap()["lockgate.dev/stdin"], "print('$(A)')\n\"$HOME\"\n\n");
+    let spec = pod.spec.unwrap();
+    let container = &spec.containers[0];
+    let script = "exec \"$0\" \"$@\" < /lockgate/stdin";
+    assert_eq!(container.command.as_deref().unwrap(), ["/bin/sh", "-c", script, "python3", "$(A) \"b\""]);
+    assert_eq!(container.args.as_deref().unwrap(), ["c d"]);
+    let mount = &container.volume_mounts.as_ref().unwrap()[0];
+    assert_eq!((mount.mount_path.as_str(), mount.read_only), ("/lockgate", Some(true)));
+    let volume = &spec.volumes.as_ref().unwrap()[0];
+    assert_eq!(volume.name, mount.name);
+    let source = volume.downward_api.as_ref().unwrap();
+    let file = &source.items.as_ref().unwrap()[0];
+    assert_eq!((source.default_mode, file.path.as_str()), (Some(0o444), "stdin"));
+    assert_eq!(file.field_ref.as_ref().unwrap().field_path, "metadata.annotations['lockgate.dev/stdin']");
+}
+
+#[test]
+fn without_stdin_no_shell_stands_between() {
+    let pod = built(&json!({"transform": {"image": "a", "cmd": ["python3"], "stdin": []}}));
+    assert!(!pod.metadata.annotations.unwrap().contains_key("lockgate.dev/stdin"));
+    let spec = pod.spec.unwrap();
+    assert_eq!(spec.containers[0].command.as_deref().unwrap(), ["python3"]);
+    assert!(spec.volumes.is_none());
+}
+
+#[test]
 fn pods_run_once() {
     assert_eq!(spec_of(&json!({"transform": {"image": "a"}})).restart_policy.as_deref(), Some("Never"));
 }

@@ -49,7 +49,7 @@ checked_name! {
 }
 checked_name! {
     /// An absolute path, normal form: no `.`, `..`, `//`, `:`, no trailing `/`; neither `/` itself nor the
-    /// token's of a `ServiceAccount`.
+    /// token's of a `ServiceAccount` nor ours.
     MountPath, mount_path
 }
 
@@ -60,6 +60,9 @@ impl MountPath {
         other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
+
+/// Where files of ours are mounted. Always reserved, so that no spec breaks when it begins to use one of them.
+pub const OUR_PATH: &str = "/lockgate";
 
 /// Where the kubelet mounts a `ServiceAccount`'s token.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -157,7 +160,15 @@ fn mount_path(text: &str) -> Result<(), String> {
     if text.strip_prefix(TOKEN_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         return Err(rules::MOUNT_PATH_TOKEN.into());
     }
+    if is_ours(text) {
+        return Err(rules::MOUNT_PATH_OURS.into());
+    }
     Ok(())
+}
+
+/// Whether the path lies at or below [`OUR_PATH`].
+fn is_ours(text: &str) -> bool {
+    text.strip_prefix(OUR_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The path of a file below a mount. Kubernetes refuses one that starts with `..`, as `..data` does

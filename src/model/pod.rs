@@ -24,6 +24,8 @@ pub const REPLACEMENT_LABEL: &str = "lockgate.dev/replacement";
 pub const RUN_KEY_ANNOTATION: &str = "lockgate.dev/run-key";
 /// Annotation: the `resourceVersion` of each Secret at the Pod's creation, as a JSON object by name.
 pub const STARTED_WITH_ANNOTATION: &str = "lockgate.dev/started-with";
+/// Annotation: the text that the container reads from its standard input.
+pub const STDIN_ANNOTATION: &str = "lockgate.dev/stdin";
 /// Label by which the operator watches its Pods.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Its value.

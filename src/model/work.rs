@@ -1,6 +1,6 @@
 //! `Work`: the spec's meaning. Made by [`super::parse`], read by `plan` and `build`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Toleration;
 use k8s_openapi::jiff::SignedDuration;
@@ -49,6 +49,10 @@ pub struct Step {
     pub command: Vec<String>,
     /// The arguments.
     pub args: Vec<String>,
+    /// What the command reads from its standard input, a newline after each line; there is a command then.
+    pub stdin: Option<String>,
+    /// Exit codes that count as success, besides 0.
+    pub accepted_codes: BTreeSet<i32>,
     /// Literal variables.
     pub env: BTreeMap<EnvVarName, String>,
     /// The working directory.

@@ -67,6 +67,11 @@ pub(crate) fn one() -> Story {
     )
 }
 
+/// No Secrets; three exit codes count as success.
+fn accepting() -> Story {
+    story(&json!({"transform": {"image": "a", "accept_return_code": [3, 128, 137]}}))
+}
+
 impl Story {
     pub(crate) fn know(mut self, secret: &str, known: SecretKnowledge) -> Self {
         self.0.secrets.insert(SecretName::parse(secret).unwrap(), known);
@@ -255,6 +260,27 @@ lines! {
     a_pod_that_failed_because_it_was_deleted_is_replaced: one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed).ended(143, -5)
         .last_pod(|pod| { pod.deletion_requested_at = Some(at(-6)); pod.gone = true; })
         => "Starting/PodsStarting run 1; create r1";
+    an_accepted_exit_code_is_a_good_result: accepting().pod(1, 0, PodPhase::Failed).ended(3, -5)
+        => "Succeeded/Succeeded run 1; result good";
+    another_exit_code_is_a_bad_one: accepting().pod(1, 0, PodPhase::Failed).ended(4, -5)
+        => "Failed/PodFailed run 1; result bad";
+    zero_is_a_good_result_though_it_is_not_listed: accepting().pod(1, 0, PodPhase::Succeeded).ended(0, -5)
+        => "Succeeded/Succeeded run 1; result good";
+    a_container_that_was_killed_for_its_memory_ended_with_its_code: accepting().pod(1, 0, PodPhase::Failed).ended(137, -5)
+        .last_pod(|pod| pod.terminated.as_mut().unwrap().reason = "OOMKilled".into())
+        => "Succeeded/Succeeded run 1; result good";
+    the_code_of_a_container_that_never_started_is_not_accepted: accepting().pod(1, 0, PodPhase::Failed).ended(128, -5)
+        .last_pod(|pod| pod.terminated.as_mut().unwrap().start_error = Some("no such file".into()))
+        => "Failed/PodFailed run 1; result bad";
+    the_code_of_a_container_that_was_evicted_is_not_accepted: accepting().pod(1, 0, PodPhase::Failed).ended(137, -5)
+        .last_pod(|pod| pod.reason = Some(("Evicted".into(), "The node was low on resource: memory.".into())))
+        => "Failed/PodFailed run 1; result bad";
+    a_code_that_the_kubelet_made_up_is_not_accepted: accepting().pod(1, 0, PodPhase::Failed).ended(137, -5)
+        .last_pod(|pod| pod.terminated.as_mut().unwrap().reason = "ContainerStatusUnknown".into())
+        => "Failed/PodFailed run 1; result bad";
+    an_accepted_code_after_the_deletion_is_no_result: accepting().pod(1, 0, PodPhase::Failed).ended(3, -5)
+        .last_pod(|pod| { pod.deletion_requested_at = Some(at(-6)); pod.gone = true; })
+        => "Starting/PodsStarting run 1; create r1";
     a_result_from_before_the_deletion_counts: one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed).ended(3, -9)
         .last_pod(|pod| { pod.deletion_requested_at = Some(at(-6)); pod.gone = true; })
         => "Failed/PodFailed run 1; result bad";
@@ -285,6 +311,29 @@ lines! {
     fail_does_not_mean_a_403: story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}}))
         .know("regcred", SecretKnowledge::Forbidden { retry_at: at(5) })
         => "Waiting/SecretForbidden run 1";
+}
+
+#[test]
+fn an_image_without_a_shell_is_told_what_stdin_needs() {
+    let said = |transform: Value| {
+        let why = "exec: \"/bin/sh\": stat /bin/sh: no such file or directory";
+        let unstarted = story(&json!({"transform": transform})).pod(1, 0, PodPhase::Failed).ended(128, -5);
+        let unstarted = unstarted.last_pod(|pod| pod.terminated.as_mut().unwrap().start_error = Some(why.into()));
+        plan(&unstarted.0).steps[0].message.clone().unwrap()
+    };
+    let with_stdin = said(json!({"image": "a", "cmd": ["cat"], "stdin": ["x"]}));
+    assert!(with_stdin.contains("stdin needs /bin/sh in the image"), "{with_stdin}");
+    assert!(!said(json!({"image": "a", "cmd": ["/bin/sh"]})).contains("stdin"));
+}
+
+#[test]
+fn an_accepted_exit_code_is_told() {
+    let plan = plan(&accepting().pod(1, 0, PodPhase::Failed).ended(3, -5).0);
+    let step = &plan.steps[0];
+    assert_eq!((step.state, step.exit_code), (Phase::Succeeded, Some(3)));
+    let said = step.message.as_deref().unwrap();
+    assert!(said.ends_with(" ended with exit code 3, which accept_return_code accepts"), "{said}");
+    assert_eq!(plan.verdict.message, said);
 }
 
 #[test]

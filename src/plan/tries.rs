@@ -8,7 +8,7 @@ use crate::api::status::StepStatus;
 use crate::model::backoff::{DISRUPTED, RETRY};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Step, Work};
-use crate::model::world::{PodFacts, PodPhase, World};
+use crate::model::world::{PodFacts, PodPhase, Termination, World};
 
 /// How a container ended, or why it never ran.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) enum Tries<'a> {
 pub(super) fn tries<'a>(world: &'a World, work: &Work, run: &RunRef, step: &Step) -> Tries<'a> {
     let pods = pods_of(world, run, step);
     let recorded = recorded_step(world, run, step);
-    if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.phase == PodPhase::Succeeded) {
+    if let Some((id, pod)) = pods.iter().find(|(_, pod)| has_succeeded(step, pod)) {
         return Tries::Succeeded(id.clone(), pod, outcome(step, pod));
     }
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.is_live()) {
@@ -138,6 +138,22 @@ fn pause(
     Some(RETRY.next(finished, count(next.attempt), &seed))
 }
 
+/// Whether a Pod ended well, for Kubernetes or by a code that the step accepts.
+fn has_succeeded(step: &Step, pod: &PodFacts) -> bool {
+    pod.phase == PodPhase::Succeeded || accepted(step, pod)
+}
+
+/// Whether a Pod failed with a code that counts as success. It has to be the command's own: the kubelet gives codes,
+/// too, to a container that never started, that was evicted, or of which it knows nothing more.
+fn accepted(step: &Step, pod: &PodFacts) -> bool {
+    let own = |ended: &&Termination| ended.start_error.is_none() && ended.reason != "ContainerStatusUnknown";
+    let taken_away = pod.reason.is_some() || pod.disrupted_at.is_some();
+    let ended = pod.terminated.as_ref().filter(own).filter(|_| !taken_away);
+    pod.phase == PodPhase::Failed
+        && !interrupted(pod)
+        && ended.is_some_and(|ended| step.accepted_codes.contains(&ended.exit_code))
+}
+
 /// Whether a Pod is a try that counts.
 fn failed(work: &Work, pod: &PodFacts) -> bool {
     let ended_badly = pod.phase == PodPhase::Failed && !interrupted(pod) && pod.disrupted_at.is_none();
@@ -193,6 +209,9 @@ fn message(step: &Step, pod: &PodFacts) -> String {
         return format!("Pod {} failed: {}", pod.name, trouble::not_started(step, why));
     }
     match (&pod.terminated, &pod.reason) {
+        (Some(ended), _) if accepted(step, pod) => {
+            format!("Pod {} ended with exit code {}, which accept_return_code accepts", pod.name, ended.exit_code)
+        }
         (Some(ended), _) if !ended.reason.is_empty() && ended.reason != "Error" => {
             format!("Pod {} ended with exit code {} ({})", pod.name, ended.exit_code, ended.reason)
         }

@@ -71,6 +71,13 @@ fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> (Trouble,
 /// Why a container was never started, in the runtime's words. They quote the program's name, in which the kubelet has
 /// put a value where it holds `$(VARIABLE)`: then they are left out.
 pub(super) fn not_started(step: &Step, said: &str) -> String {
+    if step.stdin.is_some() {
+        // The program that is quoted is the shell then, whatever the command's own name holds.
+        let said = plain(said);
+        return format!(
+            "the container could not be started: {said}: stdin needs /bin/sh in the image; check working_dir, too"
+        );
+    }
     let program = step.command.first().or(step.args.first());
     let said = if program.is_some_and(|program| program.contains("$(")) {
         "what was said of it may quote a value, since the program's name holds a variable, and is left out".to_owned()

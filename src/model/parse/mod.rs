@@ -70,6 +70,8 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
             image_pull_policy: spec.image_pull_policy,
             command: container.command,
             args: container.args,
+            stdin: container.stdin,
+            accepted_codes: container.accepted_codes,
             env: container.env,
             working_dir: container.working_dir,
             user: container.user,

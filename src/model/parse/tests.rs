@@ -60,6 +60,20 @@ fn fs_group_is_the_user_unless_it_is_given() {
 }
 
 #[test]
+fn stdin_has_a_newline_after_each_line_and_is_measured_in_bytes() {
+    let stdin = |lines: &[&str]| parse(&spec(json!({"image": "a", "cmd": ["sh"], "stdin": lines})));
+    let text = |lines| stdin(lines).unwrap().steps.remove(0).stdin;
+    assert_eq!(text(&[]), None);
+    assert_eq!(text(&[""]).as_deref(), Some("\n"));
+    assert_eq!(text(&["a", "", " b\nc "]).as_deref(), Some("a\n\n b\nc \n"));
+    // Two bytes each: as many characters as the API server takes, and twice the bytes.
+    assert_eq!(text(&[&"é".repeat(102_399)]).map(|text| text.len()), Some(204_799));
+    let violations = stdin(&[&"é".repeat(102_400)]).unwrap_err();
+    assert_eq!(violations[0].field, "spec.transform.stdin");
+    assert!(violations[0].message.contains("at most 200 KiB"), "{violations:?}");
+}
+
+#[test]
 fn keys_of_other_tools_are_not_passed_on() {
     let mut spec = spec(json!({"image": "a"}));
     spec.metadata = serde_json::from_value(json!({
@@ -140,12 +154,20 @@ fn entry() -> BoxedStrategy<SecretEntry> {
 fn transform() -> impl Strategy<Value = Transform> {
     let ids = || of(text(&["0", "1000", "2147483647"]));
     let images = text(&["busybox", "a.b/c:1", "localhost:5000/a_b/c__d", "A/b"]);
-    let run = (images, vec(any::<String>(), 0..3), vec(any::<String>(), 0..3), of("[ -~]{0,9}"));
+    let stdin = prop_oneof![3 => Just(vec![]), 1 => vec(any::<String>(), 0..3)];
+    let run = (images, vec(any::<String>(), 0..3), vec(any::<String>(), 0..3), of("[ -~]{0,9}"), stdin);
     let env = btree_map(text(&["X", "Y", "Z z"]), any::<String>(), 0..3);
-    let refused =
-        (rare(vec(any::<String>(), 1)), rare(vec(any::<i64>(), 1)), rare(any::<bool>()), rare(any::<String>()));
+    let codes = prop_oneof![60 => vec(0..=255_i64, 0..3), 1 => vec(any::<i64>(), 1)];
+    let refused = (rare(vec(any::<String>(), 1)), codes, rare(any::<bool>()), rare(any::<String>()));
     (run, env, (ids(), ids(), ids()), vec(entry(), 0..3), vec(names(), 0..3), refused).prop_map(
-        |((image, cmd, args, working_dir), env, (user, group, fs_group), secrets, image_pull_secrets, refused)| {
+        |(
+            (image, cmd, args, working_dir, stdin),
+            env,
+            (user, group, fs_group),
+            secrets,
+            image_pull_secrets,
+            refused,
+        )| {
             Transform {
                 image,
                 cmd,
@@ -157,10 +179,10 @@ fn transform() -> impl Strategy<Value = Transform> {
                 fs_group,
                 secrets,
                 image_pull_secrets,
-                stdin: refused.0.clone().unwrap_or_default(),
+                stdin,
                 err_cmd: refused.0.clone().unwrap_or_default(),
                 err_stdin: refused.0.unwrap_or_default(),
-                accept_return_code: refused.1.unwrap_or_default(),
+                accept_return_code: refused.1,
                 debug: refused.2.unwrap_or_default(),
                 dockerfile: refused.3,
                 memory_volume: refused.2.unwrap_or_default(),

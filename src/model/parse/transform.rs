@@ -1,6 +1,6 @@
 //! The container: image, command, literal variables, user; and the fields that we refuse with a reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Report;
 use super::{amounts, image};
@@ -13,6 +13,8 @@ pub(super) struct Container {
     pub(super) image: String,
     pub(super) command: Vec<String>,
     pub(super) args: Vec<String>,
+    pub(super) stdin: Option<String>,
+    pub(super) accepted_codes: BTreeSet<i32>,
     pub(super) env: BTreeMap<EnvVarName, String>,
     pub(super) working_dir: Option<String>,
     pub(super) user: Option<i64>,
@@ -22,6 +24,12 @@ pub(super) struct Container {
 
 /// The longest argument or value: Linux's `MAX_ARG_STRLEN`.
 const MAX_TEXT: usize = 131_072;
+
+/// Lines of `stdin`.
+const MAX_LINES: usize = 8192;
+/// Bytes of `stdin`: the annotations of a Pod have 256 KiB in all (`TotalAnnotationSizeLimitB`), and ours and the
+/// user's need some of them.
+const MAX_STDIN: usize = 204_800;
 
 /// Parses the container's fields.
 pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
@@ -37,6 +45,8 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
     if let Some(directory) = &transform.working_dir {
         report.length(directory, 1, 4096, &at("working_dir"));
     }
+    let stdin = stdin(transform, report);
+    let accepted_codes = accepted_codes(transform, report);
     let env = env(transform, report);
     refuse(transform, report);
 
@@ -52,6 +62,8 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
         image: transform.image.clone(),
         command: transform.cmd.clone(),
         args: transform.args.clone(),
+        stdin,
+        accepted_codes,
         env,
         working_dir: transform.working_dir.clone(),
         user,
@@ -59,6 +71,36 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
         // A file of mode 0400 that belongs to root can be read by its group only where it is the user's.
         fs_group: fs_group.or(user),
     }
+}
+
+/// The whole text, as Pachyderm feeds it: a newline after each line, the last one too.
+fn stdin(transform: &Transform, report: &mut Report) -> Option<String> {
+    let field = "spec.transform.stdin";
+    let lines = &transform.stdin;
+    if lines.is_empty() {
+        return None;
+    }
+    report.at_most(lines.len(), MAX_LINES, field);
+    for (index, line) in lines.iter().enumerate() {
+        report.length(line, 0, MAX_STDIN, &format!("{field}[{index}]"));
+    }
+    let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    report.require(text.len() <= MAX_STDIN, field, rules::STDIN_SIZE);
+    report.require(!transform.cmd.is_empty(), field, rules::STDIN_NEEDS_CMD);
+    Some(text)
+}
+
+fn accepted_codes(transform: &Transform, report: &mut Report) -> BTreeSet<i32> {
+    let field = "spec.transform.accept_return_code";
+    report.at_most(transform.accept_return_code.len(), 256, field);
+    let mut codes = BTreeSet::new();
+    for (index, code) in transform.accept_return_code.iter().enumerate() {
+        match u8::try_from(*code) {
+            Ok(code) => codes.extend([i32::from(code)]),
+            Err(_) => report.add(format!("{field}[{index}]"), "should be from 0 to 255: no program ends with another"),
+        }
+    }
+    codes
 }
 
 fn env(transform: &Transform, report: &mut Report) -> BTreeMap<EnvVarName, String> {
@@ -79,10 +121,8 @@ fn refuse(transform: &Transform, report: &mut Report) {
     let mut refuse = |present: bool, field: &str, message: &str| {
         report.require(!present, &format!("spec.transform.{field}"), message);
     };
-    refuse(!transform.stdin.is_empty(), "stdin", rules::NO_STDIN);
     refuse(!transform.err_cmd.is_empty(), "err_cmd", rules::NO_ERR_CMD);
     refuse(!transform.err_stdin.is_empty(), "err_stdin", rules::NO_ERR_STDIN);
-    refuse(!transform.accept_return_code.is_empty(), "accept_return_code", rules::NO_ACCEPT_RETURN_CODE);
     refuse(transform.debug, "debug", rules::NO_DEBUG);
     refuse(transform.dockerfile.as_deref().is_some_and(|text| !text.is_empty()), "dockerfile", rules::NO_DOCKERFILE);
     refuse(transform.memory_volume, "memory_volume", rules::NO_MEMORY_VOLUME);
