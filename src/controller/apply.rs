@@ -43,7 +43,8 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
     let mut outcome = Outcome::default();
     for deletion in delete {
         match delete_pod(&api, deletion).await {
-            Ok(()) => outcome.deleted.push(deletion.uid.clone()),
+            Ok(true) => outcome.deleted.push(deletion.uid.clone()),
+            Ok(false) => return outcome,
             Err(refusal) => return set_back(context, &key, &deletion.name, refusal, outcome),
         }
     }
@@ -85,13 +86,16 @@ fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, mut
     outcome
 }
 
-async fn delete_pod(api: &Api<Pod>, deletion: &PodDeletion) -> Result<(), Refusal> {
+/// Returns whether the Pod goes; `false`: it is no longer as it was seen, and the event that tells is on its way.
+async fn delete_pod(api: &Api<Pod>, deletion: &PodDeletion) -> Result<bool, Refusal> {
+    let PodDeletion { name: _, uid, resource_version } = deletion;
     let params = DeleteParams::default()
-        .preconditions(Preconditions { uid: Some(deletion.uid.clone()), resource_version: None });
+        .preconditions(Preconditions { uid: Some(uid.clone()), resource_version: resource_version.clone() });
     match tokio::time::timeout(WRITE_DEADLINE, api.delete(&deletion.name, &params)).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(_)) => Ok(true),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 && resource_version.is_some() => Ok(false),
         // Gone, or another Pod of that name: either way the one that was seen is no more.
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 || status.code == 409 => Ok(()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 || status.code == 409 => Ok(true),
         Ok(Err(error)) => Err(refusal(&error)),
         Err(_) => Err(no_answer()),
     }

@@ -20,7 +20,7 @@ use crate::report;
 
 /// One look takes no longer, so that none holds its place for ever.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// After a status write that met another's: the event that tells of it is on its way.
+/// After a write that met another's: the event that tells of it is on its way.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// Looks at Pipelines until the queue is closed.
@@ -87,7 +87,9 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             after.recorded = status;
             let next = plan(&after);
             if !next.delete.is_empty() || !next.create.is_empty() {
-                return Look::Done(Some(Duration::ZERO));
+                // Without progress our view was behind, and the event that mends it is on its way.
+                let got_on = !outcome.created.is_empty() || !outcome.deleted.is_empty();
+                return Look::Done(Some(if got_on { Duration::ZERO } else { AFTER_CONFLICT }));
             }
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }

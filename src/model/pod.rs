@@ -50,6 +50,7 @@ impl PodFacts {
         Self {
             name: meta.name.clone().unwrap_or_default(),
             uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
             identity: meta.labels.as_ref().and_then(identity),
             run_key: annotation(RUN_KEY_ANNOTATION).cloned(),
             created_at: meta.creation_timestamp.as_ref().map(|time| time.0),

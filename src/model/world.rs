@@ -104,6 +104,8 @@ pub struct PodFacts {
     pub name: String,
     /// Its uid.
     pub uid: String,
+    /// Which version of it was seen.
+    pub resource_version: String,
     /// Which Pod of the subject it is; `None` where its labels do not say.
     pub identity: Option<PodIdentity>,
     /// The key of its run.

@@ -48,6 +48,20 @@ pub struct PodDeletion {
     pub name: String,
     /// Its uid, sent as a precondition.
     pub uid: String,
+    /// Sent as a precondition, too, where the Pod is to go only as long as it stands as it was seen: not running.
+    pub resource_version: Option<String>,
+}
+
+impl PodDeletion {
+    /// The Pod goes, however it stands.
+    fn of(pod: &PodFacts) -> Self {
+        Self { name: pod.name.clone(), uid: pod.uid.clone(), resource_version: None }
+    }
+
+    /// The Pod goes only if nothing became of it since it was seen.
+    fn as_seen(pod: &PodFacts) -> Self {
+        Self { resource_version: Some(pod.resource_version.clone()), ..Self::of(pod) }
+    }
 }
 
 /// What is true of the subject.
@@ -128,7 +142,7 @@ fn outdated(world: &World, work: &Work, run: &RunRef, ended: bool) -> Vec<PodDel
     let outdated: Vec<i64> = runs.into_iter().skip(kept).collect();
     let is_outdated = |pod: &&PodFacts| of(pod).is_some_and(|run| outdated.contains(&run));
     let pods = world.pods.iter().filter(over).filter(is_outdated);
-    pods.map(|pod| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() }).collect()
+    pods.map(PodDeletion::of).collect()
 }
 
 fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
@@ -205,7 +219,7 @@ impl Plan {
             delete: old
                 .iter()
                 .filter(|pod| pod.deletion_requested_at.is_none())
-                .map(|pod| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() })
+                .map(|pod| PodDeletion::of(pod))
                 .collect(),
             verdict: Verdict {
                 phase: Phase::Starting,

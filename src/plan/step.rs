@@ -238,7 +238,12 @@ fn alive(
         (None, None, _) if phase == Phase::Running => format!("Pod {} runs", pod.name),
         (None, None, _) => format!("Pod {} was created; it does not run yet", pod.name),
     };
-    let delete = (why_over.is_some() || healed.is_some()) && pod.deletion_requested_at.is_none();
+    let delete = if why_over.is_some() && phase == Phase::Running {
+        Some(PodDeletion::of(pod))
+    } else {
+        // It may have begun to run since it was seen; then it is no longer what was decided about.
+        (why_over.is_some() || healed.is_some()).then(|| PodDeletion::as_seen(pod))
+    };
     let next_deadline = deadline.into_iter().chain(pending).filter(|at| *at > world.now);
     StepPlan {
         status: StepStatus {
@@ -251,7 +256,7 @@ fn alive(
         },
         verdict: Verdict { phase, reason, message, result: None },
         references: References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate },
-        delete: delete.then(|| PodDeletion { name: pod.name.clone(), uid: pod.uid.clone() }),
+        delete: delete.filter(|_| pod.deletion_requested_at.is_none()),
         create: None,
         started_at: None,
         finished_at: None,
