@@ -87,9 +87,13 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             after.recorded = status;
             let next = plan(&after);
             if !next.delete.is_empty() || !next.create.is_empty() {
-                // Without progress our view was behind, and the event that mends it is on its way.
                 let got_on = !outcome.created.is_empty() || !outcome.deleted.is_empty();
-                return Look::Done(Some(if got_on { Duration::ZERO } else { AFTER_CONFLICT }));
+                return Look::Done(Some(match &outcome.setback {
+                    Some(setback) => until(after.now, setback.retry_at),
+                    None if got_on => Duration::ZERO,
+                    // Without progress our view was behind, and the event that mends it is on its way.
+                    None => AFTER_CONFLICT,
+                }));
             }
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }

@@ -8,6 +8,7 @@ mod tries;
 mod trouble;
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::reason::{Phase, Reason};
@@ -91,6 +92,11 @@ pub enum References {
     AsRecorded,
     /// There is nothing to be said: the spec cannot be understood.
     Unknown,
+}
+
+/// Kubernetes' times have whole seconds: what is written must read back the same.
+pub(crate) fn seconds(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 /// Decides.

@@ -1,11 +1,10 @@
 //! One step of a run: what its Pods came to, or whether its Pod may start now.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::resolve::{Resolution, resolve};
 use super::tries::{self, Outcome, Tries};
-use super::{Plan, PodDeletion, References, Verdict, trouble};
+use super::{Plan, PodDeletion, References, Verdict, seconds, trouble};
 use crate::api::pipeline::OnMissingSecret;
 use crate::api::reason::{Phase, Reason, Trouble};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
@@ -363,11 +362,6 @@ fn pausing(work: &Work, next: &PodIdentity, at: Timestamp, base: StepPlan) -> St
         look_again: base.look_again.into_iter().chain([at]).min(),
         ..base
     }
-}
-
-/// Kubernetes' times have whole seconds.
-fn seconds(time: Timestamp) -> Time {
-    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 fn starting(world: &World, run: &RunRef, step: &Step, next: &PodIdentity, base: StepPlan) -> StepPlan {

@@ -2,7 +2,7 @@
 
 mod events;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 pub use events::{Warning, warnings};
 
@@ -10,7 +10,7 @@ use crate::api::reason::{ConditionType, Phase, Reason, ReferenceState};
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
 use crate::model::run::{RunRef, cause, request_of};
 use crate::model::world::World;
-use crate::plan::{Plan, References, Verdict};
+use crate::plan::{Plan, References, Verdict, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
 const MOST_NAMED: usize = 3;
@@ -79,11 +79,6 @@ fn past_runs(world: &World, plan: &Plan) -> Vec<PastRun> {
         finished_at: old.finished_at.clone(),
     });
     joins.into_iter().chain(recorded.runs.iter().cloned()).take(MOST_RUNS).collect()
-}
-
-/// Kubernetes' times have whole seconds: what is written must read back the same.
-fn seconds(time: k8s_openapi::jiff::Timestamp) -> Time {
-    Time(k8s_openapi::jiff::Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 fn named(row: &ReferenceStatus) -> bool {
