@@ -51,13 +51,13 @@ pub(super) fn plan(world: &World, work: &Work, run: &RunRef, step: &Step) -> Ste
         .map(|time| time.0)
         .or_else(|| tries::first_created(world, run, step));
     let deadline = work.timeout.and_then(|timeout| started_at?.checked_add(timeout).ok());
-    let decided = match tries::tries(world, work, run, step) {
+    let decided = match tries::tries(world, run, step) {
         Tries::Succeeded(id, pod, outcome) => {
             let status = StepStatus { attempts: id.attempt, ..ended_status(step, &id, Some(pod), &outcome) };
             let message = outcome.message.clone();
             ended(world, status, Reason::Succeeded, message, resolution, Some(pod), outcome.finished_at)
         }
-        Tries::Alive(id, pod) => alive(world, work, step, &id, pod, resolution, deadline),
+        Tries::Alive(id, pod) => alive(world, step, &id, pod, resolution, deadline),
         Tries::Failed(attempts, pod, outcome) => failed(world, step, attempts, pod, &outcome, resolution),
         Tries::Next(id, _, _) if deadline.is_some_and(|deadline| deadline <= world.now) => {
             let status = StepStatus { state: Phase::Failed, ..status_of(step, &id) };
@@ -72,7 +72,7 @@ pub(super) fn plan(world: &World, work: &Work, run: &RunRef, step: &Step) -> Ste
             } else if resolution.gate.is_some() {
                 waiting(world, work, base, resolution)
             } else if let Some(at) = not_before.filter(|at| *at > world.now) {
-                pausing(work, &id, at, base)
+                pausing(step, &id, at, base)
             } else {
                 starting(world, run, step, &id, base)
             }
@@ -203,7 +203,6 @@ fn failed(
 
 fn alive(
     world: &World,
-    work: &Work,
     step: &Step,
     id: &PodIdentity,
     pod: &PodFacts,
@@ -215,7 +214,7 @@ fn alive(
         _ => (Phase::Starting, Reason::PodsStarting),
     };
     let found = (phase == Phase::Starting).then(|| trouble::of(world, step, pod)).flatten();
-    let pending = tries::pending_deadline(work, pod).filter(|_| phase == Phase::Starting);
+    let pending = tries::pending_deadline(step, pod).filter(|_| phase == Phase::Starting);
     let passed = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= world.now);
     let healed = found.as_ref().and_then(|(kind, _)| mended(world, step, pod, *kind));
     let why_over = if passed(deadline) {
@@ -349,12 +348,12 @@ fn waiting(world: &World, work: &Work, base: StepPlan, resolution: Resolution) -
 }
 
 /// A try failed; the next one comes after a pause.
-fn pausing(work: &Work, next: &PodIdentity, at: Timestamp, base: StepPlan) -> StepPlan {
+fn pausing(step: &Step, next: &PodIdentity, at: Timestamp, base: StepPlan) -> StepPlan {
     let last = base.status.message.clone().unwrap_or_else(|| "its Pod was taken away".to_owned());
     let message = format!(
         "{last}; try {} of {} comes at {}",
         next.attempt.saturating_add(1),
-        work.retries.saturating_add(1),
+        step.retries.saturating_add(1),
         Timestamp::from_second(at.as_second()).unwrap_or(at)
     );
     StepPlan {

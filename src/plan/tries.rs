@@ -7,7 +7,7 @@ use super::trouble;
 use crate::api::status::StepStatus;
 use crate::model::backoff::{DISRUPTED, RETRY};
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::work::{Step, Work};
+use crate::model::work::Step;
 use crate::model::world::{PodFacts, PodPhase, Termination, World};
 
 /// How a container ended, or why it never ran.
@@ -34,7 +34,7 @@ pub(super) enum Tries<'a> {
 }
 
 /// Reads the Pods of a step in this run, and what status recorded of those that are gone.
-pub(super) fn tries<'a>(world: &'a World, work: &Work, run: &RunRef, step: &Step) -> Tries<'a> {
+pub(super) fn tries<'a>(world: &'a World, run: &RunRef, step: &Step) -> Tries<'a> {
     let pods = pods_of(world, run, step);
     let recorded = recorded_step(world, run, step);
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| has_succeeded(step, pod)) {
@@ -43,7 +43,7 @@ pub(super) fn tries<'a>(world: &'a World, work: &Work, run: &RunRef, step: &Step
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.is_live()) {
         return Tries::Alive(id.clone(), pod);
     }
-    let failed = pods.iter().find(|(_, pod)| failed(work, pod));
+    let failed = pods.iter().find(|(_, pod)| failed(step, pod));
     let by_pods = failed.map_or(0, |(id, _)| id.attempt.saturating_add(1));
     let by_record = recorded.map_or(0, |step| step.attempts);
     let attempt = by_pods.max(by_record);
@@ -51,7 +51,7 @@ pub(super) fn tries<'a>(world: &'a World, work: &Work, run: &RunRef, step: &Step
         Some((_, pod)) if by_pods >= by_record => Some(outcome(step, pod)),
         _ => recorded.filter(|_| attempt > 0).map(outcome_of_record),
     };
-    if attempt > work.retries
+    if attempt > step.retries
         && let Some(last) = last
     {
         return Tries::Failed(u32::try_from(attempt).unwrap_or_default(), failed.map(|(_, pod)| *pod), last);
@@ -155,9 +155,9 @@ fn accepted(step: &Step, pod: &PodFacts) -> bool {
 }
 
 /// Whether a Pod is a try that counts.
-fn failed(work: &Work, pod: &PodFacts) -> bool {
+fn failed(step: &Step, pod: &PodFacts) -> bool {
     let ended_badly = pod.phase == PodPhase::Failed && !interrupted(pod) && pod.disrupted_at.is_none();
-    ended_badly || (!pod.is_live() && never_started(work, pod))
+    ended_badly || (!pod.is_live() && never_started(step, pod))
 }
 
 /// Whether a failed Pod failed because it was deleted: then that is no result, and it is replaced.
@@ -171,17 +171,17 @@ fn interrupted(pod: &PodFacts) -> bool {
 }
 
 /// When a Pod that does not start is given up.
-pub(super) fn pending_deadline(work: &Work, pod: &PodFacts) -> Option<Timestamp> {
-    pod.created_at?.checked_add(work.pending_timeout?).ok()
+pub(super) fn pending_deadline(step: &Step, pod: &PodFacts) -> Option<Timestamp> {
+    pod.created_at?.checked_add(step.pending_timeout?).ok()
 }
 
 /// Whether the Pod never ran and was deleted because its `pending_timeout` had passed. The deletion's own time says so:
 /// nothing else is remembered of it. One second is the resolution of Kubernetes' times.
-fn never_started(work: &Work, pod: &PodFacts) -> bool {
+fn never_started(step: &Step, pod: &PodFacts) -> bool {
     let asked = pod.deletion_requested_at.map(|at| at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(at));
     pod.terminated.is_none()
         && pod.phase != PodPhase::Running
-        && pending_deadline(work, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))
+        && pending_deadline(step, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))
 }
 
 fn outcome(step: &Step, pod: &PodFacts) -> Outcome {
