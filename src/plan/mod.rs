@@ -3,6 +3,8 @@
 
 mod advice;
 mod resolve;
+#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service and the rows of status come next"))]
+mod rotation;
 mod step;
 mod tries;
 mod trouble;
@@ -240,6 +242,8 @@ impl Plan {
 
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
 #[cfg(test)]
