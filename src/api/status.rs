@@ -96,6 +96,15 @@ pub struct ReferenceStatus {
     /// The `resourceVersion` of the Secret that the Pod was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_with: Option<String>,
+
+    /// `true`: a container that runs still has the value from before the Secret's last change. Only for environment
+    /// variables and `sub_path`; other files follow by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
+
+    /// Of a stale reference: when the Secret's data was seen changed for the first time since the container started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_changed_at: Option<Time>,
 }
 
 /// One step of the current run.

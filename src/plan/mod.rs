@@ -6,6 +6,8 @@ mod crew;
 mod heal;
 mod job;
 mod resolve;
+#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service and the rows of status come next"))]
+mod rotation;
 mod step;
 mod tries;
 mod trouble;
@@ -265,6 +267,8 @@ impl Plan {
 
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
 #[cfg(test)]

@@ -88,8 +88,14 @@ impl Story {
     }
 
     pub(crate) fn typed(self, secret: &str, type_: &str, keys: Keys) -> Self {
-        let facts =
-            SecretFacts { uid: format!("uid-{secret}"), resource_version: "42".into(), type_: type_.into(), keys };
+        let facts = SecretFacts {
+            uid: format!("uid-{secret}"),
+            resource_version: "42".into(),
+            type_: type_.into(),
+            keys,
+            data_changed_at: None,
+            expires_on: None,
+        };
         self.know(secret, SecretKnowledge::Present(facts))
     }
 
@@ -496,6 +502,8 @@ fn no_pod_without_every_reference_seen() {
                 resource_version: "1".into(),
                 type_: type_.into(),
                 keys,
+                data_changed_at: None,
+                expires_on: None,
             })
         };
         [
