@@ -13,6 +13,8 @@ use super::object::StoredPipeline;
 use super::reader;
 use super::state::State;
 use super::streams::stored_pod;
+use crate::api::reason::StepState;
+use crate::api::status::StepStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::AccountKnowledge;
 use crate::model::work::Work;
@@ -100,7 +102,9 @@ fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> B
 async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(), kube::Error> {
     let uid = world.subject.uid.as_str();
     let tombstones = context.with_state(|state| state.tombstones.get(uid).cloned().unwrap_or_default());
-    let recorded = world.recorded.steps.iter().filter_map(|step| {
+    let open =
+        |step: &&StepStatus| !matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
+    let recorded = world.recorded.steps.iter().filter(open).filter_map(|step| {
         Some(PodFacts { name: step.pod.clone()?, uid: step.pod_uid.clone()?, ..PodFacts::default() })
     });
     let mut suspects: Vec<PodFacts> = tombstones;
