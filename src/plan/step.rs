@@ -217,7 +217,9 @@ fn alive(
     let found = (phase == Phase::Starting).then(|| trouble::of(world, step, pod)).flatten();
     let pending = tries::pending_deadline(work, pod).filter(|_| phase == Phase::Starting);
     let passed = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= world.now);
-    let healed = found.as_ref().and_then(|(kind, _)| mended(world, step, pod, *kind));
+    // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
+    let stuck = found.as_ref().filter(|_| resolution.gate.is_none());
+    let healed = stuck.and_then(|(kind, _)| mended(world, step, pod, *kind));
     let why_over = if passed(deadline) {
         Some("the run's timeout has passed")
     } else if passed(pending) {
