@@ -114,7 +114,7 @@ pub fn plan(world: &World) -> Plan {
                 None => unfinished(world, work, run),
             };
             plan.delete.extend(outdated);
-            plan
+            plan.hold_back(world)
         }
     }
 }
@@ -216,6 +216,18 @@ impl Plan {
             steps: world.recorded.steps.clone(),
             ..Self::empty(world, Some(run))
         }
+    }
+
+    /// A deletion that was refused is not tried again before its time, whatever wakes us; nor are those behind it.
+    fn hold_back(mut self, world: &World) -> Self {
+        let refused = world.setback.as_ref().filter(|setback| setback.retry_at > world.now);
+        let refused = refused.filter(|setback| self.delete.iter().any(|deletion| deletion.name == setback.pod));
+        if let Some(setback) = refused {
+            self.delete.clear();
+            self.verdict.message = format!("{}; {}", self.verdict.message, setback.message);
+            self.look_again = self.look_again.into_iter().chain([setback.retry_at]).min();
+        }
+        self
     }
 
     /// Pods of an earlier run have to end before this one starts.
