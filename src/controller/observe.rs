@@ -11,7 +11,7 @@ use super::context::Context;
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::reader;
-use super::state::State;
+use super::state::{State, StoredPod};
 use super::streams::stored_pod;
 use crate::api::reason::StepState;
 use crate::api::status::StepStatus;
@@ -100,7 +100,8 @@ fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> B
 ///
 /// A DELETED event of a Pod whose label was taken away looks like the end of the Pod; only a GET tells.
 async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(), kube::Error> {
-    let uid = world.subject.uid.as_str();
+    let uid = world.subject.uid.clone();
+    let uid = uid.as_str();
     let tombstones = context.with_state(|state| state.tombstones.get(uid).cloned().unwrap_or_default());
     let open =
         |step: &&StepStatus| !matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
@@ -120,7 +121,8 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
         }
         let ended = !suspect.is_live();
         let there = if ended { None } else { api.get_opt(&suspect.name).await? };
-        match there.as_ref().and_then(stored_pod).filter(|pod| pod.facts.uid == suspect.uid) {
+        let ours = |pod: &StoredPod| pod.facts.uid == suspect.uid && pod.owner_uid == uid;
+        match there.as_ref().and_then(stored_pod).filter(ours) {
             Some(found) => world.pods.push(PodFacts {
                 identity: found.facts.identity.or(suspect.identity),
                 unwatched: true,

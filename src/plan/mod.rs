@@ -190,6 +190,9 @@ fn held_back(world: &World, mut plan: Plan) -> Plan {
             plan.create.clear();
         }
         plan.delete.retain(|deletion| deletion.name != setback.pod);
+        if unwanted {
+            plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
+        }
         if wanted || unwanted {
             plan.look_again = plan.look_again.into_iter().chain([setback.retry_at]).min();
         }

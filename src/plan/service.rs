@@ -161,7 +161,10 @@ impl<'a> Fleet<'a> {
             let unready = berth.fresh.or_else(|| berth.old.first().copied()).filter(|pod| !pod.ready);
             let Some(pod) = unready else { continue };
             let found = trouble::of(scene.world, scene.step, pod);
-            let healed = found.as_ref().and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind));
+            // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
+            let may_start = scene.resolution.gate.is_none();
+            let stuck = found.as_ref().filter(|_| may_start);
+            let healed = stuck.and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind));
             let pending = tries::pending_deadline(scene.step, pod).filter(|_| pod.phase != PodPhase::Running);
             self.timers.extend(pending.filter(|at| *at > scene.world.now));
             if healed.is_some() || pending.is_some_and(|at| at <= scene.world.now) {

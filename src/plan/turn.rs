@@ -195,7 +195,9 @@ fn alive(scene: &Scene<'_>, id: &PodIdentity, pod: &PodFacts) -> Turn {
     };
     let found = (state == StepState::Starting).then(|| trouble::of(world, step, pod)).flatten();
     let pending = tries::pending_deadline(step, pod).filter(|_| state == StepState::Starting);
-    let healed = found.as_ref().and_then(|(kind, _)| heal::mended(world, step, pod, *kind));
+    // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
+    let stuck = found.as_ref().filter(|_| resolution.gate.is_none());
+    let healed = stuck.and_then(|(kind, _)| heal::mended(world, step, pod, *kind));
     let container = Container { pod, started_at: pod.started_at };
     let old = uses_old_value(world, step, container, work.on_secret_change);
     let rotation = old.as_ref().map(|old| old.due(work.rotation_debounce));
