@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::key::{ObjectKey, version};
+use super::pace::{Answer, Turn};
 use super::streams::stored_pod;
 use crate::model::backoff::{Backoff, TRANSIENT, UNANNOUNCED};
 use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, World};
@@ -20,8 +21,22 @@ use crate::plan::{Plan, PodDeletion};
 /// One write takes no longer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Writes what the plan says: deletions, then creations. Stops at the first write that does not succeed.
-pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outcome {
+/// What became of the writes, and whether Pods that were to be created wait for their turn.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub outcome: Outcome,
+    pub put_off: bool,
+}
+
+impl From<Outcome> for Applied {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, put_off: false }
+    }
+}
+
+/// Writes what the plan says: deletions, then creations, as many as the pace allows. Stops at the first write that does
+/// not succeed.
+pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Applied {
     // Destructured whole, so that a new kind of write cannot be forgotten here.
     let Plan {
         delete,
@@ -38,28 +53,41 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
     let key = ObjectKey::new(world.subject.namespace.as_str(), world.subject.name.as_str());
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &key.namespace);
     if delete.is_empty() && create.is_empty() {
-        return Outcome { setback: world.setback.clone(), ..Outcome::default() };
+        return Outcome { setback: world.setback.clone(), ..Outcome::default() }.into();
     }
     let mut outcome = Outcome::default();
     for deletion in delete {
         match delete_pod(&api, deletion).await {
             Ok(true) => outcome.deleted.push(deletion.uid.clone()),
-            Ok(false) => return outcome,
-            Err(refusal) => return set_back(context, &key, &deletion.name, refusal, outcome),
+            Ok(false) => return outcome.into(),
+            Err(refusal) => return set_back(context, &key, &deletion.name, refusal, outcome).into(),
         }
     }
     for pod in create {
         let name = pod.metadata.name.clone().unwrap_or_default();
-        match create_pod(&api, &world.subject.uid, pod).await {
+        match context.queue.may_create(&key) {
+            Turn::Now => {}
+            turn => {
+                if turn == Turn::Later {
+                    info!(pipeline = %key, pod = name, "the Pod waits for its turn: --pod-creates-per-second is reached");
+                }
+                outcome.setback.clone_from(&world.setback);
+                return Applied { outcome, put_off: true };
+            }
+        }
+        let answer = create_pod(&api, &world.subject.uid, pod).await;
+        let refused = answer.as_ref().is_err_and(|refusal| refusal.kind != SetbackKind::Io);
+        context.queue.answered(&key, if refused { Answer::Refused } else { Answer::Created });
+        match answer {
             Ok(created) => {
                 info!(pipeline = %key, pod = name, "created the Pod");
                 outcome.created.extend(note(context, &key.namespace, &created));
             }
-            Err(refusal) => return set_back(context, &key, &name, refusal, outcome),
+            Err(refusal) => return set_back(context, &key, &name, refusal, outcome).into(),
         }
     }
     context.with_state(|state| state.setbacks.remove(&key));
-    outcome
+    outcome.into()
 }
 
 /// Why a write did not succeed.

@@ -9,11 +9,14 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+use super::apply::Applied;
 use super::context::Context;
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::write::{self, Written};
 use super::{apply, observe};
+use crate::api::reason::Phase;
+use crate::api::status::{PipelineStatus, StepStatus};
 use crate::model::backoff::TRANSIENT;
 use crate::plan::plan;
 use crate::report;
@@ -68,12 +71,16 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         }
     };
     let decided = plan(&world);
-    let outcome = apply::apply(context, &world, &decided).await;
+    let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
 
     // The report is the plan of the world after the writes: the same words now and after a restart.
     let mut after = world.after(&outcome);
     let settled = plan(&after);
     let status = report::status(&after, &settled);
+    if put_off && !tells_of_pods(&stored.status, &status) {
+        // A status that says "starting" now would be written again in a moment.
+        return Look::Done(settled.look_again.map(|at| until(after.now, at)));
+    }
     let warnings = report::warnings(&stored.status, &status);
     let written = write::status(context, &stored, &status).await;
     match written {
@@ -86,7 +93,7 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             // What is recorded now may ask for more (a result that stands lets old Pods go), and no event will tell.
             after.recorded = status;
             let next = plan(&after);
-            if !next.delete.is_empty() || !next.create.is_empty() {
+            if !next.delete.is_empty() || (!next.create.is_empty() && !put_off) {
                 let got_on = !outcome.created.is_empty() || !outcome.deleted.is_empty();
                 return Look::Done(Some(match &outcome.setback {
                     Some(setback) => until(after.now, setback.retry_at),
@@ -98,6 +105,12 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }
     }
+}
+
+/// Whether the new status says more of Pods that are or were there than the old one.
+fn tells_of_pods(old: &PipelineStatus, new: &PipelineStatus) -> bool {
+    let tells = |step: &&StepStatus| step.pod.is_some() || matches!(step.state, Phase::Succeeded | Phase::Failed);
+    new.steps.iter().filter(tells).any(|step| !old.steps.contains(step))
 }
 
 fn until(now: Timestamp, at: Timestamp) -> Duration {
