@@ -8,6 +8,7 @@ mod canary;
 mod counts;
 mod docs;
 mod gate;
+mod many;
 mod outage;
 mod pods;
 mod restart;
