@@ -23,6 +23,8 @@ pub struct Queue {
 struct Inner {
     ready: FairLine,
     pace: Pace,
+    /// The last that was handed out may create a Pod.
+    took_paced: bool,
     working: HashSet<ObjectKey>,
     again: HashSet<ObjectKey>,
     timers: BTreeSet<(Instant, ObjectKey)>,
@@ -59,17 +61,29 @@ impl Inner {
         }
     }
 
-    /// Who may create a Pod goes first: there are never more of them than the pace allows, and a permit that lies in
-    /// line would be one that nobody can use.
+    /// Who may create a Pod now and who is only looked at, in turns where there are both: an API server that is slower
+    /// than the pace holds nobody's status back, and ten thousand looks hold no creation back.
     fn take(&mut self, now: Instant) -> Option<ObjectKey> {
-        let working = &self.working;
-        if let Some(key) = self.pace.pop(now, |key| !working.contains(key)) {
-            self.working.insert(key.clone());
-            return Some(key);
+        if self.took_paced {
+            self.take_ready().or_else(|| self.take_paced(now))
+        } else {
+            self.take_paced(now).or_else(|| self.take_ready())
         }
+    }
+
+    fn take_paced(&mut self, now: Instant) -> Option<ObjectKey> {
+        let working = &self.working;
+        let key = self.pace.pop(now, |key| !working.contains(key))?;
+        self.working.insert(key.clone());
+        self.took_paced = true;
+        Some(key)
+    }
+
+    fn take_ready(&mut self) -> Option<ObjectKey> {
         loop {
             let key = self.ready.pop()?;
             if self.working.insert(key.clone()) {
+                self.took_paced = false;
                 return Some(key);
             }
             // It was woken, and then its turn to create came first.
@@ -94,6 +108,7 @@ impl Queue {
         let inner = Inner {
             ready: FairLine::default(),
             pace: Pace::new(pod_creates_per_second),
+            took_paced: false,
             working: HashSet::new(),
             again: HashSet::new(),
             timers: BTreeSet::new(),
@@ -276,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_create_now_comes_before_what_is_only_looked_at() {
+    async fn what_may_create_now_does_not_wait_behind_what_is_only_looked_at() {
         let queue = busy().await;
         for name in ["a", "b", "c"] {
             queue.wake(key(name));
@@ -289,6 +304,24 @@ mod tests {
         queue.done(&key("a"), None);
         assert_eq!(queue.next().await, Some(key("a")));
         assert_eq!(queue.next().await, Some(key("c")));
+    }
+
+    #[test]
+    fn what_may_create_and_what_is_only_looked_at_take_turns() {
+        let queue = Queue::new(NonZeroU32::new(2).unwrap());
+        queue.with(|inner| {
+            let now = Instant::now();
+            for name in ["done-1", "done-2", "late-1", "late-2", "late-3"] {
+                inner.pace.may_create(&key(name), now);
+                inner.pace.answered(&key(name), Answer::Created, now);
+            }
+            for name in ["look-1", "look-2", "look-3"] {
+                inner.wake(key(name));
+            }
+            let later = now + Duration::from_secs(1);
+            let order: Vec<String> = std::iter::from_fn(|| inner.take(later)).map(|key| key.name).collect();
+            assert_eq!(order, ["late-1", "look-1", "late-2", "look-2", "look-3"]);
+        });
     }
 
     #[tokio::test]

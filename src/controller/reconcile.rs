@@ -123,3 +123,34 @@ fn kind(error: &kube::Error) -> String {
         _ => "the API server could not be reached".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn status(steps: Value) -> PipelineStatus {
+        serde_json::from_value(json!({"phase": "Starting", "steps": steps})).unwrap()
+    }
+
+    #[test]
+    fn a_look_that_was_put_off_is_told_only_if_there_is_news_of_a_pod() {
+        let waits = json!({"name": "main", "state": "Waiting"});
+        let starts = json!({"name": "main", "state": "Starting"});
+        let runs = json!({"name": "main", "state": "Running", "pod": "p"});
+        let ended = json!({"name": "main", "state": "Succeeded", "pod": "p"});
+        let lost = json!({"name": "main", "state": "Failed"});
+        for (old, new, news) in [
+            (json!([]), json!([starts]), false),
+            (json!([waits]), json!([starts]), false),
+            (json!([ended]), json!([starts]), false),
+            (json!([runs]), json!([runs, starts]), false),
+            (json!([runs]), json!([ended, starts]), true),
+            (json!([starts]), json!([runs, starts]), true),
+            (json!([starts]), json!([lost]), true),
+        ] {
+            assert_eq!(tells_of_pods(&status(old.clone()), &status(new.clone())), news, "{old} -> {new}");
+        }
+    }
+}
