@@ -58,8 +58,8 @@ fn the_docs_name_every_flag_of_the_operator_with_its_variable_and_default() {
     let help = String::from_utf8(lockgate(&["operator", "--help"]).stdout).unwrap();
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operator.md")).unwrap();
     let bracketed = |name: &str| -> Vec<String> {
-        let found = help.split(&format!("[{name}: ")).skip(1);
-        found.map(|rest| rest.split([']', '=']).next().unwrap().to_owned()).collect()
+        let mark = format!("[{name}: ");
+        help.split(&mark).skip(1).map(|rest| rest.split([']', '=']).next().unwrap().to_owned()).collect()
     };
     let flags: Vec<String> = help
         .split_whitespace()

@@ -20,7 +20,7 @@ fn kind() -> ApiResource {
 }
 
 /// A Pipeline with a spec of any form.
-pub fn make(name: &str, spec: Value) -> DynamicObject {
+pub fn make(name: &str, spec: &Value) -> DynamicObject {
     DynamicObject::new(name, &kind()).data(json!({"spec": spec}))
 }
 
@@ -38,7 +38,7 @@ pub async fn loosen(client: &Client) {
     // Until the API server serves the new schema it refuses this form.
     let any = api(client, "default");
     let deadline = tokio::time::Instant::now() + support::DEADLINE;
-    let (params, odd) = (PostParams { dry_run: true, ..PostParams::default() }, make("odd", json!({"transform": 7})));
+    let (params, odd) = (PostParams { dry_run: true, ..PostParams::default() }, make("odd", &json!({"transform": 7})));
     while let Err(error) = any.create(&params, &odd).await {
         assert!(tokio::time::Instant::now() < deadline, "the new schema is not served: {error}");
         tokio::task::yield_now().await;
@@ -52,13 +52,13 @@ async fn a_pipeline_that_cannot_be_read_gets_a_condition_and_the_others_go_on() 
     loosen(&client).await;
     let space = Space::new(&client, "stored").await;
     let any = api(&client, "stored");
-    any.create(&PostParams::default(), &make("odd", json!({"transform": 7}))).await.unwrap();
-    any.create(&PostParams::default(), &make("broken-rule", json!({"transform": {"image": "a", "user": "root"}})))
+    any.create(&PostParams::default(), &make("odd", &json!({"transform": 7}))).await.unwrap();
+    any.create(&PostParams::default(), &make("broken-rule", &json!({"transform": {"image": "a", "user": "root"}})))
         .await
         .unwrap();
-    any.create(&PostParams::default(), &make("good", json!({"transform": {"image": "a"}}))).await.unwrap();
+    any.create(&PostParams::default(), &make("good", &json!({"transform": {"image": "a"}}))).await.unwrap();
     // A status of the future, with a result: it must survive us.
-    any.create(&PostParams::default(), &make("future", json!({"transform": {"image": "a"}}))).await.unwrap();
+    any.create(&PostParams::default(), &make("future", &json!({"transform": {"image": "a"}}))).await.unwrap();
     let future =
         json!({"status": {"phase": "Levitating", "run": {"number": 7, "key": "v9:x", "result": {"succeeded": true}}}});
     any.patch_status("future", &PatchParams::default(), &Patch::Merge(future)).await.unwrap();
