@@ -46,8 +46,8 @@ pub(super) const ENV_KEYS: &str = "self.all(name, name.matches('^[ -<>-~]{1,253}
 pub(super) const ENV_KEYS_RESERVED: &str = "self.all(name, !name.startsWith('LOCKGATE_'))";
 pub(super) const ENV_UNIQUE: &str =
     "self.filter(s, has(s.env_var)).map(s, s.env_var).distinct().size() == self.filter(s, has(s.env_var)).size()";
-pub(super) const ENV_UNIQUE_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.env_var) || !self.transform.secrets.exists(t, has(t.env_var) && t.env_var == s.env_var))";
-pub(super) const ENV_UNIQUE_LITERAL: &str = "!has(self.transform.env) || (!has(self.secrets) || self.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env))) && (!has(self.transform.secrets) || self.transform.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env)))";
+pub(super) const ENV_UNIQUE_SPEC: &str = "!has(self.transform) || !has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.env_var) || !self.transform.secrets.exists(t, has(t.env_var) && t.env_var == s.env_var))";
+pub(super) const ENV_UNIQUE_LITERAL: &str = "!has(self.transform) || !has(self.transform.env) || (!has(self.secrets) || self.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env))) && (!has(self.transform.secrets) || self.transform.secrets.all(s, !has(s.env_var) || !(s.env_var in self.transform.env)))";
 
 pub(super) const STDIN_NEEDS_CMD: &str =
     "!has(self.stdin) || self.stdin.size() == 0 || has(self.cmd) && self.cmd.size() > 0";
@@ -60,9 +60,9 @@ pub(super) const MOUNT_PATH: &str =
 pub(super) const MOUNT_PATH_TOKEN: &str = "self != '/var/run/secrets/kubernetes.io/serviceaccount' && !self.startsWith('/var/run/secrets/kubernetes.io/serviceaccount/')";
 pub(super) const MOUNT_PATH_OURS: &str = "self != '/lockgate' && !self.startsWith('/lockgate/')";
 pub(super) const MOUNT_PATH_NESTED: &str = "self.all(s, !has(s.mount_path) || self.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/')))";
-pub(super) const MOUNT_PATH_NESTED_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.mount_path) || self.transform.secrets.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/') && !t.mount_path.startsWith(s.mount_path + '/')))";
+pub(super) const MOUNT_PATH_NESTED_SPEC: &str = "!has(self.transform) || !has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.mount_path) || self.transform.secrets.all(t, !has(t.mount_path) || !s.mount_path.startsWith(t.mount_path + '/') && !t.mount_path.startsWith(s.mount_path + '/')))";
 pub(super) const MOUNT_PATH_SUB_PATH: &str = "self.all(i, s, !has(s.mount_path) || !has(s.sub_path) || self.all(j, t, i == j || !has(t.mount_path) || s.mount_path != t.mount_path))";
-pub(super) const MOUNT_PATH_SUB_PATH_SPEC: &str = "!has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.mount_path) || self.transform.secrets.all(t, !has(t.mount_path) || !has(s.sub_path) && !has(t.sub_path) || s.mount_path != t.mount_path))";
+pub(super) const MOUNT_PATH_SUB_PATH_SPEC: &str = "!has(self.transform) || !has(self.secrets) || !has(self.transform.secrets) || self.secrets.all(s, !has(s.mount_path) || self.transform.secrets.all(t, !has(t.mount_path) || !has(s.sub_path) && !has(t.sub_path) || s.mount_path != t.mount_path))";
 
 pub(super) const ITEM_PATH: &str = concat!(
     "self.matches(r'^",
@@ -138,14 +138,14 @@ pub(super) const FILE_UNIQUE: &str = concat!(
     "].all(files, files.size() > 256 || files.distinct().size() == files.size())"
 );
 pub(super) const FILE_UNIQUE_SPEC: &str = concat!(
-    "!has(self.secrets) || !has(self.transform.secrets) || [",
+    "!has(self.secrets) || !has(self.transform) || !has(self.transform.secrets) || [",
     shared_in_spec!(),
     "].all(a, [",
     shared_in_transform!(),
     "].all(b, a.size() + b.size() > 256 || a.distinct().size() + b.distinct().size() == (a + b).distinct().size()))"
 );
 pub(super) const FILES_AT_MOST: &str = concat!(
-    "(has(self.secrets) ? ",
+    "!has(self.transform) || (has(self.secrets) ? ",
     shared_in_spec!(),
     ".size() : 0) + (has(self.transform.secrets) ? ",
     shared_in_transform!(),
@@ -169,6 +169,7 @@ macro_rules! uses {
     };
 }
 pub(super) const REFERENCES_AT_MOST: &str = concat!(
+    "!has(self.transform) || ",
     uses!("self.secrets"),
     " + ",
     uses!("self.transform.secrets"),
@@ -176,9 +177,10 @@ pub(super) const REFERENCES_AT_MOST: &str = concat!(
     "(has(self.transform.image_pull_secrets) ? self.transform.image_pull_secrets : [])).distinct().size() <= 256"
 );
 
+pub(super) const TRANSFORM_OR_STEPS: &str = "has(self.transform) != (has(self.steps) && self.steps.size() > 0)";
+
 pub(super) const NUMERIC_ID: &str = "self.matches('^(0|[1-9][0-9]{0,9})$') && int(self) <= 2147483647";
-pub(super) const USER_RESTRICTED: &str =
-    "!has(self.security) || self.security != 'Restricted' || !has(self.transform.user) || self.transform.user != '0'";
+pub(super) const USER_RESTRICTED: &str = "!has(self.transform) || !has(self.security) || self.security != 'Restricted' || !has(self.transform.user) || self.transform.user != '0'";
 pub(super) const DURATION: &str =
     "self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self.matches('[1-9]')";
 pub(super) const NAME: &str = "self.metadata.name.size() <= 52";

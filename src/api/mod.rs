@@ -9,6 +9,7 @@ pub mod pipeline;
 pub mod reason;
 pub mod rules;
 pub mod status;
+pub mod step;
 pub mod transform;
 
 /// The API group of every Lockgate resource, and the prefix of its labels and annotations.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::api::core::v1::{ContainerPort, Probe, Toleration};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::status::PipelineStatus;
+use super::step::Step;
 use super::transform::{SecretEntry, Transform};
 use super::{cel, rules};
 
@@ -23,6 +24,11 @@ use super::{cel, rules};
     category = "lockgate",
     validation = Rule::new(cel::NAME).message(rules::NAME).field_path(".metadata.name"),
     doc = "A Pipeline waits until every Secret that it names is in place, then runs.",
+    scale(
+        spec_replicas_path = ".spec.parallelism",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Secrets", type_ = "string", json_path = ".status.resolved"),
     printcolumn(name = "Waiting-For", type_ = "string", json_path = ".status.waitingFor"),
@@ -36,6 +42,7 @@ use super::{cel, rules};
         priority = 1
     )
 )]
+#[x_kube(validation = Rule::new(cel::TRANSFORM_OR_STEPS).message(rules::TRANSFORM_OR_STEPS))]
 #[x_kube(validation = Rule::new(cel::ENV_UNIQUE_SPEC).message(rules::ENV_UNIQUE_SPEC).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::ENV_UNIQUE_LITERAL).message(rules::ENV_UNIQUE_LITERAL).field_path(".transform.env"))]
 #[x_kube(validation = Rule::new(cel::MOUNT_PATH_NESTED_SPEC).message(rules::MOUNT_PATH_NESTED).field_path(".secrets"))]
@@ -46,8 +53,14 @@ use super::{cel, rules};
 #[x_kube(validation = Rule::new(cel::RESOURCE_NEEDS_LIMIT).message(rules::RESOURCE_NEEDS_LIMIT).field_path(".resource_requests"))]
 #[x_kube(validation = Rule::new(cel::REFERENCES_AT_MOST).message(rules::REFERENCES_AT_MOST))]
 pub struct PipelineSpec {
-    /// The work: one container, in the words of a Pachyderm `transform`.
-    pub transform: Transform,
+    /// The work: one container, in the words of a Pachyderm `transform`. Either this or `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
+
+    /// The work: containers that run side by side, each when the steps that it needs have succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub steps: Vec<Step>,
 
     /// Secrets given to every step, in the same forms as a transform's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,9 +77,56 @@ pub struct PipelineSpec {
     #[x_kube(validation = Rule::new(cel::ALL_SUBDOMAINS).message(rules::PULL_SECRET_NAME))]
     pub image_pull_secrets: Vec<String>,
 
-    /// How the Pods live. `Job`: they run to their end.
+    /// How the Pods live. `Job`: they run to their end. `Service`: they are kept running; only with `transform`.
     #[serde(default)]
     pub mode: Mode,
+
+    /// How many equal Pods a step has; each finds its number, from 0, in `LOCKGATE_INDEX`. `kubectl scale` sets it. A
+    /// change adds or removes Pods of a Service, and counts from the next run of a Job.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub parallelism: i32,
+
+    /// Ports of a Service's container, as in a Pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub ports: Vec<ContainerPort>,
+
+    /// When a Pod of a Service is ready, as in a Pod. Absent: as soon as it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness_probe: Option<Probe>,
+
+    /// When the kubelet starts a Service's container again, as in a Pod. Absent: when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness_probe: Option<Probe>,
+
+    /// How many Pods a Service may have above `parallelism` while it rolls. Absent: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub max_surge: Option<i32>,
+
+    /// How many Pods of a Service may be missing or not ready while it rolls. Absent: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub max_unavailable: Option<i32>,
+
+    /// A roll stops at the first Pod that is not ready after this time, such as `10m`, which is what an absent one means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
+    pub progress_deadline: Option<String>,
+
+    /// What happens to a running Pod when a Secret that it uses changes. `Restart`: a fresh Pod takes its place if it
+    /// uses the Secret as an environment variable or by `sub_path`. `RestartAll`: also if it mounts it. `Ignore`: it
+    /// is left alone. Absent: `Restart` for a Service, `Ignore` for a Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_secret_change: Option<OnSecretChange>,
+
+    /// Changes of Secrets that follow each other within this time, such as `10s`, make fresh Pods once. Absent: `10s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
+    pub rotation_debounce: Option<String>,
 
     /// What a missing Secret means. `Wait`: nothing starts until it is there. `Fail`: the run fails at once.
     #[serde(default)]
@@ -95,6 +155,18 @@ pub struct PipelineSpec {
     #[schemars(length(max = 24))]
     #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
     pub pending_timeout: Option<String>,
+
+    /// The Pipeline itself is deleted so long after its run ended, such as `24h`. Not for one that Argo CD, Flux or Helm
+    /// manages: it would come back. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    #[x_kube(validation = Rule::new(cel::DURATION).message(rules::DURATION))]
+    pub ttl_after_finished: Option<String>,
+
+    /// `false` keeps what a container wrote to `/dev/termination-log` out of status. Whoever may read the Pipeline may
+    /// read it there.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub termination_message: bool,
 
     /// Of how many runs that ended the Pods are kept, for their logs. Their results stay in `status.runs`.
     #[serde(default = "three")]
@@ -148,8 +220,21 @@ pub struct PipelineSpec {
     pub metadata: Option<PodMetadata>,
 }
 
+fn one() -> i32 {
+    1
+}
+
 fn three() -> i32 {
     3
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands a reference.
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// How the Pods of a Pipeline live.
@@ -158,6 +243,19 @@ pub enum Mode {
     /// They run to their end.
     #[default]
     Job,
+    /// They are kept running.
+    Service,
+}
+
+/// What happens to a running Pod when a Secret that it uses changes.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSecretChange {
+    /// A fresh Pod takes its place if it uses the Secret as an environment variable or by `sub_path`.
+    Restart,
+    /// Also if it mounts the Secret.
+    RestartAll,
+    /// It is left alone.
+    Ignore,
 }
 
 /// What a missing Secret means for a run that has not started.

@@ -131,3 +131,24 @@ pub const RETRIES: &str = "must be between 0 and 1000";
 
 /// `history_limit` out of bounds; the schema says it in its own words.
 pub const HISTORY_LIMIT: &str = "must be between 0 and 100";
+
+/// `parallelism` out of bounds; the schema says it in its own words.
+pub const PARALLELISM: &str = "must be between 0 and 1000";
+
+/// Both or neither of the two forms of work.
+pub const TRANSFORM_OR_STEPS: &str =
+    "must have exactly one of transform (one container) and steps (a graph of containers)";
+
+/// A field that only a Service has.
+pub const ONLY_OF_SERVICES: &str =
+    "needs mode: Service; the Pods of a Job run to their end, and none takes their place";
+/// A graph that does not end.
+pub const SERVICE_HAS_NO_STEPS: &str =
+    "mode: Service needs transform: a step ends before those that need it start, and a Service does not end";
+/// An end of what does not end.
+pub const SERVICE_HAS_NO_END: &str = "needs mode: Job; the Pods of a Service are kept running";
+/// `max_surge`, `max_unavailable` out of bounds; the schema says it in its own words.
+pub const MAX_PODS: &str = "must be between 0 and 1000";
+/// A roll that could not move.
+pub const ROLL_NEEDS_ROOM: &str =
+    "max_surge and max_unavailable must not both be 0: no Pod could be exchanged; leave them out for 1 and 0";

@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::api::pipeline::PipelineSpec;
+use crate::api::pipeline::{Mode, PipelineSpec};
 use crate::api::reason::RunCause;
 
 /// The fields of the spec that define the work. A change of one of them is another version of the work and starts the
 /// next run. All others say how it is waited for, retried or kept, and a change of them runs nothing again.
-pub const WORK_FIELDS: [&str; 9] = [
+pub const WORK_FIELDS: [&str; 14] = [
     "transform",
+    "steps",
     "secrets",
     "image_pull_secrets",
     "security",
@@ -21,7 +22,14 @@ pub const WORK_FIELDS: [&str; 9] = [
     "resource_limits",
     "scheduling_spec",
     "tolerations",
+    "mode",
+    "ports",
+    "readiness_probe",
+    "liveness_probe",
 ];
+
+/// The fields of a step that do not define the work.
+const NOT_WORK: [&str; 5] = ["parallelism", "retries", "timeout", "pending_timeout", "image_pull_policy"];
 
 /// A run's number and what it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +45,14 @@ pub struct RunRef {
 /// same key for the same spec.
 #[must_use]
 pub fn run_key(spec: &PipelineSpec, requested_at: Option<&str>) -> String {
-    let whole = serde_json::to_value(spec).unwrap_or(Value::Null);
+    let mut whole = serde_json::to_value(spec).unwrap_or(Value::Null);
+    for step in whole.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+        step.as_object_mut().into_iter().for_each(|step| step.retain(|field, _| !NOT_WORK.contains(&field.as_str())));
+    }
+    // A Job is what every Pipeline was before there were Services.
+    if spec.mode == Mode::Job {
+        whole.as_object_mut().and_then(|fields| fields.remove("mode"));
+    }
     let work: BTreeMap<&str, &Value> =
         WORK_FIELDS.iter().filter_map(|field| whole.get(field).map(|value| (*field, value))).collect();
     let mut canonical = String::from("{");

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::api::core::v1::{ContainerPort, Probe, Toleration};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::names::{EnvVarName, MountPath, SecretKey, SecretName};
-use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, Security};
+use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, OnSecretChange, Security};
 
 /// The name of the one step that a `transform` is.
 pub const MAIN_STEP: &str = "main";
@@ -16,16 +16,22 @@ pub const MAIN_STEP: &str = "main";
 pub struct Work {
     /// The steps; a `transform` is one step named [`MAIN_STEP`].
     pub steps: Vec<Step>,
+    /// How the Pods live.
+    pub lifecycle: Lifecycle,
+    /// What happens to a running Pod when a Secret that it uses changes.
+    pub on_secret_change: OnSecretChange,
+    /// Changes of Secrets that follow each other within this time make fresh Pods once.
+    pub rotation_debounce: SignedDuration,
     /// What a missing Secret means.
     pub on_missing_secret: OnMissingSecret,
     /// How long a missing Secret is waited for.
     pub missing_secret_timeout: Option<SignedDuration>,
-    /// How often a failed Pod is followed by a fresh one.
-    pub retries: i32,
     /// How long a run may take, from its first Pod on.
     pub timeout: Option<SignedDuration>,
-    /// How long a Pod may take to run.
-    pub pending_timeout: Option<SignedDuration>,
+    /// How long after its run ended the subject itself is deleted.
+    pub ttl_after_finished: Option<SignedDuration>,
+    /// Whether what a container left as its last words may stand in status.
+    pub termination_message: bool,
     /// Of how many runs that ended the Pods are kept.
     pub history_limit: i32,
     /// Whether new Pods are held back.
@@ -36,11 +42,41 @@ pub struct Work {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// How the Pods live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// They run to their end.
+    Job,
+    /// They are kept running.
+    Service(Service),
+}
+
+/// How the Pods of a Service are exchanged for fresh ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// How many Pods there may be above `parallelism`.
+    pub max_surge: i32,
+    /// How many Pods may be missing or not ready.
+    pub max_unavailable: i32,
+    /// How long a fresh Pod may take to be ready before the roll stops.
+    pub progress_deadline: SignedDuration,
+}
+
 /// One container's worth of work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Its name: a DNS label.
     pub name: String,
+    /// The steps that have to succeed before it starts.
+    pub needs: Vec<String>,
+    /// How many equal Pods it has.
+    pub parallelism: i32,
+    /// How often a failed Pod is followed by a fresh one.
+    pub retries: i32,
+    /// How long it may take, from its first Pod on.
+    pub timeout: Option<SignedDuration>,
+    /// How long a Pod may take to run.
+    pub pending_timeout: Option<SignedDuration>,
     /// The image reference.
     pub image: String,
     /// When the kubelet asks the registry.
@@ -80,6 +116,12 @@ pub struct Step {
     pub priority_class_name: Option<String>,
     /// Tolerated taints.
     pub tolerations: Vec<Toleration>,
+    /// Ports of the container.
+    pub ports: Vec<ContainerPort>,
+    /// When a Pod is ready.
+    pub readiness_probe: Option<Probe>,
+    /// When the kubelet starts the container again.
+    pub liveness_probe: Option<Probe>,
 }
 
 impl Step {

@@ -8,6 +8,7 @@ pub use events::{Warning, warnings};
 
 use crate::api::reason::{ConditionType, Phase, Reason, ReferenceState};
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
+use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
 use crate::model::world::World;
 use crate::plan::{Plan, References, Verdict, seconds};
@@ -46,6 +47,8 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
             None => recorded.last_handled_run_request.clone(),
         },
         runs: past_runs(world, plan),
+        replicas: i32::try_from(world.pods.iter().filter(|pod| pod.is_live()).count()).ok(),
+        selector: Some(format!("{PIPELINE_LABEL}={}", world.subject.name)),
         run: plan.run.as_ref().map(|run| run_status(world, plan, run)),
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Report;
-use super::secrets::lists;
-use crate::api::pipeline::PipelineSpec;
+use super::secrets::Lists;
 use crate::api::rules;
 use crate::api::transform::SecretEntry;
 
@@ -19,9 +18,10 @@ struct Mount<'a> {
 }
 
 /// Checks the entries against each other.
-pub(super) fn check(spec: &PipelineSpec, report: &mut Report) {
-    check_env(spec, report);
-    let mounts: Vec<Mount<'_>> = lists(spec).into_iter().flat_map(|(list, entries)| mounts_of(list, entries)).collect();
+pub(super) fn check(lists: &Lists<'_>, report: &mut Report) {
+    check_env(lists, report);
+    let mounts: Vec<Mount<'_>> =
+        lists.entries().into_iter().flat_map(|(list, entries)| mounts_of(&list, entries)).collect();
     check_nested(&mounts, report);
     check_shared(&mounts, report);
 }
@@ -34,9 +34,9 @@ fn mounts_of<'a>(list: &str, entries: &'a [SecretEntry]) -> Vec<Mount<'a>> {
     entries.iter().enumerate().filter_map(mount).collect()
 }
 
-fn check_env(spec: &PipelineSpec, report: &mut Report) {
+fn check_env(lists: &Lists<'_>, report: &mut Report) {
     let mut seen = BTreeSet::new();
-    for (list, entries) in lists(spec) {
+    for (list, entries) in lists.entries() {
         let mut own = BTreeSet::new();
         for (index, entry) in entries.iter().enumerate() {
             let Some(var) = entry.env_var.as_deref() else { continue };
@@ -46,8 +46,8 @@ fn check_env(spec: &PipelineSpec, report: &mut Report) {
         }
         seen.extend(own);
     }
-    let twice = spec.transform.env.keys().any(|name| seen.contains(name.as_str()));
-    report.require(!twice, "spec.transform.env", rules::ENV_UNIQUE_LITERAL);
+    let twice = lists.own.env.keys().any(|name| seen.contains(name.as_str()));
+    report.require(!twice, &format!("{}.env", lists.base), rules::ENV_UNIQUE_LITERAL);
 }
 
 /// Each pair is reported once, at the later entry.

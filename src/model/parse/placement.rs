@@ -6,11 +6,12 @@ use k8s_openapi::api::core::v1::Toleration;
 
 use super::amounts;
 use super::report::Report;
-use crate::api::pipeline::{PipelineSpec, PodMetadata, Quantity};
+use crate::api::pipeline::{PipelineSpec, PodMetadata, Quantity, SchedulingSpec};
 use crate::api::rules;
 use crate::model::names::{is_dns_subdomain, is_label_value, is_qualified_name, is_resource_name};
 
-/// The spec's fields on placement and resources.
+/// Where and as whom a step's Pods run.
+#[derive(Clone)]
 pub(super) struct Placement {
     pub(super) service_account: Option<String>,
     pub(super) requests: BTreeMap<String, String>,
@@ -40,30 +41,54 @@ const MAX_TOLERATIONS: usize = 32;
 /// `TotalAnnotationSizeLimitB` in apimachinery.
 const MAX_ANNOTATION: usize = 262_144;
 
-/// Parses the fields on placement and resources.
-pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Placement {
-    if let Some(name) = &spec.service_account_name {
-        report.require(is_dns_subdomain(name), "spec.service_account_name", rules::SERVICE_ACCOUNT_NAME);
+/// The fields on placement and resources, where they stand: on the spec, or on a step, which wins.
+pub(super) struct Fields<'a> {
+    pub(super) base: &'a str,
+    pub(super) service_account_name: Option<&'a String>,
+    pub(super) resource_requests: &'a BTreeMap<String, Quantity>,
+    pub(super) resource_limits: &'a BTreeMap<String, Quantity>,
+    pub(super) scheduling_spec: Option<&'a SchedulingSpec>,
+    pub(super) tolerations: &'a [Toleration],
+}
+
+impl<'a> From<&'a PipelineSpec> for Fields<'a> {
+    fn from(spec: &'a PipelineSpec) -> Self {
+        Self {
+            base: "spec",
+            service_account_name: spec.service_account_name.as_ref(),
+            resource_requests: &spec.resource_requests,
+            resource_limits: &spec.resource_limits,
+            scheduling_spec: spec.scheduling_spec.as_ref(),
+            tolerations: &spec.tolerations,
+        }
     }
-    let requests = resources(&spec.resource_requests, "spec.resource_requests", report);
-    let limits = resources(&spec.resource_limits, "spec.resource_limits", report);
-    let limited = |name: &String| can_be_overcommitted(name) || spec.resource_limits.contains_key(name);
-    report.require(spec.resource_requests.keys().all(limited), "spec.resource_requests", rules::RESOURCE_NEEDS_LIMIT);
-    let scheduling = spec.scheduling_spec.clone().unwrap_or_default();
+}
+
+/// Parses the fields on placement and resources.
+pub(super) fn parse(fields: &Fields<'_>, report: &mut Report) -> Placement {
+    let at = |field: &str| format!("{}.{field}", fields.base);
+    if let Some(name) = fields.service_account_name {
+        report.require(is_dns_subdomain(name), &at("service_account_name"), rules::SERVICE_ACCOUNT_NAME);
+    }
+    let requests = resources(fields.resource_requests, &at("resource_requests"), report);
+    let limits = resources(fields.resource_limits, &at("resource_limits"), report);
+    let limited = |name: &String| can_be_overcommitted(name) || fields.resource_limits.contains_key(name);
+    report.require(fields.resource_requests.keys().all(limited), &at("resource_requests"), rules::RESOURCE_NEEDS_LIMIT);
+    let scheduling = fields.scheduling_spec.cloned().unwrap_or_default();
     // `priority_class_name: ""` is how Kubernetes itself writes "none".
     let priority_class_name = scheduling.priority_class_name.filter(|name| !name.is_empty());
     if let Some(name) = &priority_class_name {
-        report.require(is_dns_subdomain(name), "spec.scheduling_spec.priority_class_name", rules::PRIORITY_CLASS_NAME);
+        report.require(is_dns_subdomain(name), &at("scheduling_spec.priority_class_name"), rules::PRIORITY_CLASS_NAME);
     }
-    labels(&scheduling.node_selector, "spec.scheduling_spec.node_selector", report);
-    report.at_most(spec.tolerations.len(), MAX_TOLERATIONS, "spec.tolerations");
+    labels(&scheduling.node_selector, &at("scheduling_spec.node_selector"), report);
+    report.at_most(fields.tolerations.len(), MAX_TOLERATIONS, &at("tolerations"));
     Placement {
-        service_account: spec.service_account_name.clone(),
+        service_account: fields.service_account_name.cloned(),
         requests,
         limits,
         node_selector: scheduling.node_selector,
         priority_class_name,
-        tolerations: spec.tolerations.clone(),
+        tolerations: fields.tolerations.to_vec(),
     }
 }
 

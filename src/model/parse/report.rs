@@ -1,6 +1,9 @@
 //! The list of broken rules while it grows.
 
-use super::Violation;
+use k8s_openapi::jiff::SignedDuration;
+
+use super::{Violation, amounts};
+use crate::api::rules;
 
 /// Every rule that was found broken so far.
 #[derive(Debug, Default)]
@@ -9,9 +12,12 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Notes a broken rule.
+    /// Notes a broken rule, once: a list of the spec is looked at for each step.
     pub(super) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.found.push(Violation { field: field.into(), message: message.into() });
+        let violation = Violation { field: field.into(), message: message.into() };
+        if !self.found.contains(&violation) {
+            self.found.push(violation);
+        }
     }
 
     /// Notes the message unless `ok`.
@@ -31,6 +37,13 @@ impl Report {
         if count > max {
             self.add(field, format!("Too many: {count}: must have at most {max} items"));
         }
+    }
+
+    /// Parses a duration, where there is one.
+    pub(super) fn duration(&mut self, field: &str, text: Option<&str>) -> Option<SignedDuration> {
+        let parsed = text.map(amounts::duration)?;
+        self.require(parsed.is_some(), field, rules::DURATION);
+        parsed
     }
 
     /// Notes a text whose length is out of bounds. As the API server does, characters are counted.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::report::Report;
 use crate::api::pipeline::PipelineSpec;
 use crate::api::rules;
-use crate::api::transform::{Item, SecretEntry};
+use crate::api::transform::{Item, SecretEntry, Transform};
 use crate::model::names::{self, EnvVarName, MountPath, SecretKey, SecretName};
 use crate::model::work::{FileItem, Files, SecretUse, Usage};
 
@@ -13,26 +13,42 @@ const MAX_ENTRIES: usize = 64;
 const MAX_ITEMS: usize = 64;
 const MAX_PULL_SECRETS: usize = 32;
 
-/// Where entries stand, and the entries.
-pub(super) fn lists(spec: &PipelineSpec) -> [(&'static str, &[SecretEntry]); 2] {
-    [("spec.transform.secrets", &spec.transform.secrets), ("spec.secrets", &spec.secrets)]
+/// A container's own lists and the spec's, with the places where they stand.
+pub(super) struct Lists<'a> {
+    /// Where the container stands, as in `spec.transform`.
+    pub(super) base: &'a str,
+    /// The container.
+    pub(super) own: &'a Transform,
+    /// The spec, whose lists are given to every container.
+    pub(super) spec: &'a PipelineSpec,
+}
+
+impl<'a> Lists<'a> {
+    /// Where entries stand, and the entries.
+    pub(super) fn entries(&self) -> [(String, &'a [SecretEntry]); 2] {
+        [(format!("{}.secrets", self.base), &self.own.secrets), ("spec.secrets".to_owned(), &self.spec.secrets)]
+    }
+
+    fn pull_secrets(&self) -> [(String, &'a [String]); 2] {
+        [
+            (format!("{}.image_pull_secrets", self.base), &self.own.image_pull_secrets),
+            ("spec.image_pull_secrets".to_owned(), &self.spec.image_pull_secrets),
+        ]
+    }
 }
 
 /// Every use, in the order that `Step::uses` promises.
-pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<SecretUse> {
+pub(super) fn parse(lists: &Lists<'_>, report: &mut Report) -> Vec<SecretUse> {
     let mut uses = Vec::new();
-    for (list, entries) in lists(spec) {
-        report.at_most(entries.len(), MAX_ENTRIES, list);
+    for (list, entries) in lists.entries() {
+        report.at_most(entries.len(), MAX_ENTRIES, &list);
         for (index, entry) in entries.iter().enumerate() {
             parse_entry(&format!("{list}[{index}]"), entry, report, &mut uses);
         }
     }
     let mut seen = BTreeSet::new();
-    for (field, pull_secrets) in [
-        ("spec.transform.image_pull_secrets", &spec.transform.image_pull_secrets),
-        ("spec.image_pull_secrets", &spec.image_pull_secrets),
-    ] {
-        report.at_most(pull_secrets.len(), MAX_PULL_SECRETS, field);
+    for (field, pull_secrets) in lists.pull_secrets() {
+        report.at_most(pull_secrets.len(), MAX_PULL_SECRETS, &field);
         for (index, name) in pull_secrets.iter().enumerate() {
             match SecretName::parse(name) {
                 Ok(secret) if seen.insert(secret.clone()) => {

@@ -11,6 +11,7 @@ use super::*;
 use crate::api::pipeline::{PodMetadata, Quantity, SchedulingSpec};
 use crate::api::transform::{Item, SecretEntry, Transform};
 use crate::model::validate::validate;
+use crate::model::work::Step;
 use crate::model::work::{Files, Usage};
 
 fn spec(transform: serde_json::Value) -> PipelineSpec {
@@ -208,7 +209,7 @@ fn any_spec() -> impl Strategy<Value = PipelineSpec> {
     let lists = (transform(), vec(entry(), 0..3), vec(names(), 0..3));
     let rest = (of(text(&["1h", "1h2m3s", "999999s"])), of(names()), requests(), quantities());
     (lists, rest, of(scheduling), of(metadata)).prop_map(|(lists, rest, scheduling_spec, metadata)| PipelineSpec {
-        transform: lists.0,
+        transform: Some(lists.0),
         secrets: lists.1,
         image_pull_secrets: lists.2,
         missing_secret_timeout: rest.0,
@@ -248,9 +249,10 @@ proptest! {
             sub_path: Some(other.clone()), env_prefix: Some(text.clone()), optional: false,
         };
         let mut spec = spec(json!({"image": text, "user": text, "group": other, "fs_group": text, "working_dir": other}));
-        spec.transform.secrets = vec![entry.clone(), entry.clone()];
+        let transform = spec.transform.as_mut().unwrap();
+        transform.secrets = vec![entry.clone(), entry.clone()];
+        transform.env = BTreeMap::from([(text.clone(), other.clone())]);
         spec.secrets = vec![entry];
-        spec.transform.env = BTreeMap::from([(text.clone(), other.clone())]);
         spec.image_pull_secrets = vec![text.clone(), other.clone()];
         spec.missing_secret_timeout = Some(text.clone());
         spec.service_account_name = Some(other.clone());

@@ -32,8 +32,10 @@ const MAX_LINES: usize = 8192;
 const MAX_STDIN: usize = 204_800;
 
 /// Parses the container's fields.
-pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
-    let at = |field: &str| format!("spec.transform.{field}");
+///
+/// `base` is where they stand, as in `spec.transform`.
+pub(super) fn parse(base: &str, transform: &Transform, report: &mut Report) -> Container {
+    let at = |field: &str| format!("{base}.{field}");
     report.length(&transform.image, 1, 512, &at("image"));
     report.keep(at("image"), image::check(&transform.image));
     for (field, texts) in [("cmd", &transform.cmd), ("args", &transform.args)] {
@@ -45,10 +47,10 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
     if let Some(directory) = &transform.working_dir {
         report.length(directory, 1, 4096, &at("working_dir"));
     }
-    let stdin = stdin(transform, report);
-    let accepted_codes = accepted_codes(transform, report);
-    let env = env(transform, report);
-    refuse(transform, report);
+    let stdin = stdin(&at("stdin"), transform, report);
+    let accepted_codes = accepted_codes(&at("accept_return_code"), transform, report);
+    let env = env(&at("env"), transform, report);
+    refuse(base, transform, report);
 
     let mut id = |field: &str, text: Option<&String>, message: &str| {
         let parsed = text.map(|text| amounts::numeric_id(text));
@@ -74,8 +76,7 @@ pub(super) fn parse(transform: &Transform, report: &mut Report) -> Container {
 }
 
 /// The whole text, as Pachyderm feeds it: a newline after each line, the last one too.
-fn stdin(transform: &Transform, report: &mut Report) -> Option<String> {
-    let field = "spec.transform.stdin";
+fn stdin(field: &str, transform: &Transform, report: &mut Report) -> Option<String> {
     let lines = &transform.stdin;
     if lines.is_empty() {
         return None;
@@ -90,8 +91,7 @@ fn stdin(transform: &Transform, report: &mut Report) -> Option<String> {
     Some(text)
 }
 
-fn accepted_codes(transform: &Transform, report: &mut Report) -> BTreeSet<i32> {
-    let field = "spec.transform.accept_return_code";
+fn accepted_codes(field: &str, transform: &Transform, report: &mut Report) -> BTreeSet<i32> {
     report.at_most(transform.accept_return_code.len(), 256, field);
     let mut codes = BTreeSet::new();
     for (index, code) in transform.accept_return_code.iter().enumerate() {
@@ -103,8 +103,7 @@ fn accepted_codes(transform: &Transform, report: &mut Report) -> BTreeSet<i32> {
     codes
 }
 
-fn env(transform: &Transform, report: &mut Report) -> BTreeMap<EnvVarName, String> {
-    let field = "spec.transform.env";
+fn env(field: &str, transform: &Transform, report: &mut Report) -> BTreeMap<EnvVarName, String> {
     report.at_most(transform.env.len(), 128, field);
     let mut env = BTreeMap::new();
     for (name, value) in &transform.env {
@@ -117,9 +116,9 @@ fn env(transform: &Transform, report: &mut Report) -> BTreeMap<EnvVarName, Strin
 }
 
 /// Pachyderm's fields that we do not do. Empty ones are what Pachyderm itself writes, and mean nothing.
-fn refuse(transform: &Transform, report: &mut Report) {
+fn refuse(base: &str, transform: &Transform, report: &mut Report) {
     let mut refuse = |present: bool, field: &str, message: &str| {
-        report.require(!present, &format!("spec.transform.{field}"), message);
+        report.require(!present, &format!("{base}.{field}"), message);
     };
     refuse(!transform.err_cmd.is_empty(), "err_cmd", rules::NO_ERR_CMD);
     refuse(!transform.err_stdin.is_empty(), "err_stdin", rules::NO_ERR_STDIN);

@@ -1,0 +1,131 @@
+//! The steps: a `transform` is one named `main`; those of `steps` have names, needs and fields that win over the spec's.
+
+use std::collections::BTreeSet;
+
+use super::placement::{self, Placement};
+use super::report::Report;
+use super::secrets::{self, Lists};
+use super::{conflicts, transform};
+use crate::api::pipeline::{PipelineSpec, Security};
+use crate::api::rules;
+use crate::api::step::Step as WireStep;
+use crate::api::transform::Transform;
+use crate::model::work::{MAIN_STEP, SecretUse, Step, Usage};
+
+/// References that one Pipeline may have: its status has a row for each.
+const MAX_REFERENCES: usize = 256;
+
+/// The bound of `retries`.
+const MAX_RETRIES: i32 = 1000;
+
+/// The bound of `parallelism`.
+const MAX_PARALLELISM: i32 = 1000;
+
+/// Parses `transform` or `steps`, whichever there is.
+pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<Step> {
+    let general = placement::parse(&placement::Fields::from(spec), report);
+    let mut steps = Vec::new();
+    if let Some(transform) = &spec.transform {
+        let main = WireStep { name: MAIN_STEP.to_owned(), ..WireStep::default() };
+        steps.push(step("spec.transform", spec, &main, transform, general.clone(), report));
+    }
+    for (index, wire) in spec.steps.iter().enumerate() {
+        let base = format!("spec.steps[{index}]");
+        let own = placement::parse(&fields(&base, spec, wire), report);
+        steps.push(step(&base, spec, wire, &wire.container, own, report));
+    }
+    report.require(spec.transform.is_some() != !spec.steps.is_empty(), "spec", rules::TRANSFORM_OR_STEPS);
+    report.require(references(&steps) <= MAX_REFERENCES, "spec", rules::REFERENCES_AT_MOST);
+    steps
+}
+
+/// A step's own fields where it has them, else the spec's.
+fn fields<'a>(base: &'a str, spec: &'a PipelineSpec, wire: &'a WireStep) -> placement::Fields<'a> {
+    let general = placement::Fields::from(spec);
+    placement::Fields {
+        base,
+        service_account_name: wire.service_account_name.as_ref().or(general.service_account_name),
+        resource_requests: if wire.resource_requests.is_empty() {
+            general.resource_requests
+        } else {
+            &wire.resource_requests
+        },
+        resource_limits: if wire.resource_limits.is_empty() { general.resource_limits } else { &wire.resource_limits },
+        scheduling_spec: wire.scheduling_spec.as_ref().or(general.scheduling_spec),
+        tolerations: if wire.tolerations.is_empty() { general.tolerations } else { &wire.tolerations },
+    }
+}
+
+fn step(
+    base: &str,
+    spec: &PipelineSpec,
+    wire: &WireStep,
+    own: &Transform,
+    placement: Placement,
+    report: &mut Report,
+) -> Step {
+    let container = transform::parse(base, own, report);
+    let lists = Lists { base, own, spec };
+    let uses = secrets::parse(&lists, report);
+    conflicts::check(&lists, report);
+    let root = spec.security == Security::Restricted && own.user.as_deref() == Some("0");
+    report.require(!root, &format!("{base}.user"), rules::USER_RESTRICTED);
+    let retries = wire.retries.unwrap_or(spec.retries);
+    report.require((0..=MAX_RETRIES).contains(&retries), &field(base, wire.retries, "retries"), rules::RETRIES);
+    let parallelism = wire.parallelism.unwrap_or(spec.parallelism);
+    report.require(
+        (0..=MAX_PARALLELISM).contains(&parallelism),
+        &field(base, wire.parallelism, "parallelism"),
+        rules::PARALLELISM,
+    );
+    let timeout = report.duration(&format!("{base}.timeout"), wire.timeout.as_deref());
+    let pending_timeout = match &wire.pending_timeout {
+        Some(text) => report.duration(&format!("{base}.pending_timeout"), Some(text)),
+        None => report.duration("spec.pending_timeout", spec.pending_timeout.as_deref()),
+    };
+    Step {
+        name: wire.name.clone(),
+        needs: wire.needs.clone(),
+        parallelism,
+        retries,
+        timeout,
+        pending_timeout,
+        image: container.image,
+        image_pull_policy: wire.image_pull_policy.or(spec.image_pull_policy),
+        command: container.command,
+        args: container.args,
+        stdin: container.stdin,
+        accepted_codes: container.accepted_codes,
+        env: container.env,
+        working_dir: container.working_dir,
+        user: container.user,
+        group: container.group,
+        fs_group: container.fs_group,
+        uses,
+        security: spec.security,
+        service_account: placement.service_account,
+        requests: placement.requests,
+        limits: placement.limits,
+        node_selector: placement.node_selector,
+        priority_class_name: placement.priority_class_name,
+        tolerations: placement.tolerations,
+        ports: spec.ports.clone(),
+        readiness_probe: spec.readiness_probe.clone(),
+        liveness_probe: spec.liveness_probe.clone(),
+    }
+}
+
+/// Where a number stands: on the step, or on the spec.
+fn field(base: &str, own: Option<i32>, name: &str) -> String {
+    if own.is_some() { format!("{base}.{name}") } else { format!("spec.{name}") }
+}
+
+/// How many references there are: each use of each step, and each distinct pull secret of each step.
+fn references(steps: &[Step]) -> usize {
+    let of = |step: &Step| {
+        let named = |u: &&SecretUse| u.usage != Usage::ImagePull;
+        let pull: BTreeSet<_> = step.uses.iter().filter(|u| u.usage == Usage::ImagePull).map(|u| &u.secret).collect();
+        step.uses.iter().filter(named).count() + pull.len()
+    };
+    steps.iter().map(of).sum()
+}
