@@ -10,6 +10,7 @@ mod docs;
 mod gate;
 mod heal;
 mod life;
+mod many;
 mod moments;
 mod outage;
 mod pods;
