@@ -55,7 +55,8 @@ pub(super) fn uses_old_value(
     };
     let mut found: Option<OldValues> = None;
     for usage in step.uses.iter().filter(counts) {
-        let (Some(facts), Some(started_at)) = (changed_since(world, usage, container), container.started_at) else {
+        let (Some(facts), Some(started_at)) = (changed_since(world, step, usage, container), container.started_at)
+        else {
             continue;
         };
         let changed_at = facts.data_changed_at.unwrap_or(started_at);
@@ -81,7 +82,7 @@ pub(super) fn tell(
     rows.into_iter()
         .map(|row| {
             let Some(usage) = uses.next().filter(|usage| settled_at_start(usage)) else { return row };
-            let old = containers.iter().find_map(|container| changed_since(world, usage, *container));
+            let old = containers.iter().find_map(|container| changed_since(world, step, usage, *container));
             let Some(facts) = old else { return row };
             let told = world.recorded.references.iter().find(|old| is_same(old, &row) && old.stale == Some(true));
             let changed_at = match told {
@@ -109,10 +110,16 @@ fn settled_at_start(usage: &SecretUse) -> bool {
 }
 
 /// The Secret, where its data changed since the container took its value, or where that cannot be ruled out.
-fn changed_since<'a>(world: &'a World, usage: &SecretUse, container: Container<'_>) -> Option<&'a SecretFacts> {
+fn changed_since<'a>(
+    world: &'a World,
+    step: &Step,
+    usage: &SecretUse,
+    container: Container<'_>,
+) -> Option<&'a SecretFacts> {
     let Some(SecretKnowledge::Present(facts)) = world.secrets.get(&usage.secret) else { return None };
     let Container { pod, started_at } = container;
-    if pod.started_with.get(usage.secret.as_str()) == Some(&facts.resource_version) {
+    let started_with = pod.started_with.get(usage.secret.as_str());
+    if started_with == Some(&facts.resource_version) {
         return None;
     }
     let taken_at = match &usage.usage {
@@ -122,5 +129,14 @@ fn changed_since<'a>(world: &'a World, usage: &SecretUse, container: Container<'
     };
     // One second is the resolution of both times.
     let before = facts.data_changed_at.is_some_and(|changed| taken_at.is_some_and(|taken| changed < taken));
-    (started_at.is_some() && !before).then_some(facts)
+    // Where the Pod followed the data at once, another version is a label's if one was set since. Had the data changed
+    // twice in that second, status would have said so before.
+    let first = facts.data_changed_at.is_some_and(|changed| pod.created_at.is_some_and(|made| changed <= made));
+    let known_to_be_old = world.recorded.references.iter().any(|row| {
+        row.stale == Some(true)
+            && (&row.step, row.name.as_str()) == (&step.name, usage.secret.as_str())
+            && row.started_with.as_ref() == started_with
+    });
+    let only_touched = first && facts.touched_since && !known_to_be_old;
+    (started_at.is_some() && !before && !only_touched).then_some(facts)
 }

@@ -241,9 +241,10 @@ impl<'a> Fleet<'a> {
     }
 }
 
-/// When the Pod has to be exchanged for its old values.
+/// When the Pod has to be exchanged for its old values. One whose container ended with them would take the new ones when
+/// it starts again, but the kubelet lets it wait for up to five minutes: a fresh Pod need not.
 fn due(scene: &Scene<'_>, pod: &PodFacts) -> Option<Timestamp> {
-    let container = Container { pod, started_at: pod.started_at };
+    let container = Container { pod, started_at: pod.started_at.or(pod.last_started_at) };
     let old = uses_old_value(scene.world, scene.step, container, scene.work.on_secret_change)?;
     Some(old.due(scene.work.rotation_debounce))
 }

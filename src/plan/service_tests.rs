@@ -31,6 +31,7 @@ impl Story {
             type_: "Opaque".into(),
             keys: Keys::Known(["password".to_owned()].into()),
             data_changed_at: Some(at(changed)),
+            touched_since: false,
             expires_on: None,
         };
         self.know("db", SecretKnowledge::Present(facts))
@@ -80,6 +81,12 @@ impl Story {
     fn message_of(&self) -> String {
         plan(&self.0).verdict.message
     }
+}
+
+/// Its container ran from -90 on, has ended, and waits to be started again.
+fn crashed(pod: &mut PodFacts) {
+    pod.last_started_at = pod.started_at.take();
+    pod.waiting = Some(("CrashLoopBackOff".into(), "back-off 5m0s".into()));
 }
 
 /// Asserts each story's moves.
@@ -152,6 +159,10 @@ moves! {
         => "-2/0/0 Running/PodsRunning";
     changes_within_the_debounce_are_waited_for: of(1).fresh(0).db("43", -4)
         => "Running/PodsRunning";
+    one_that_crashed_with_the_old_value_does_not_wait_for_the_kubelet: of(1).serves(2, 0, 0, false).last_pod(crashed).db("42", -20)
+        => "+2/0/1 Starting/PodsStarting";
+    one_that_crashed_with_the_new_value_stays: of(1).serves(2, 0, 0, false).last_pod(crashed).db("42", -96)
+        => "Starting/PodsStarting";
     a_label_edit_is_no_change: of(1).fresh(0).db("42", -500)
         => "Running/PodsRunning";
     ignore_rolls_nothing: service(&json!({"on_secret_change": "Ignore"})).fresh(0).db("42", -20)

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod heavy;
+pub mod stage;
 
 use std::fmt::Debug;
 use std::io::Write;
