@@ -6,8 +6,8 @@ mod crew;
 mod heal;
 mod job;
 mod resolve;
-#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service and the rows of status come next"))]
-mod rotation;
+#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service comes next"))]
+pub(crate) mod rotation;
 mod step;
 mod tries;
 mod trouble;

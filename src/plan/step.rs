@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use super::turn::{Scene, Turn, turn};
-use super::{PodDeletion, seconds};
+use super::{PodDeletion, rotation, seconds};
 use crate::api::reason::{Reason, StepState};
 use crate::api::status::{IndexStatus, ReferenceStatus, StepStatus};
 use crate::model::ranges;
@@ -197,5 +197,6 @@ pub(super) fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
     let pod: Option<&PodFacts> = oldest.or_else(|| scene.crew.pods().next());
     let versions = pod.map_or_else(BTreeMap::new, |pod| pod.started_with.clone());
     let row = |row: &ReferenceStatus| ReferenceStatus { started_with: versions.get(&row.name).cloned(), ..row.clone() };
-    scene.resolution.rows.iter().map(row).collect()
+    let rows = scene.resolution.rows.iter().map(row).collect();
+    rotation::tell(scene.world, scene.step, &scene.crew.pods().collect::<Vec<_>>(), rows)
 }

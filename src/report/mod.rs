@@ -11,7 +11,7 @@ use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
 use crate::model::world::World;
-use crate::plan::{Plan, References, Verdict, seconds};
+use crate::plan::{Plan, References, Verdict, rotation, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
 const MOST_NAMED: usize = 3;
@@ -30,6 +30,9 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
             Some(resolved(rows)),
             (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)),
         ),
+        References::AsRecorded if plan.verdict.result.is_some() => {
+            (recorded.references.iter().map(rotation::over).collect(), recorded.resolved.clone(), None)
+        }
         References::AsRecorded => (recorded.references.clone(), recorded.resolved.clone(), None),
         References::Unknown => (Vec::new(), None, None),
     };
