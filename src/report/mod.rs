@@ -126,7 +126,8 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
     }
 }
 
-/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`, and kstatus' two only while they are True.
+/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring` and kstatus' two only while they
+/// are True.
 fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let Verdict { phase, reason, message, result: _ } = &plan.verdict;
     let ready = match phase {
@@ -136,6 +137,9 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
     all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    if let Some((reason, message)) = &plan.expiring {
+        all.push(condition(world, ConditionType::CredentialExpiring, true.into(), *reason, message));
+    }
     if matches!(phase, Phase::Waiting | Phase::Starting) {
         all.push(condition(world, ConditionType::Reconciling, true.into(), *reason, message));
     }
