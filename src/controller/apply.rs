@@ -20,7 +20,7 @@ use crate::plan::{Plan, PodDeletion};
 /// One write takes no longer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Writes what the plan says: deletions, then creations. Stops at the first write that does not succeed.
+/// Writes what the plan says: deletions, then creations, of each up to the first that does not succeed.
 pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outcome {
     // Destructured whole, so that a new kind of write cannot be forgotten here.
     let Plan {
@@ -46,20 +46,32 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
         match delete_pod(&api, deletion).await {
             Ok(true) => outcome.deleted.push(deletion.uid.clone()),
             Ok(false) => return outcome,
-            Err(refusal) => return set_back(context, &key, &deletion.name, refusal, outcome),
+            Err(refusal) => {
+                // A Pod that cannot be cleaned up keeps no other from starting.
+                outcome.setback = Some(set_back(context, &key, &deletion.name, refusal));
+                break;
+            }
         }
     }
     for pod in create {
         let name = pod.metadata.name.clone().unwrap_or_default();
+        let of_pod = ObjectKey::new(key.namespace.as_str(), name.as_str());
+        context.with_state(|state| state.pods.writing(of_pod.clone()));
         match create_pod(&api, &world.subject.uid, pod).await {
             Ok(created) => {
                 info!(pipeline = %key, pod = name, "created the Pod");
-                outcome.created.extend(note(context, &key.namespace, &created));
+                outcome.created.extend(note(context, of_pod, &created));
             }
-            Err(refusal) => return set_back(context, &key, &name, refusal, outcome),
+            Err(refusal) => {
+                context.with_state(|state| state.pods.not_written(&of_pod));
+                outcome.setback = Some(set_back(context, &key, &name, refusal));
+                break;
+            }
         }
     }
-    context.with_state(|state| state.setbacks.remove(&key));
+    if outcome.setback.is_none() {
+        context.with_state(|state| state.setbacks.remove(&key));
+    }
     outcome
 }
 
@@ -69,7 +81,7 @@ struct Refusal {
     message: String,
 }
 
-fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, mut outcome: Outcome) -> Outcome {
+fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal) -> Setback {
     let Refusal { kind, message } = refusal;
     let backoff: Backoff = if kind == SetbackKind::Io { TRANSIENT } else { UNANNOUNCED };
     let setback = context.with_state(|state| {
@@ -83,8 +95,7 @@ fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, mut
         setback
     });
     warn!(pipeline = %key, pod, kind = ?setback.kind, retry_at = %setback.retry_at, "a write did not succeed: {}", setback.message);
-    outcome.setback = Some(setback);
-    outcome
+    setback
 }
 
 /// Returns whether the Pod goes; `false`: it is no longer as it was seen, and the event that tells is on its way.
@@ -97,7 +108,7 @@ async fn delete_pod(api: &Api<Pod>, deletion: &PodDeletion) -> Result<bool, Refu
         Ok(Err(kube::Error::Api(status))) if status.code == 409 && resource_version.is_some() => Ok(false),
         // Gone, or another Pod of that name: either way the one that was seen is no more.
         Ok(Err(kube::Error::Api(status))) if status.code == 404 || status.code == 409 => Ok(true),
-        Ok(Err(error)) => Err(refusal(&error)),
+        Ok(Err(error)) => Err(refusal(&error, &format!("the deletion of Pod {}", deletion.name))),
         Err(_) => Err(no_answer()),
     }
 }
@@ -123,11 +134,11 @@ async fn create_pod(api: &Api<Pod>, owner: &str, pod: &Pod) -> Result<Pod, Refus
                 Ok(Ok(None)) => {
                     Err(Refusal { kind: SetbackKind::Io, message: "the Pod's name was taken for a moment".into() })
                 }
-                Ok(Err(error)) => Err(refusal(&error)),
+                Ok(Err(error)) => Err(refusal(&error, THE_POD)),
                 Err(_) => Err(no_answer()),
             }
         }
-        Ok(Err(error)) => Err(refusal(&error)),
+        Ok(Err(error)) => Err(refusal(&error, THE_POD)),
         Err(_) => Err(no_answer()),
     }
 }
@@ -136,15 +147,18 @@ fn no_answer() -> Refusal {
     Refusal { kind: SetbackKind::Io, message: "the API server did not answer in time".into() }
 }
 
+/// What a creation writes.
+const THE_POD: &str = "the Pod";
+
 /// Sorts an error of a write. A refusal's words come from admission and speak of the Pod, which holds no values.
-fn refusal(error: &kube::Error) -> Refusal {
+fn refusal(error: &kube::Error, what: &str) -> Refusal {
     match error {
-        kube::Error::Api(status) => of_status(status),
+        kube::Error::Api(status) => of_status(status, what),
         _ => Refusal { kind: SetbackKind::Io, message: "the API server could not be reached".into() },
     }
 }
 
-fn of_status(status: &Status) -> Refusal {
+fn of_status(status: &Status, what: &str) -> Refusal {
     let said = status.message.as_str();
     let has = |needles: &[&str]| needles.iter().any(|needle| said.contains(needle));
     let (kind, hint) = match status.code {
@@ -166,17 +180,22 @@ fn of_status(status: &Status) -> Refusal {
         429 | 500..=599 => {
             return Refusal { kind: SetbackKind::Io, message: format!("the API server answered {}", status.code) };
         }
+        // From `plugin/pkg/admission/namespace/lifecycle`.
+        403 if has(&["because it is being terminated"]) => (SetbackKind::Refused, "no Pod starts in it any more"),
+        // A webhook and a policy may answer with any code.
+        _ if has(&["denied the request", "denied request"]) => {
+            (SetbackKind::Refused, "an admission rule stands in the way")
+        }
         403 => (SetbackKind::Refused, "an admission rule or a missing right stands in the way"),
         _ => (SetbackKind::Refused, "correct the field that it names"),
     };
     let said: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
-    Refusal { kind, message: format!("the API server refused the Pod: {said}: {hint}") }
+    Refusal { kind, message: format!("the API server refused {what}: {said}: {hint}") }
 }
 
 /// Puts a written Pod where the next decision sees it, ahead of the watch.
-fn note(context: &Context, namespace: &str, pod: &Pod) -> Option<PodFacts> {
+fn note(context: &Context, key: ObjectKey, pod: &Pod) -> Option<PodFacts> {
     let stored = stored_pod(pod)?;
-    let key = ObjectKey::new(namespace, pod.metadata.name.as_deref().unwrap_or_default());
     let version = version(pod.metadata.resource_version.as_deref().unwrap_or_default());
     context.with_state(|state| {
         if state.pods.wrote(key.clone(), version, stored.clone()) {

@@ -59,7 +59,10 @@ enum Look {
 async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     let found: Option<Arc<StoredPipeline>> = context.with_state(|state| state.pipelines.get(key).cloned());
     // The Pods of one that is being deleted go with it: garbage collection follows the owner reference.
-    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else { return Look::Done(None) };
+    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else {
+        context.with_state(|state| state.at_rest(key));
+        return Look::Done(None);
+    };
     let world = match observe::observe(context, &stored).await {
         Ok(world) => world,
         Err(error) => {
