@@ -253,6 +253,8 @@ impl Plan {
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod runs_tests;
 #[cfg(test)]
 pub(crate) mod tests;
