@@ -59,7 +59,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
         match create_pod(&api, &world.subject.uid, pod).await {
             Ok(created) => {
                 info!(pipeline = %key, pod = name, "created the Pod");
-                outcome.created.extend(note(context, of_pod, &created));
+                outcome.created.extend(note(context, &of_pod, &created));
             }
             Err(refusal) => {
                 context.with_state(|state| state.pods.not_written(&of_pod));
@@ -193,12 +193,12 @@ fn of_status(status: &Status, what: &str) -> Refusal {
 }
 
 /// Puts a written Pod where the next decision sees it, ahead of the watch.
-fn note(context: &Context, key: ObjectKey, pod: &Pod) -> Option<PodFacts> {
+fn note(context: &Context, key: &ObjectKey, pod: &Pod) -> Option<PodFacts> {
     let stored = stored_pod(pod)?;
     let version = version(pod.metadata.resource_version.as_deref().unwrap_or_default());
     context.with_state(|state| {
         if state.pods.wrote(key.clone(), version, stored.clone()) {
-            state.pod_seen(&key, &stored);
+            state.pod_seen(key, &stored);
         }
     });
     Some(stored.facts)

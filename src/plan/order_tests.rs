@@ -319,8 +319,8 @@ proptest! {
         for step in moves {
             cluster.step(step);
         }
-        for thread in 0..THREADS.len() {
-            while cluster.delivered[thread] < THREADS[thread].len() {
+        for (thread, events) in THREADS.iter().enumerate() {
+            while cluster.delivered[thread] < events.len() {
                 cluster.step(Move::Event(thread));
             }
         }
