@@ -284,6 +284,8 @@ mod expiry_tests;
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
