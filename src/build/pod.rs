@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{env, meta, stdin, volumes};
+use super::{env, meta, mounts, stdin, volumes};
 use crate::api::pipeline::{ImagePullPolicy, Security};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Step, Usage};
@@ -18,6 +18,9 @@ use crate::model::world::World;
 #[must_use]
 pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
     let (mut volumes, mut mounts) = volumes::volumes(step);
+    let (others, other_mounts) = mounts::mounts(step);
+    volumes.extend(others);
+    mounts.extend(other_mounts);
     if let Some((volume, mount)) = stdin::volume(step) {
         volumes.push(volume);
         mounts.push(mount);

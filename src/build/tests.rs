@@ -30,6 +30,7 @@ fn built(spec: &Value) -> Pod {
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
         secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,

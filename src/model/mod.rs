@@ -9,5 +9,6 @@ pub mod pod;
 pub mod run;
 pub mod secret;
 pub mod validate;
+pub mod volume;
 pub mod work;
 pub mod world;

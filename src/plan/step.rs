@@ -131,7 +131,11 @@ fn next(step: &Step, id: &PodIdentity, resolution: &Resolution, last: Option<&Ou
 /// The rows, each with the version of its Secret that the Pod was started with.
 fn started_rows(rows: Vec<ReferenceStatus>, pod: &PodFacts) -> Vec<ReferenceStatus> {
     rows.into_iter()
-        .map(|row| ReferenceStatus { started_with: pod.started_with.get(&row.name).cloned(), ..row })
+        .map(|row| {
+            // A ConfigMap may have the name of a Secret.
+            let version = pod.started_with.get(&row.name).filter(|_| row.kind.is_none());
+            ReferenceStatus { started_with: version.cloned(), ..row }
+        })
         .collect()
 }
 

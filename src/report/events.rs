@@ -47,6 +47,7 @@ fn ready(status: &PipelineStatus) -> Option<(Reason, &str)> {
 fn is_warning(reason: Reason) -> bool {
     match reason {
         Reason::SecretForbidden
+        | Reason::VolumeForbidden
         | Reason::SecretMissing
         | Reason::MissingSecretTimeout
         | Reason::InvalidSpec
@@ -60,6 +61,7 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::TimedOut => true,
         Reason::AllResolved
         | Reason::WaitingForSecrets
+        | Reason::WaitingForVolumes
         | Reason::ServiceAccountNotFound
         | Reason::NotRead
         | Reason::PodsStarting
