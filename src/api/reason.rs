@@ -47,6 +47,28 @@ closed_set! {
 }
 
 closed_set! {
+    /// Where a step, or one of its Pods, stands.
+    StepState {
+        /// A step that it needs has not ended.
+        Pending,
+        /// One of its references is not there yet.
+        Waiting,
+        /// Everything is there; it does not run yet.
+        Starting,
+        /// It runs.
+        Running,
+        /// It ended well.
+        Succeeded,
+        /// It ended badly.
+        Failed,
+        /// It does not start, because another step failed or the run's time is over.
+        Skipped,
+        /// It does not start while `spec.suspend` is true.
+        Suspended,
+    }
+}
+
+closed_set! {
     /// The type of a condition.
     ConditionType {
         /// The Pipeline does, or did, what it was asked to.
@@ -169,6 +191,10 @@ closed_set! {
         RetryBackoff,
         /// The run took longer than its `timeout`.
         TimedOut,
+        /// Pods of a Service are exchanged for fresh ones.
+        Rolling,
+        /// A fresh Pod of a Service is not ready within `progress_deadline`; the others are left as they are.
+        RollStuck,
         /// `spec.suspend` is true.
         Suspended,
         /// A write to the API server failed and is tried again.
@@ -209,5 +235,7 @@ closed_set! {
         ContainerStart,
         /// A volume could not be mounted.
         VolumeMount,
+        /// The container of a Service ends again and again.
+        CrashLoop,
     }
 }

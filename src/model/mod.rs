@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod names;
 pub mod parse;
 pub mod pod;
+pub mod ranges;
 pub mod run;
 pub mod secret;
 pub mod validate;

@@ -71,6 +71,15 @@ impl PodFacts {
             unwatched: false,
             waiting: container.and_then(waiting),
             terminated: container.and_then(terminated),
+            last_exit_code: container
+                .and_then(|c| c.last_state.as_ref()?.terminated.as_ref())
+                .map(|ended| ended.exit_code),
+            started_at: container
+                .and_then(|c| c.state.as_ref()?.running.as_ref()?.started_at.as_ref())
+                .map(|time| time.0),
+            ready: status.and_then(|s| s.conditions.as_ref()).is_some_and(|all| {
+                all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+            }),
             unschedulable: status.and_then(|s| s.conditions.as_ref()).and_then(|all| {
                 all.iter()
                     .find(|c| {

@@ -129,6 +129,12 @@ pub struct PodFacts {
     pub waiting: Option<(String, String)>,
     /// How the container ended.
     pub terminated: Option<Termination>,
+    /// How its container ended the last time, where the kubelet started it again.
+    pub last_exit_code: Option<i32>,
+    /// Since when its container runs.
+    pub started_at: Option<Timestamp>,
+    /// Whether it is ready, as Kubernetes means it.
+    pub ready: bool,
     /// Why no node takes it.
     pub unschedulable: Option<String>,
     /// The Pod's own reason and message, as in `Evicted`.
@@ -144,6 +150,12 @@ impl PodFacts {
     #[must_use]
     pub fn is_live(&self) -> bool {
         !self.gone && !matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+    }
+
+    /// Whether it lives and nobody asked for its deletion.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.is_live() && self.deletion_requested_at.is_none()
     }
 
     /// The run that it belongs to, where its marks say.

@@ -15,6 +15,8 @@ impl Story {
             resource_version: version.into(),
             type_: "kubernetes.io/dockerconfigjson".into(),
             keys: Keys::Known([".dockerconfigjson".to_owned()].into()),
+            data_changed_at: None,
+            expires_on: None,
         };
         self.know(name, SecretKnowledge::Present(facts))
     }

@@ -2,10 +2,16 @@
 //! answer here, never an error.
 
 mod advice;
+mod crew;
+mod heal;
+mod job;
 mod resolve;
+#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service and the rows of status come next"))]
+mod rotation;
 mod step;
 mod tries;
 mod trouble;
+mod turn;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -99,6 +105,10 @@ pub(crate) fn seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
+fn seconds_of(time: Option<&Time>) -> Option<Timestamp> {
+    time.map(|time| time.0)
+}
+
 /// Decides.
 #[must_use]
 pub fn plan(world: &World) -> Plan {
@@ -114,7 +124,7 @@ pub fn plan(world: &World) -> Plan {
                 None => unfinished(world, work, run),
             };
             plan.delete.extend(outdated);
-            plan
+            held_back(world, plan)
         }
     }
 }
@@ -157,11 +167,28 @@ fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
     if !old.is_empty() {
         return Plan::ending(world, run, &old);
     }
-    // A spec has exactly one step until issue #4; the plan of the run is the plan of that step.
-    let steps = work.steps.iter().map(|step| step::plan(world, work, &run, step));
-    let mut plan = Plan::empty(world, Some(run.clone()));
-    for step in steps {
-        step.merge_into(&mut plan);
+    job::plan(world, work, run)
+}
+
+/// A write that was refused is not tried again before its time, and then after the others, so that it holds none back.
+/// What refuses one Pod of a subject (a quota, an admission rule) may refuse the next: while it is waited for, none is
+/// made.
+fn held_back(world: &World, mut plan: Plan) -> Plan {
+    let Some(setback) = &world.setback else { return plan };
+    let name = |pod: &Pod| pod.metadata.name.clone().unwrap_or_default();
+    let wanted = plan.create.iter().any(|pod| name(pod) == setback.pod);
+    let unwanted = plan.delete.iter().any(|deletion| deletion.name == setback.pod);
+    if setback.retry_at > world.now {
+        if wanted {
+            plan.create.clear();
+        }
+        plan.delete.retain(|deletion| deletion.name != setback.pod);
+        if wanted || unwanted {
+            plan.look_again = plan.look_again.into_iter().chain([setback.retry_at]).min();
+        }
+    } else {
+        plan.create.sort_by_key(|pod| name(pod) == setback.pod);
+        plan.delete.sort_by_key(|deletion| deletion.name == setback.pod);
     }
     plan
 }
@@ -241,7 +268,11 @@ impl Plan {
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod rotation_tests;
+#[cfg(test)]
 mod runs_tests;
+#[cfg(test)]
+mod steps_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]

@@ -108,6 +108,8 @@ fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
         state,
         message,
         started_with: None,
+        stale: None,
+        data_changed_at: None,
     }
 }
 
@@ -125,6 +127,8 @@ fn account_row(world: &World, step: &Step, account: &str, name: &str) -> Referen
             state: ReferenceState::NotFound,
             message: Some(format!("the name {why}")),
             started_with: None,
+            stale: None,
+            data_changed_at: None,
         },
     };
     row.via = Some(format!("serviceaccount/{account}"));
@@ -146,6 +150,8 @@ fn volume_row(world: &World, step: &Step, volume: &VolumeUse) -> Option<Referenc
         state,
         message,
         started_with: None,
+        stale: None,
+        data_changed_at: None,
     })
 }
 

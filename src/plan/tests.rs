@@ -7,6 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::reason::StepState;
 use crate::api::status::{PipelineStatus, RunStatus};
 use crate::model::names::SecretName;
 use crate::model::parse::parse;
@@ -88,8 +89,14 @@ impl Story {
     }
 
     pub(crate) fn typed(self, secret: &str, type_: &str, keys: Keys) -> Self {
-        let facts =
-            SecretFacts { uid: format!("uid-{secret}"), resource_version: "42".into(), type_: type_.into(), keys };
+        let facts = SecretFacts {
+            uid: format!("uid-{secret}"),
+            resource_version: "42".into(),
+            type_: type_.into(),
+            keys,
+            data_changed_at: None,
+            expires_on: None,
+        };
         self.know(secret, SecretKnowledge::Present(facts))
     }
 
@@ -200,7 +207,8 @@ impl Story {
         let decided = plan(&self.0);
         let created = decided.create.iter().map(|pod| {
             assert_eq!(owner_uid(pod), Some("uid-edges"));
-            PodFacts { uid: "uid-new".into(), created_at: Some(self.0.now), ..PodFacts::of(pod) }
+            let facts = PodFacts::of(pod);
+            PodFacts { uid: format!("uid-of-{}", facts.name), created_at: Some(self.0.now), ..facts }
         });
         let outcome = Outcome {
             created: created.collect(),
@@ -331,7 +339,7 @@ fn an_image_without_a_shell_is_told_what_stdin_needs() {
 fn an_accepted_exit_code_is_told() {
     let plan = plan(&accepting().pod(1, 0, PodPhase::Failed).ended(3, -5).0);
     let step = &plan.steps[0];
-    assert_eq!((step.state, step.exit_code), (Phase::Succeeded, Some(3)));
+    assert_eq!((step.state, step.exit_code), (StepState::Succeeded, Some(3)));
     let said = step.message.as_deref().unwrap();
     assert!(said.ends_with(" ended with exit code 3, which accept_return_code accepts"), "{said}");
     assert_eq!(plan.verdict.message, said);
@@ -495,6 +503,8 @@ fn no_pod_without_every_reference_seen() {
                 resource_version: "1".into(),
                 type_: type_.into(),
                 keys,
+                data_changed_at: None,
+                expires_on: None,
             })
         };
         [

@@ -58,7 +58,8 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::NameConflict
         | Reason::PodFailed
         | Reason::RetryBackoff
-        | Reason::TimedOut => true,
+        | Reason::TimedOut
+        | Reason::RollStuck => true,
         Reason::AllResolved
         | Reason::WaitingForSecrets
         | Reason::WaitingForVolumes
@@ -67,6 +68,7 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::PodsStarting
         | Reason::EndingOldRun
         | Reason::PodsRunning
+        | Reason::Rolling
         | Reason::Succeeded
         | Reason::Suspended
         | Reason::WriteFailed => false,
