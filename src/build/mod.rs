@@ -12,4 +12,6 @@ pub use pod::pod;
 pub(crate) use volumes::volume_name;
 
 #[cfg(test)]
+mod mount_tests;
+#[cfg(test)]
 mod tests;

@@ -23,8 +23,8 @@ pub(super) fn mounts(step: &Step) -> (Vec<Volume>, Vec<VolumeMount>) {
 
 /// The name of the volume behind a mount: a DNS label, which an object's name need not be.
 ///
-/// A claim that is mounted several times is one volume: the kubelet counts a Pod's claims once each, and waits for ever
-/// for the second volume of one claim (`pkg/kubelet/volumemanager`). The others are a volume for each path.
+/// A claim that is mounted several times is one volume: of two volumes of one claim the kubelet mounts one, and waits for
+/// ever for the other (kubernetes/kubernetes#132921). The others are a volume for each path.
 pub(crate) fn mount_name(usage: &VolumeUse) -> String {
     let hash = |text: &str| short_hash(&Sha256::digest(text.as_bytes()));
     match &usage.source {

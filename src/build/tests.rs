@@ -39,7 +39,7 @@ fn built(spec: &Value) -> Pod {
     pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, &step, &id, 3)
 }
 
-fn spec_of(spec: &Value) -> PodSpec {
+pub(super) fn spec_of(spec: &Value) -> PodSpec {
     built(spec).spec.unwrap()
 }
 

@@ -8,7 +8,7 @@ use crate::api::reason::Trouble;
 use crate::build;
 use crate::model::names::SecretName;
 use crate::model::secret::SecretKnowledge;
-use crate::model::volume::VolumeUse;
+use crate::model::volume::{VolumeSource, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::{PodFacts, World};
 
@@ -131,14 +131,15 @@ fn mount(world: &World, step: &Step, why: &str) -> (Trouble, String) {
         }
         None => "a volume cannot be mounted".to_owned(),
     };
-    (
-        Trouble::VolumeMount,
-        format!(
-            "{what}: {}: mend it, and the Pod goes on by itself (kubectl describe secrets -n {} lists the keys that are there)",
-            plain(why),
-            world.subject.namespace
-        ),
-    )
+    // Of a claim's storage the kubelet gives the PersistentVolume's name, which the step does not know.
+    let is_claim = |volume: &VolumeUse| matches!(volume.source, VolumeSource::Claim { .. });
+    let namespace = &world.subject.namespace;
+    let see = if found.is_empty() && step.volumes.iter().any(is_claim) {
+        format!("kubectl describe persistentvolumeclaims -n {namespace} tells of the claims")
+    } else {
+        format!("kubectl describe secrets -n {namespace} lists the keys that are there")
+    };
+    (Trouble::VolumeMount, format!("{what}: {}: mend it, and the Pod goes on by itself ({see})", plain(why)))
 }
 
 /// A mount that is no Secret's.

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
 use lockgate::api::pipeline::Pipeline;
-use lockgate::api::reason::{Phase, Trouble};
+use lockgate::api::reason::{Phase, StepState, Trouble};
 use serde_json::json;
 
 use crate::support::{CANARY, condition, message, name_of, states, step};
