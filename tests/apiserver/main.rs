@@ -15,6 +15,7 @@ mod rights;
 mod runs;
 mod stored;
 mod tries;
+mod volumes;
 
 use std::sync::OnceLock;
 
