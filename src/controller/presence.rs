@@ -141,7 +141,9 @@ mod tests {
     fn told(names: &[&str]) -> Presence {
         let mut presence = Presence::default();
         presence.init();
-        names.iter().for_each(|name| presence.init_apply(seen(name)));
+        for name in names {
+            presence.init_apply(seen(name));
+        }
         assert_eq!(
             presence.look_up(&key("app")),
             ObjectKnowledge::Unread,

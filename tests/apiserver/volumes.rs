@@ -20,7 +20,7 @@ use crate::support::{self, Operator, Space, admin, condition, message, name_of, 
 use crate::{shared, space};
 
 /// A spec that mounts these.
-fn mounting(volumes: Value) -> Value {
+fn mounting(volumes: &Value) -> Value {
     json!({"transform": {"image": "registry.test/edges:1", "volumes": volumes}})
 }
 
@@ -52,7 +52,7 @@ impl Space {
 #[tokio::test]
 async fn it_waits_for_its_claim_and_its_config_map_and_starts_with_the_last() {
     let space = space("volumes").await;
-    space.pipeline("edges", mounting(json!([data(), app(), {"scratch": {}, "mount_path": "/tmp"}]))).await;
+    space.pipeline("edges", mounting(&json!([data(), app(), {"scratch": {}, "mount_path": "/tmp"}]))).await;
     let waiting = space.phase("edges", Phase::Waiting).await;
     assert_eq!(states(&waiting), ["data:NotFound", "app:NotFound"]);
     for type_ in ["Ready", "SecretsResolved"] {
@@ -99,7 +99,7 @@ async fn a_claim_that_is_being_deleted_is_waited_for_until_it_is_made_anew() {
     let space = space("leaving").await;
     space.claim("data").await;
     space.delete::<PersistentVolumeClaim>("data").await;
-    space.pipeline("edges", mounting(json!([data()]))).await;
+    space.pipeline("edges", mounting(&json!([data()]))).await;
     let waiting = space.phase("edges", Phase::Waiting).await;
     assert_eq!(states(&waiting), ["data:NotFound"]);
     assert!(message(&waiting).contains("data (mounted at /data) is being deleted"), "{}", message(&waiting));
@@ -121,12 +121,12 @@ async fn a_wait_for_volumes_costs_nothing_and_the_event_starts_it_with_two_write
     paper_node(&client).await;
     let _operator = Operator::start(&cluster);
     let space = Space::new(&client, "quiet").await;
-    let spec = json!({"tolerations": [{"operator": "Exists"}], "transform": mounting(json!([app()]))["transform"]});
+    let spec = json!({"tolerations": [{"operator": "Exists"}], "transform": mounting(&json!([app()]))["transform"]});
     space.pipeline("edges", spec).await;
     space.phase("edges", Phase::Waiting).await;
     // Another one, that waits for the claim, too, and is looked at though nothing comes of it.
     space.claim("data").await;
-    space.pipeline("both", mounting(json!([data(), {"config_map": "never-made", "mount_path": "/x"}]))).await;
+    space.pipeline("both", mounting(&json!([data(), {"config_map": "never-made", "mount_path": "/x"}]))).await;
     space.until("both", "the claim is there", |p| states(p) == ["data:Resolved", "never-made:NotFound"]).await;
     let mut audit = Audit::of(&cluster);
     audit.settle(&client).await;
@@ -205,7 +205,7 @@ async fn a_right_that_is_missing_blocks_who_needs_it_and_nobody_else() {
 
     space.config_map("app").await;
     let optional = json!({"config_map": "app", "mount_path": "/etc/app", "optional": true});
-    space.pipeline("edges", mounting(json!([optional]))).await;
+    space.pipeline("edges", mounting(&json!([optional]))).await;
     let waiting = space.phase("edges", Phase::Waiting).await;
     assert_eq!(states(&waiting), ["app:Forbidden"]);
     assert_eq!(condition(&waiting, "Ready"), "False/VolumeForbidden");
@@ -218,7 +218,7 @@ async fn a_right_that_is_missing_blocks_who_needs_it_and_nobody_else() {
 
     // Taken away while it runs: what was known is known no more, and nothing is called missing.
     grant(without("configmaps")).await;
-    space.pipeline("later", mounting(json!([{"config_map": "never-made", "mount_path": "/x"}]))).await;
+    space.pipeline("later", mounting(&json!([{"config_map": "never-made", "mount_path": "/x"}]))).await;
     space.until("later", "Forbidden", |p: &Pipeline| states(p) == ["never-made:Forbidden"]).await;
     grant(granted).await;
     space.until("later", "NotFound", |p: &Pipeline| states(p) == ["never-made:NotFound"]).await;
