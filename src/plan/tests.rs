@@ -43,6 +43,7 @@ pub(crate) fn story(spec: &Value) -> Story {
         run_key: run_key(&spec, None),
         recorded: PipelineStatus::default(),
         secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
