@@ -17,13 +17,6 @@ use crate::model::world::{PodFacts, World};
 /// before the start a change may have come too late. A fresh Pod too many does less harm than a missed rotation.
 const START_TAKES: SignedDuration = SignedDuration::from_secs(5);
 
-/// A Pod and when its container started; `None`: it does not run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Container<'a> {
-    pub pod: &'a PodFacts,
-    pub started_at: Option<Timestamp>,
-}
-
 /// What a container has from before a change, and what `on_secret_change` says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OldValues {
@@ -42,23 +35,18 @@ impl OldValues {
 
 /// The old values for which the policy asks for a fresh Pod. A Secret that went away asks for none: what runs is never
 /// stopped by that.
-pub(super) fn uses_old_value(
-    world: &World,
-    step: &Step,
-    container: Container<'_>,
-    policy: OnSecretChange,
-) -> Option<OldValues> {
+pub(super) fn uses_old_value(world: &World, step: &Step, pod: &PodFacts, policy: OnSecretChange) -> Option<OldValues> {
     let counts = |usage: &&SecretUse| match policy {
         OnSecretChange::Ignore => false,
         OnSecretChange::Restart => settled_at_start(usage),
         OnSecretChange::RestartAll => usage.usage != Usage::ImagePull,
     };
+    // A container that ended with an old value takes the new one when it starts again, but the kubelet may let it wait for
+    // five minutes: a fresh Pod need not.
+    let started_at = pod.started_at.or(pod.last_started_at)?;
     let mut found: Option<OldValues> = None;
     for usage in step.uses.iter().filter(counts) {
-        let (Some(facts), Some(started_at)) = (changed_since(world, step, usage, container), container.started_at)
-        else {
-            continue;
-        };
+        let Some(facts) = changed_since(world, step, usage, pod, started_at) else { continue };
         let changed_at = facts.data_changed_at.unwrap_or(started_at);
         let all = found.get_or_insert_with(|| OldValues { secrets: Vec::new(), changed_at });
         all.changed_at = all.changed_at.max(changed_at);
@@ -69,20 +57,15 @@ pub(super) fn uses_old_value(
     found
 }
 
-/// The step's rows, each with whether one of these containers has an old value, whatever the policy says. The time of
-/// the first change stands until the container is another one: more changes make nothing staler.
-pub(super) fn tell(
-    world: &World,
-    step: &Step,
-    containers: &[Container<'_>],
-    rows: Vec<ReferenceStatus>,
-) -> Vec<ReferenceStatus> {
+/// The step's rows, each with whether the container of one of these Pods has an old value, whatever the policy says. The
+/// time of the first change stands until the Pods are others: more changes make nothing staler.
+pub(super) fn tell(world: &World, step: &Step, pods: &[&PodFacts], rows: Vec<ReferenceStatus>) -> Vec<ReferenceStatus> {
     // The rows of what the step itself names come first, in its order; others are of pull secrets.
     let mut uses = step.uses.iter();
     rows.into_iter()
         .map(|row| {
             let Some(usage) = uses.next().filter(|usage| settled_at_start(usage)) else { return row };
-            let old = containers.iter().find_map(|container| changed_since(world, step, usage, *container));
+            let old = pods.iter().find_map(|pod| changed_since(world, step, usage, pod, pod.started_at?));
             let Some(facts) = old else { return row };
             let told = world.recorded.references.iter().find(|old| is_same(old, &row) && old.stale == Some(true));
             let changed_at = match told {
@@ -92,6 +75,11 @@ pub(super) fn tell(
             ReferenceStatus { stale: Some(true), data_changed_at: changed_at, ..row }
         })
         .collect()
+}
+
+/// A row that was recorded, once its step is over: no container runs that could have an old value.
+pub(crate) fn over(row: &ReferenceStatus) -> ReferenceStatus {
+    ReferenceStatus { stale: None, data_changed_at: None, ..row.clone() }
 }
 
 /// Whether two rows speak of one place and one version.
@@ -114,18 +102,18 @@ fn changed_since<'a>(
     world: &'a World,
     step: &Step,
     usage: &SecretUse,
-    container: Container<'_>,
+    pod: &PodFacts,
+    started_at: Timestamp,
 ) -> Option<&'a SecretFacts> {
     let Some(SecretKnowledge::Present(facts)) = world.secrets.get(&usage.secret) else { return None };
-    let Container { pod, started_at } = container;
     let started_with = pod.started_with.get(usage.secret.as_str());
-    if started_with == Some(&facts.resource_version) {
+    if started_with == Some(&facts.resource_version) || !pod.is_live() {
         return None;
     }
     let taken_at = match &usage.usage {
-        Usage::Env { .. } | Usage::EnvPrefix { .. } => started_at?.checked_sub(START_TAKES).ok(),
+        Usage::Env { .. } | Usage::EnvPrefix { .. } => started_at.checked_sub(START_TAKES).ok(),
         // Files are written before the image is pulled, which may take long; when exactly is not known.
-        Usage::Mount { .. } | Usage::ImagePull => started_at.and(pod.created_at),
+        Usage::Mount { .. } | Usage::ImagePull => pod.created_at,
     };
     // One second is the resolution of both times.
     let before = facts.data_changed_at.is_some_and(|changed| taken_at.is_some_and(|taken| changed < taken));
@@ -138,5 +126,5 @@ fn changed_since<'a>(
             && row.started_with.as_ref() == started_with
     });
     let only_touched = first && facts.touched_since && !known_to_be_old;
-    (started_at.is_some() && !before && !only_touched).then_some(facts)
+    (!before && !only_touched).then_some(facts)
 }

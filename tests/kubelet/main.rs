@@ -12,6 +12,7 @@
 mod support;
 
 mod healing;
+mod last_words;
 mod life;
 mod main_job;
 mod pulling;
@@ -20,6 +21,7 @@ mod security;
 mod service;
 mod stdin;
 mod verdicts;
+mod volumes;
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -27,10 +27,12 @@ fn serving(image: &str, script: &str, more: Value) -> Value {
     let transform = json!({
         "image": image, "cmd": ["sh", "-euc", script],
         "secrets": [{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}],
-        "ports": [{"containerPort": 8080}],
+    });
+    let service = json!({
+        "mode": "Service", "transform": transform, "ports": [{"containerPort": 8080}],
         "readiness_probe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
     });
-    with(json!({"mode": "Service", "transform": transform}), more)
+    with(service, more)
 }
 
 async fn set_password(space: &Space, value: &str) {
@@ -166,8 +168,8 @@ async fn a_container_that_ends_again_and_again_is_told_with_its_exit_code() {
         "mode": "Service",
         "transform": {
             "image": node.preloaded_image(), "cmd": ["sh", "-euc", "trap 'exit 7' TERM; sleep 600 & wait"],
-            "liveness_probe": {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1},
         },
+        "liveness_probe": {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1},
     });
     space.pipeline("unhealthy", unhealthy).await;
     let picky = format!("case $DB_PASSWORD in *-right) ;; *) exit 3;; esac; {SERVE}");
