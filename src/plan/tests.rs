@@ -35,6 +35,8 @@ pub(crate) fn story(spec: &Value) -> Story {
             uid: "uid-edges".into(),
             generation: 3,
             deleting: false,
+            resource_version: "7".into(),
+            managed_by: None,
         },
         work: match parse(&spec) {
             Ok(work) => WorkState::Valid(Box::new(work)),
@@ -214,6 +216,7 @@ impl Story {
             created: created.collect(),
             deleted: decided.delete.iter().map(|pod| pod.uid.clone()).collect(),
             setback: self.0.setback.clone(),
+            ..Outcome::default()
         };
         let mut after = self.0.clone().after(&outcome);
         after.recorded = report::status(&after, &plan(&after));
