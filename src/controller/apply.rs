@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::key::{ObjectKey, version};
 use super::object::WirePipeline;
+use super::pace::{Answer, Turn};
 use super::streams::stored_pod;
 use crate::model::backoff::{Backoff, TRANSIENT, UNANNOUNCED};
 use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, Subject, World};
@@ -21,8 +22,22 @@ use crate::plan::{Plan, PodDeletion};
 /// One write takes no longer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Writes what the plan says: deletions, then creations, of each up to the first that does not succeed.
-pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outcome {
+/// What became of the writes, and whether Pods that were to be created wait for their turn.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub outcome: Outcome,
+    pub put_off: bool,
+}
+
+impl From<Outcome> for Applied {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, put_off: false }
+    }
+}
+
+/// Writes what the plan says: deletions, then creations, of each up to the first that does not succeed, and of creations
+/// as many as the pace allows.
+pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Applied {
     // Destructured whole, so that a new kind of write cannot be forgotten here.
     let Plan {
         delete,
@@ -40,17 +55,17 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
     } = plan;
     let key = ObjectKey::new(world.subject.namespace.as_str(), world.subject.name.as_str());
     if *delete_subject {
-        return delete_pipeline(context, &key, &world.subject).await;
+        return delete_pipeline(context, &key, &world.subject).await.into();
     }
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &key.namespace);
     if delete.is_empty() && create.is_empty() {
-        return Outcome { setback: world.setback.clone(), ..Outcome::default() };
+        return Outcome { setback: world.setback.clone(), ..Outcome::default() }.into();
     }
     let mut outcome = Outcome::default();
     for deletion in delete {
         match delete_pod(&api, deletion).await {
             Ok(true) => outcome.deleted.push(deletion.uid.clone()),
-            Ok(false) => return outcome,
+            Ok(false) => return outcome.into(),
             Err(refusal) => {
                 // A Pod that cannot be cleaned up keeps no other from starting.
                 outcome.setback = Some(set_back(context, &key, &deletion.name, refusal));
@@ -60,12 +75,25 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
     }
     for pod in create {
         let name = pod.metadata.name.clone().unwrap_or_default();
+        match context.queue.may_create(&key) {
+            Turn::Now => {}
+            turn => {
+                if turn == Turn::Later {
+                    info!(pipeline = %key, pod = name, "the Pod waits for its turn: --pod-creates-per-second is reached");
+                }
+                outcome.setback = outcome.setback.or_else(|| world.setback.clone());
+                return Applied { outcome, put_off: true };
+            }
+        }
         let of_pod = ObjectKey::new(key.namespace.as_str(), name.as_str());
         context.with_state(|state| state.pods.writing(of_pod.clone()));
-        match create_pod(&api, &world.subject.uid, pod).await {
+        let answer = create_pod(&api, &world.subject.uid, pod).await;
+        let refused = answer.as_ref().is_err_and(|refusal| refusal.kind != SetbackKind::Io);
+        context.queue.answered(&key, if refused { Answer::Refused } else { Answer::Created });
+        match answer {
             Ok(created) => {
                 info!(pipeline = %key, pod = name, "created the Pod");
-                outcome.created.extend(note(context, of_pod, &created));
+                outcome.created.extend(note(context, &of_pod, &created));
             }
             Err(refusal) => {
                 context.with_state(|state| state.pods.not_written(&of_pod));
@@ -77,7 +105,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
     if outcome.setback.is_none() {
         context.with_state(|state| state.setbacks.remove(&key));
     }
-    outcome
+    outcome.into()
 }
 
 /// Why a write did not succeed.
@@ -228,12 +256,12 @@ fn of_status(status: &Status, what: &str) -> Refusal {
 }
 
 /// Puts a written Pod where the next decision sees it, ahead of the watch.
-fn note(context: &Context, key: ObjectKey, pod: &Pod) -> Option<PodFacts> {
+fn note(context: &Context, key: &ObjectKey, pod: &Pod) -> Option<PodFacts> {
     let stored = stored_pod(pod)?;
     let version = version(pod.metadata.resource_version.as_deref().unwrap_or_default());
     context.with_state(|state| {
         if state.pods.wrote(key.clone(), version, stored.clone()) {
-            state.pod_seen(&key, &stored);
+            state.pod_seen(key, &stored);
         }
     });
     Some(stored.facts)

@@ -155,7 +155,9 @@ async fn pipelines(context: &Arc<Context>) {
             Event::InitDone => {
                 let gone = context.with_state(|state| {
                     let gone = state.pipelines.init_done();
-                    gone.iter().for_each(|(key, gone)| state.pipeline_gone(key, &gone.subject.uid));
+                    for (key, gone) in &gone {
+                        state.pipeline_gone(key, &gone.subject.uid);
+                    }
                     gone
                 });
                 wake_all(context, gone.into_iter().map(|(key, _)| key));

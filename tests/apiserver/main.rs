@@ -4,12 +4,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ageing;
 mod canary;
 mod counts;
 mod docs;
 mod gate;
 mod heal;
 mod life;
+mod many;
 mod moments;
 mod outage;
 mod pods;
@@ -20,6 +22,7 @@ mod stored;
 mod strangers;
 mod suspended;
 mod tries;
+mod ttl;
 
 use std::sync::OnceLock;
 

@@ -76,6 +76,11 @@ impl Operator {
 
     /// Starts it with another kubeconfig of that account.
     pub fn start_with(cluster: &Cluster, kubeconfig: &Path) -> Self {
+        Self::start_with_flags(cluster, kubeconfig, &[])
+    }
+
+    /// Starts it with these flags.
+    pub fn start_with_flags(cluster: &Cluster, kubeconfig: &Path, flags: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let log = cluster.dir().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let file = std::fs::File::create(&log).unwrap();
@@ -83,6 +88,7 @@ impl Operator {
         command
             .args(["operator", "--log-level", "trace", "--kubeconfig"])
             .arg(kubeconfig)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
@@ -91,6 +97,16 @@ impl Operator {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The memory that it has now, and the most that it ever had, in MiB.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let of = |field: &str| {
+            let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+        };
+        (of("VmRSS:"), of("VmHWM:"))
     }
 
     /// Whether it runs still.
