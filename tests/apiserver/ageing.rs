@@ -24,13 +24,13 @@ fn label(date: &str) -> Value {
     json!({"metadata": {"labels": {"lockgate.dev/expires-on": date}}})
 }
 
-/// A Pipeline that uses the Secret `db` and runs, as far as the kubelet says.
-async fn running(space: &Space, name: &str) {
+/// A Pipeline that uses the Secret `db` and runs, as far as the kubelet says: since then.
+async fn running(space: &Space, name: &str, seconds_from_now: i64) {
     let secrets = json!([{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}]);
     space.pipeline(name, json!({"transform": {"image": "registry.test/edges:1", "secrets": secrets}})).await;
     let status = json!({"phase": "Running", "containerStatuses": [{
         "name": "main", "image": "x", "imageID": "x", "ready": true, "restartCount": 0,
-        "state": {"running": {"startedAt": Timestamp::from_second(Timestamp::now().as_second()).unwrap()}},
+        "state": {"running": {"startedAt": Timestamp::from_second(Timestamp::now().as_second() + seconds_from_now).unwrap()}},
     }]});
     space.pod_status(&name_of(&space.pod_of(name).await), status).await;
     space.phase(name, Phase::Running).await;
@@ -43,18 +43,15 @@ fn row(pipeline: &Pipeline) -> &ReferenceStatus {
 #[tokio::test]
 async fn an_old_value_is_told_and_a_label_is_no_change() {
     let space = space("stale").await;
-    let made = space.secret("db", &["password"]).await;
-    // Its data is older than any container.
-    let mut managed = serde_json::to_value(made.managed_fields()).unwrap();
-    managed[0]["time"] = json!("2026-01-01T00:00:00Z");
-    patch_secret(&space, "test", json!({"metadata": {"managedFields": managed}})).await;
-    running(&space, "edges").await;
-
-    let before = space.phase("edges", Phase::Running).await;
+    space.secret("db", &["password"]).await;
+    // Its data is older than this container, which starts in a minute.
+    running(&space, "later", 60).await;
+    let before = space.phase("later", Phase::Running).await;
     patch_secret(&space, "somebody-else", json!({"metadata": {"labels": {"team": "a"}}})).await;
     // Its news came before this one's.
-    running(&space, "marker").await;
-    let after = space.phase("edges", Phase::Running).await;
+    running(&space, "edges", 0).await;
+    let after = space.phase("later", Phase::Running).await;
+    assert_eq!(after.status, before.status, "a label edit changes nothing");
     assert_eq!(after.resource_version(), before.resource_version(), "a label edit writes nothing");
 
     patch_secret(&space, "test", json!({"stringData": {"password": format!("{CANARY}-new")}})).await;
@@ -74,7 +71,7 @@ async fn a_secret_s_own_date_is_told_while_it_is_near() {
         today.checked_add(Span::new().days(days)).unwrap().to_string()
     };
     space.secret("db", &["password"]).await;
-    running(&space, "edges").await;
+    running(&space, "edges", 0).await;
     let until = async |condition_is: &str| {
         let is_so = |p: &Pipeline| condition(p, "CredentialExpiring") == condition_is;
         space.until("edges", condition_is, is_so).await

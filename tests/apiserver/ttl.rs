@@ -52,12 +52,14 @@ async fn a_finished_pipeline_goes_with_its_pods_at_its_time() {
     space.phase("again", Phase::Succeeded).await;
     space.patch("again", json!({"metadata": {"annotations": {"lockgate.dev/run-requested-at": "now"}}})).await;
 
-    for (name, uid, pod, ended_at) in &ends {
+    for (name, uid, _, ended_at) in &ends {
         until_pipeline_gone(&space, name, uid).await;
         let stayed = Timestamp::now().duration_since(*ended_at);
         println!("{name} went {stayed:#} after it had ended");
         // Its end was written in the second before, at most.
         assert!(stayed.as_secs_f64() >= 2.0, "{name} went {stayed:#} after its end");
+    }
+    for (_, _, pod, _) in &ends {
         space.until_gone(&name_of(pod), &pod.uid().unwrap()).await;
     }
     let second = |p: &Pipeline| p.status.as_ref().and_then(|s| s.run.as_ref()).is_some_and(|run| run.number == 2);
