@@ -288,6 +288,8 @@ mod expiry_tests;
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
@@ -303,3 +305,5 @@ mod tries_tests;
 mod trouble_tests;
 #[cfg(test)]
 mod ttl_tests;
+#[cfg(test)]
+mod volume_tests;
