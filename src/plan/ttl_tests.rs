@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::plan;
 use super::tests::{Story, at, story};
 use crate::api::reason::Phase;
+use crate::api::status::PipelineStatus;
 use crate::model::world::{PodPhase, Setback, SetbackKind};
 
 /// Its run ended at 0 and may stay for an hour; now is so many seconds later.
@@ -42,7 +43,7 @@ fn without_the_field_it_stays() {
 
 #[test]
 fn it_does_not_go_before_its_result_stands_in_status() {
-    let unrecorded = ended(PodPhase::Succeeded, 3600).with(|world| world.recorded = Default::default());
+    let unrecorded = ended(PodPhase::Succeeded, 3600).with(|world| world.recorded = PipelineStatus::default());
     assert_eq!(decided(&unrecorded), (false, Some(at(3600))));
 }
 
