@@ -75,6 +75,9 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     };
     let decided = plan(&world);
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
+    if outcome.subject_deleted {
+        return Look::Done(None);
+    }
 
     // The report is the plan of the world after the writes: the same words now and after a restart.
     let mut after = world.after(&outcome);
