@@ -15,7 +15,7 @@ use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::write::{self, Written};
 use super::{apply, observe};
-use crate::api::reason::Phase;
+use crate::api::reason::StepState;
 use crate::api::status::{PipelineStatus, StepStatus};
 use crate::model::backoff::TRANSIENT;
 use crate::plan::plan;
@@ -109,7 +109,8 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
 
 /// Whether the new status says more of Pods that are or were there than the old one.
 fn tells_of_pods(old: &PipelineStatus, new: &PipelineStatus) -> bool {
-    let tells = |step: &&StepStatus| step.pod.is_some() || matches!(step.state, Phase::Succeeded | Phase::Failed);
+    let over = |step: &StepStatus| matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
+    let tells = |step: &&StepStatus| step.pod.is_some() || over(step);
     new.steps.iter().filter(tells).any(|step| !old.steps.contains(step))
 }
 

@@ -167,6 +167,45 @@ async fn many_that_wait_for_one_secret_start_at_a_steady_pace_and_namespaces_tak
     );
 }
 
+/// So many equal Pods.
+const EQUAL: usize = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_many_equal_pods_keeps_the_pace_and_leaves_others_their_turn() {
+    let cluster = Heavy::start().await;
+    let client = admin(&cluster).await;
+    paper_node(&client).await;
+    let _operator = start(&cluster);
+    let mut audit = Audit::of(&cluster);
+    let wide = Space::new(&client, "wide").await;
+    let other = waiting(&client, "other", FEW).await;
+    let begun = Timestamp::now();
+
+    let mut spec = spec();
+    spec["transform"]["secrets"] = json!([]);
+    spec["parallelism"] = json!(EQUAL);
+    wide.pipeline("wide", spec).await;
+    wide.until_many::<Pod>(CAP, "there", Instant::now(), |_| true).await;
+    other.secret("the-secret", &["password"]).await;
+    let all = |p: &Pipeline| p.status.as_ref().and_then(|s| s.replicas) == i32::try_from(EQUAL).ok();
+    tokio::join!(wide.until("wide", "all its Pods are in its status", all), started(&other, FEW));
+    audit.settle(&client).await;
+
+    let entries = audit.since(begun);
+    let created = of(&entries, "create pods", 201);
+    assert_each(&created, EQUAL + FEW, 1, "each Pod once");
+    assert_pace("creations", &created);
+    let last_other = created.iter().rposition(|entry| entry.namespace() == "other").unwrap();
+    assert!(last_other < EQUAL * 2 / 3, "the last of the other namespace was number {last_other}");
+    let told = of(&entries, "patch pipelines/status", 200).iter().filter(|e| e.namespace() == "wide").count();
+    assert!(told <= 4, "{told} statuses for {EQUAL} Pods");
+    println!(
+        "one step of {EQUAL} Pods: {:?} from the first to the last creation, {told} statuses; the last of {FEW} Pods of \
+         another namespace was number {last_other}",
+        between(&created)
+    );
+}
+
 /// So many that start as they should.
 const HEALTHY: usize = 300;
 /// So many that a ResourceQuota refuses.
