@@ -47,7 +47,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 
-    /// The labels by which `kubectl scale`, an autoscaler or a PodDisruptionBudget finds the Pods.
+    /// The labels by which `kubectl scale`, an autoscaler or a `PodDisruptionBudget` finds the Pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
 

@@ -165,19 +165,16 @@ mod tests {
             // Hand-outs to each of two namespaces since both have work.
             let mut got: BTreeMap<(usize, usize), [usize; 2]> = BTreeMap::new();
             for step in steps {
-                match step {
-                    Some((namespace, name)) => {
-                        let pushed = line.push(key(&namespace.to_string(), &name.to_string()));
-                        waits[usize::from(namespace)] += usize::from(pushed);
-                    }
-                    None => {
-                        let Some(key) = line.pop() else { continue };
-                        let namespace: usize = key.namespace.parse().unwrap();
-                        waits[namespace] -= 1;
-                        for (&(a, b), count) in &mut got {
-                            count[0] += usize::from(a == namespace);
-                            count[1] += usize::from(b == namespace);
-                        }
+                if let Some((namespace, name)) = step {
+                    let pushed = line.push(key(&namespace.to_string(), &name.to_string()));
+                    waits[usize::from(namespace)] += usize::from(pushed);
+                } else {
+                    let Some(key) = line.pop() else { continue };
+                    let namespace: usize = key.namespace.parse().unwrap();
+                    waits[namespace] -= 1;
+                    for (&(a, b), count) in &mut got {
+                        count[0] += usize::from(a == namespace);
+                        count[1] += usize::from(b == namespace);
                     }
                 }
                 for a in 0..4 {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -209,11 +209,11 @@ proptest! {
         let (mut pace, start) = (pace(per_second), Instant::now());
         let mut at = 0;
         let mut sent: Vec<u64> = Vec::new();
-        let mut under_way: BTreeMap<(u64, ObjectKey), ()> = BTreeMap::new();
+        let mut under_way: BTreeSet<(u64, ObjectKey)> = BTreeSet::new();
         for (number, (pause, namespace, takes)) in steps.into_iter().enumerate() {
             at += pause;
             let now = start + ms(at);
-            let answered: Vec<(u64, ObjectKey)> = under_way.keys().take_while(|(due, _)| *due <= at).cloned().collect();
+            let answered: Vec<(u64, ObjectKey)> = under_way.iter().take_while(|(due, _)| *due <= at).cloned().collect();
             for (due, key) in answered {
                 pace.answered(&key, Answer::Created, start + ms(due));
                 under_way.remove(&(due, key));
@@ -225,7 +225,7 @@ proptest! {
             }
             for key in go {
                 sent.push(at);
-                under_way.insert((at + takes, key), ());
+                under_way.insert((at + takes, key));
             }
         }
         let cap = u64::from(per_second);

@@ -62,7 +62,10 @@ enum Look {
 async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     let found: Option<Arc<StoredPipeline>> = context.with_state(|state| state.pipelines.get(key).cloned());
     // The Pods of one that is being deleted go with it: garbage collection follows the owner reference.
-    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else { return Look::Done(None) };
+    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else {
+        context.with_state(|state| state.at_rest(key));
+        return Look::Done(None);
+    };
     let world = match observe::observe(context, &stored).await {
         Ok(world) => world,
         Err(error) => {
@@ -96,8 +99,8 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             if !next.delete.is_empty() || (!next.create.is_empty() && !put_off) {
                 let got_on = !outcome.created.is_empty() || !outcome.deleted.is_empty();
                 return Look::Done(Some(match &outcome.setback {
+                    _ if got_on => Duration::ZERO,
                     Some(setback) => until(after.now, setback.retry_at),
-                    None if got_on => Duration::ZERO,
                     // Without progress our view was behind, and the event that mends it is on its way.
                     None => AFTER_CONFLICT,
                 }));
@@ -131,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn status(steps: Value) -> PipelineStatus {
+    fn status(steps: &Value) -> PipelineStatus {
         serde_json::from_value(json!({"phase": "Starting", "steps": steps})).unwrap()
     }
 
@@ -151,7 +154,7 @@ mod tests {
             (json!([starts]), json!([runs, starts]), true),
             (json!([starts]), json!([lost]), true),
         ] {
-            assert_eq!(tells_of_pods(&status(old.clone()), &status(new.clone())), news, "{old} -> {new}");
+            assert_eq!(tells_of_pods(&status(&old), &status(&new)), news, "{old} -> {new}");
         }
     }
 }

@@ -6,8 +6,8 @@ mod crew;
 mod heal;
 mod job;
 mod resolve;
-#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service and the rows of status come next"))]
 mod rotation;
+mod service;
 mod step;
 mod tries;
 mod trouble;
@@ -20,7 +20,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::api::reason::{Phase, Reason};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
 use crate::model::run::RunRef;
-use crate::model::work::Work;
+use crate::model::work::{Lifecycle, Work};
 use crate::model::world::{PodFacts, WorkState, World};
 
 /// What to write, and what is true of the subject.
@@ -118,7 +118,11 @@ pub fn plan(world: &World) -> Plan {
         WorkState::Valid(work) => {
             let run = current_run(world);
             let ended = recorded_result(world, &run);
-            let outdated = outdated(world, work, &run, ended.is_some());
+            // A Service keeps no Pod that ended.
+            let outdated = match work.lifecycle {
+                Lifecycle::Job => outdated(world, work, &run, ended.is_some()),
+                Lifecycle::Service(_) => Vec::new(),
+            };
             let mut plan = match ended {
                 Some(result) => Plan::finished(world, run, result),
                 None => unfinished(world, work, run),
@@ -162,6 +166,9 @@ fn outdated(world: &World, work: &Work, run: &RunRef, ended: bool) -> Vec<PodDel
 }
 
 fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
+    if let Lifecycle::Service(service) = &work.lifecycle {
+        return service::plan(world, work, service, run);
+    }
     let belongs = |pod: &&PodFacts| pod.identity.as_ref().is_some_and(|id| id.run != run.number);
     let old: Vec<_> = world.pods.iter().filter(|pod| pod.is_live()).filter(belongs).collect();
     if !old.is_empty() {
@@ -183,6 +190,9 @@ fn held_back(world: &World, mut plan: Plan) -> Plan {
             plan.create.clear();
         }
         plan.delete.retain(|deletion| deletion.name != setback.pod);
+        if unwanted {
+            plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
+        }
         if wanted || unwanted {
             plan.look_again = plan.look_again.into_iter().chain([setback.retry_at]).min();
         }
@@ -271,6 +281,8 @@ mod heal_tests;
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
+#[cfg(test)]
+mod service_tests;
 #[cfg(test)]
 mod steps_tests;
 #[cfg(test)]

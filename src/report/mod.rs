@@ -47,7 +47,7 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
             None => recorded.last_handled_run_request.clone(),
         },
         runs: past_runs(world, plan),
-        replicas: i32::try_from(world.pods.iter().filter(|pod| pod.is_live()).count()).ok(),
+        replicas: i32::try_from(world.pods.iter().filter(|pod| pod.stays()).count()).ok(),
         selector: Some(format!("{PIPELINE_LABEL}={}", world.subject.name)),
         run: plan.run.as_ref().map(|run| run_status(world, plan, run)),
     }
@@ -133,7 +133,7 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
     all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
-    if matches!(phase, Phase::Waiting | Phase::Starting) {
+    if matches!(phase, Phase::Waiting | Phase::Starting) || *reason == Reason::Rolling {
         all.push(condition(world, ConditionType::Reconciling, true.into(), *reason, message));
     }
     if *phase == Phase::Failed {

@@ -318,6 +318,15 @@ pub fn ended(exit_code: i32, reason: &str) -> Value {
     })
 }
 
+/// The status of a Pod that failed, as the kubelet would write it now.
+pub fn failed_now(exit_code: i32) -> Value {
+    let mut status = ended(exit_code, "Error");
+    let now = k8s_openapi::jiff::Timestamp::now();
+    status["containerStatuses"][0]["state"]["terminated"]["finishedAt"] =
+        json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    status
+}
+
 /// The condition of that type, as `status/reason`.
 pub fn condition(pipeline: &Pipeline, type_: &str) -> String {
     let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == type_);
