@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
-use super::rotation::{Container, tell};
 use super::turn::{Scene, Turn, turn};
-use super::{PodDeletion, seconds};
+use super::{PodDeletion, rotation, seconds};
 use crate::api::reason::{Reason, StepState};
 use crate::api::status::{IndexStatus, ReferenceStatus, StepStatus};
 use crate::model::ranges;
@@ -206,6 +205,5 @@ pub(super) fn rows_with(scene: &Scene<'_>, pods: &[&PodFacts]) -> Vec<ReferenceS
     let oldest = pods.iter().min_by_key(|pod| (pod.created_at, &pod.name));
     let version = |name: &String| oldest.and_then(|pod| pod.started_with.get(name).cloned());
     let row = |row: &ReferenceStatus| ReferenceStatus { started_with: version(&row.name), ..row.clone() };
-    let containers: Vec<Container<'_>> = pods.iter().map(|pod| Container { pod, started_at: pod.started_at }).collect();
-    tell(scene.world, scene.step, &containers, scene.resolution.rows.iter().map(row).collect())
+    rotation::tell(scene.world, scene.step, pods, scene.resolution.rows.iter().map(row).collect())
 }

@@ -151,6 +151,7 @@ impl Story {
                 exit_code,
                 reason: "Error".into(),
                 start_error: None,
+                last_words: None,
                 finished_at: Some(at(finished)),
             });
         })
