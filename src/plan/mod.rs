@@ -182,7 +182,7 @@ fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
 
 /// A write that was refused is not tried again before its time, and then after the others, so that it holds none back.
 /// What refuses one Pod of a subject (a quota, an admission rule) may refuse the next: while it is waited for, none is
-/// made.
+/// made, or none deleted.
 fn held_back(world: &World, mut plan: Plan) -> Plan {
     let Some(setback) = &world.setback else { return plan };
     let name = |pod: &Pod| pod.metadata.name.clone().unwrap_or_default();
@@ -192,8 +192,8 @@ fn held_back(world: &World, mut plan: Plan) -> Plan {
         if wanted {
             plan.create.clear();
         }
-        plan.delete.retain(|deletion| deletion.name != setback.pod);
         if unwanted {
+            plan.delete.clear();
             plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
         }
         if wanted || unwanted {
@@ -284,6 +284,8 @@ mod expiry_tests;
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
@@ -297,3 +299,5 @@ pub(crate) mod tests;
 mod tries_tests;
 #[cfg(test)]
 mod trouble_tests;
+#[cfg(test)]
+mod volume_tests;

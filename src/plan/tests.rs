@@ -43,6 +43,7 @@ pub(crate) fn story(spec: &Value) -> Story {
         run_key: run_key(&spec, None),
         recorded: PipelineStatus::default(),
         secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
@@ -443,6 +444,9 @@ fn a_refused_deletion_is_told_and_tried_again_at_its_time_and_not_before() {
     let decided = plan(&refused.0);
     assert!(decided.verdict.message.ends_with(" has ended; Pods stay here"), "{}", decided.verdict.message);
     assert_eq!(decided.look_again, Some(at(5)));
+    // What refuses one may refuse the next.
+    let two = refused.clone().pod(1, 1, PodPhase::Running).last_pod(|pod| pod.run_key = Some("v1:old/".into()));
+    assert_eq!(two.line(), "Starting/EndingOldRun run 2");
     assert_eq!(refused.with(|world| world.now = at(5)).line(), "Starting/EndingOldRun run 2; delete uid-pod-1-0");
 }
 
@@ -493,6 +497,15 @@ fn once_its_writes_are_done_a_plan_wants_nothing_more() {
         let settled = story.settle();
         let again = plan(&settled.0);
         assert!(again.create.is_empty() && again.delete.is_empty(), "{}", settled.line());
+    }
+}
+
+#[test]
+fn equal_worlds_give_equal_plans_whatever_the_order_of_their_pods() {
+    for story in all() {
+        let story = story.pod(7, 1, PodPhase::Succeeded).pod(7, 0, PodPhase::Running);
+        let reversed = story.clone().with(|world| world.pods.reverse());
+        assert_eq!(format!("{:?}", plan(&story.0)), format!("{:?}", plan(&reversed.0)));
     }
 }
 
