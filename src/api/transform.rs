@@ -194,6 +194,7 @@ pub struct Item {
     /// The file, relative to `mount_path`.
     #[schemars(length(max = 255))]
     #[x_kube(validation = Rule::new(cel::ITEM_PATH).message(rules::ITEM_PATH))]
+    #[x_kube(validation = Rule::new(cel::ITEM_PATH_PARTS).message(rules::ITEM_PATH))]
     pub path: String,
 
     /// The file's mode bits, as Kubernetes reads them: the octal 0440 in YAML is 288 in JSON. Absent: 0644.
