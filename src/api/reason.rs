@@ -47,6 +47,28 @@ closed_set! {
 }
 
 closed_set! {
+    /// Where a step, or one of its Pods, stands.
+    StepState {
+        /// A step that it needs has not ended.
+        Pending,
+        /// One of its references is not there yet.
+        Waiting,
+        /// Everything is there; it does not run yet.
+        Starting,
+        /// It runs.
+        Running,
+        /// It ended well.
+        Succeeded,
+        /// It ended badly.
+        Failed,
+        /// It does not start, because another step failed or the run's time is over.
+        Skipped,
+        /// It does not start while `spec.suspend` is true.
+        Suspended,
+    }
+}
+
+closed_set! {
     /// The type of a condition.
     ConditionType {
         /// The Pipeline does, or did, what it was asked to.
@@ -55,6 +77,8 @@ closed_set! {
         SecretsResolved,
         /// The run of a Job ended well.
         Complete,
+        /// A Secret's label `lockgate.dev/expires-on` names a day that is near or past. Present only while True.
+        CredentialExpiring,
         /// kstatus: on its way. Present only while True.
         Reconciling,
         /// kstatus: will not get on without a change. Present only while True.
@@ -153,10 +177,20 @@ closed_set! {
         RetryBackoff,
         /// The run took longer than its `timeout`.
         TimedOut,
+        /// Pods of a Service are exchanged for fresh ones.
+        Rolling,
+        /// A fresh Pod of a Service is not ready within `progress_deadline`; the others are left as they are.
+        RollStuck,
         /// `spec.suspend` is true.
         Suspended,
         /// A write to the API server failed and is tried again.
         WriteFailed,
+        /// `CredentialExpiring`: the day that a Secret's label names is at most 14 days away.
+        ExpiresSoon,
+        /// `CredentialExpiring`: the day that a Secret's label names is past.
+        Expired,
+        /// `CredentialExpiring`: a Secret's label `lockgate.dev/expires-on` is no date.
+        ExpiryUnreadable,
     }
 }
 
@@ -193,5 +227,7 @@ closed_set! {
         ContainerStart,
         /// A volume could not be mounted.
         VolumeMount,
+        /// The container of a Service ends again and again.
+        CrashLoop,
     }
 }

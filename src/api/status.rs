@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reason::{Phase, ReferenceState, ReferenceUse, RunCause, Trouble};
+use super::reason::{Phase, ReferenceState, ReferenceUse, RunCause, StepState, Trouble};
 
 /// What the operator last saw and decided.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -18,7 +18,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
 
-    /// `Ready`, `SecretsResolved`, `Complete`; `Reconciling` and `Stalled` only while True.
+    /// `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring`, `Reconciling` and `Stalled` only while True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -47,7 +47,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 
-    /// The labels by which `kubectl scale`, an autoscaler or a PodDisruptionBudget finds the Pods.
+    /// The labels by which `kubectl scale`, an autoscaler or a `PodDisruptionBudget` finds the Pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
 
@@ -96,6 +96,15 @@ pub struct ReferenceStatus {
     /// The `resourceVersion` of the Secret that the Pod was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_with: Option<String>,
+
+    /// `true`: a container that runs still has the value from before the Secret's last change. Only for environment
+    /// variables and `sub_path`; other files follow by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
+
+    /// Of a stale reference: when the Secret's data was seen changed for the first time since the container started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_changed_at: Option<Time>,
 }
 
 /// One step of the current run.
@@ -106,9 +115,29 @@ pub struct StepStatus {
     pub name: String,
 
     /// Where the step stands.
-    pub state: Phase,
+    pub state: StepState,
 
-    /// Its Pod.
+    /// How many equal Pods it has. For a Job it is settled when the step's first Pod is made.
+    #[serde(default = "one")]
+    pub parallelism: i32,
+
+    /// How many of a Service's Pods are ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<i32>,
+
+    /// With several Pods: which of them have ended well, as in `0-3,7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_indexes: Option<String>,
+
+    /// With several Pods: those that failed, were replaced or are in trouble; 20 at most, the lowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<IndexStatus>,
+
+    /// When its first Pod was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+
+    /// Its Pod; with several, the one that the message speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
 
@@ -127,6 +156,45 @@ pub struct StepStatus {
     /// What keeps the Pod from running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
+
+    /// The trouble or the outcome in plain words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// The exit code of the container that ended last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+}
+
+fn one() -> i32 {
+    1
+}
+
+/// One of a step's several Pods.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct IndexStatus {
+    /// Which one, from 0.
+    pub index: i32,
+
+    /// Where it stands.
+    pub state: StepState,
+
+    /// Its Pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+
+    /// Tries that failed.
+    #[serde(default)]
+    pub attempts: i32,
+
+    /// Fresh Pods of the same attempt.
+    #[serde(default)]
+    pub replacements: i32,
 
     /// The trouble or the outcome in plain words.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,10 @@ use crate::model::work::{Step, Usage};
 
 /// Single variables. The kubelet expands `$(NAME)` from those that stand before
 /// (`third_party/forked/golang/expansion`), hence the order.
-pub(super) fn env(step: &Step) -> Vec<EnvVar> {
+///
+/// Between them stands which of the step's equal Pods this is and, for a Job, how many there are: a Service's number may
+/// change while the Pod runs.
+pub(super) fn env(step: &Step, index: i32, parallelism: Option<i32>) -> Vec<EnvVar> {
     let secrets = step.uses.iter().filter_map(|usage| match &usage.usage {
         Usage::Env { var, key } => Some(EnvVar {
             name: var.to_string(),
@@ -22,12 +25,16 @@ pub(super) fn env(step: &Step) -> Vec<EnvVar> {
         }),
         _ => None,
     });
+    let own = [("LOCKGATE_INDEX", Some(index)), ("LOCKGATE_PARALLELISM", parallelism)];
+    let own = own.into_iter().filter_map(|(name, number)| {
+        Some(EnvVar { name: name.to_owned(), value: Some(number?.to_string()), ..EnvVar::default() })
+    });
     let literals = step.env.iter().map(|(name, value)| EnvVar {
         name: name.to_string(),
         value: Some(value.clone()),
         ..EnvVar::default()
     });
-    secrets.chain(literals).collect()
+    secrets.chain(own).chain(literals).collect()
 }
 
 /// Secrets of which every key becomes a variable.

@@ -11,12 +11,13 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::{env, meta, stdin, volumes};
 use crate::api::pipeline::{ImagePullPolicy, Security};
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::work::{Step, Usage};
-use crate::model::world::World;
+use crate::model::work::{Lifecycle, Step, Usage};
+use crate::model::world::{WorkState, World};
 
-/// The Pod of one step, attempt and replacement.
+/// The Pod of one step, index, attempt and replacement; `parallelism` is how many equal ones the run has.
 #[must_use]
-pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
+pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, parallelism: i32) -> Pod {
+    let is_service = matches!(&world.work, WorkState::Valid(work) if matches!(work.lifecycle, Lifecycle::Service(_)));
     let (mut volumes, mut mounts) = volumes::volumes(step);
     if let Some((volume, mount)) = stdin::volume(step) {
         volumes.push(volume);
@@ -32,10 +33,15 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
                 command: some(stdin::command(step)),
                 args: some(step.args.clone()),
                 working_dir: step.working_dir.clone(),
-                env: some(env::env(step)),
+                env: some(env::env(step, id.index, (!is_service).then_some(parallelism))),
                 env_from: some(env::env_from(step)),
                 volume_mounts: some(mounts),
                 resources: resources(step),
+                ports: some(step.ports.clone()),
+                readiness_probe: step.readiness_probe.clone(),
+                liveness_probe: step.liveness_probe.clone(),
+                // Last words come from their file and never from the log, which may hold anything.
+                termination_message_policy: Some("File".into()),
                 security_context: container_security(step.security),
                 ..Container::default()
             }],
@@ -43,7 +49,7 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> Pod {
             image_pull_secrets: some(
                 pull_secrets(world, step).into_iter().map(|name| LocalObjectReference { name }).collect(),
             ),
-            restart_policy: Some("Never".into()),
+            restart_policy: Some(if is_service { "Always" } else { "Never" }.into()),
             service_account_name: step.service_account.clone(),
             // A token is a credential too: it is mounted only for an account that somebody chose.
             automount_service_account_token: step.service_account.is_none().then_some(false),

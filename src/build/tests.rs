@@ -35,7 +35,7 @@ fn built(spec: &Value) -> Pod {
         setback: None,
     };
     let id = PodIdentity { run: 1, step: "main".into(), index: 0, attempt: 0, replacement: 0 };
-    pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, &step, &id)
+    pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, &step, &id, 3)
 }
 
 fn spec_of(spec: &Value) -> PodSpec {
@@ -54,7 +54,7 @@ fn secret_variables_stand_before_literals_so_that_these_may_name_them() {
         "secrets": [{"name": "api", "env_var": "Z_TOKEN", "key": "token"}],
     }));
     let names: Vec<_> = container.env.iter().flatten().map(|e| e.name.as_str()).collect();
-    assert_eq!(names, ["DB_PASSWORD", "Z_TOKEN", "A", "DSN"]);
+    assert_eq!(names, ["DB_PASSWORD", "Z_TOKEN", "LOCKGATE_INDEX", "LOCKGATE_PARALLELISM", "A", "DSN"]);
 }
 
 #[test]
@@ -196,7 +196,8 @@ fn pods_run_once() {
 #[test]
 fn what_is_empty_is_left_out() {
     let container = container(&json!({"transform": {"image": "a"}}));
-    assert!(container.env.is_none() && container.command.is_none() && container.volume_mounts.is_none());
+    assert!(container.env_from.is_none() && container.command.is_none() && container.volume_mounts.is_none());
+    assert_eq!(container.termination_message_policy.as_deref(), Some("File"));
     assert!(container.image_pull_policy.is_none() && container.resources.is_none());
 }
 
@@ -208,4 +209,27 @@ fn resources_keep_their_notation() {
     .unwrap();
     assert_eq!(resources.requests.unwrap()["nvidia.com/gpu"].0, "1");
     assert_eq!(resources.limits.unwrap()["memory"].0, "128Mi");
+}
+
+#[test]
+fn a_pod_of_a_job_ends_and_knows_which_of_how_many_it_is() {
+    let spec = spec_of(&json!({"transform": {"image": "a"}}));
+    assert_eq!(spec.restart_policy.as_deref(), Some("Never"));
+    let env: Vec<_> =
+        spec.containers[0].env.iter().flatten().map(|e| (e.name.as_str(), e.value.as_deref().unwrap())).collect();
+    assert_eq!(env, [("LOCKGATE_INDEX", "0"), ("LOCKGATE_PARALLELISM", "3")]);
+}
+
+#[test]
+fn a_pod_of_a_service_is_kept_running_with_its_ports_and_probes() {
+    let spec = spec_of(&json!({"mode": "Service", "transform": {"image": "a"},
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readiness_probe": {"httpGet": {"port": "http", "path": "/ready"}},
+        "liveness_probe": {"exec": {"command": ["true"]}}}));
+    assert_eq!(spec.restart_policy.as_deref(), Some("Always"));
+    let container = &spec.containers[0];
+    assert_eq!(container.ports.as_ref().unwrap()[0].container_port, 8080);
+    assert!(container.readiness_probe.is_some() && container.liveness_probe.is_some());
+    let names: Vec<_> = container.env.iter().flatten().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["LOCKGATE_INDEX"], "how many there are may change while it runs");
 }

@@ -19,6 +19,8 @@ fn facts(uid: &str, version: u64) -> SecretFacts {
         resource_version: version.to_string(),
         type_: "Opaque".into(),
         keys: Keys::Known(BTreeSet::new()),
+        data_changed_at: None,
+        expires_on: None,
     }
 }
 

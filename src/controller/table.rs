@@ -2,14 +2,15 @@
 //!
 //! `Accept: application/json;as=Table;g=meta.k8s.io;v=v1` makes the API server answer with the cells Name, Type, Data
 //! (a count) and Age and with the object's metadata. The types here have no field for `data`, `stringData` or
-//! annotations, so that what is not to be known cannot be kept.
+//! annotations, and of the labels for one only, so that what is not to be known cannot be kept.
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::jiff::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::model::secret::{Keys, SecretFacts};
+use crate::model::secret::{Expiry, Keys, SecretFacts};
 
 /// The answer to a Table GET.
 #[derive(Deserialize)]
@@ -49,12 +50,23 @@ struct Metadata {
     uid: String,
     resource_version: String,
     #[serde(default)]
+    labels: Labels,
+    #[serde(default)]
     managed_fields: Vec<ManagedFields>,
+}
+
+#[derive(Default, Deserialize)]
+struct Labels {
+    /// [`crate::model::secret::EXPIRES_ON_LABEL`]
+    #[serde(default, rename = "lockgate.dev/expires-on")]
+    expires_on: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManagedFields {
+    #[serde(default)]
+    time: Option<String>,
     #[serde(default)]
     fields_v1: Option<Fields>,
 }
@@ -93,6 +105,14 @@ struct Fields {
     string_data: Option<FieldNames>,
 }
 
+impl ManagedFields {
+    /// The names of the keys that this manager wrote; `None`: it wrote no data.
+    fn data(&self) -> Option<impl Iterator<Item = &String>> {
+        let fields = self.fields_v1.as_ref().filter(|fields| fields.data.is_some() || fields.string_data.is_some())?;
+        Some(fields.data.iter().chain(&fields.string_data).flat_map(|names| &names.0))
+    }
+}
+
 /// Reads the answer to a Table GET of one Secret.
 ///
 /// # Errors
@@ -121,7 +141,16 @@ pub fn secret_facts(body: &[u8]) -> Result<SecretFacts, String> {
         resource_version: metadata.resource_version.clone(),
         type_,
         keys: keys(metadata, count),
+        data_changed_at: data_changed_at(metadata),
+        expires_on: metadata.labels.expires_on.as_deref().map(Expiry::parse),
     })
+}
+
+/// The newest time of a manager that wrote data; nothing where one of them has none, since it may be the newest.
+fn data_changed_at(metadata: &Metadata) -> Option<Timestamp> {
+    let writers = metadata.managed_fields.iter().filter(|entry| entry.data().is_some());
+    let times: Option<Vec<Timestamp>> = writers.map(|entry| entry.time.as_deref()?.parse().ok()).collect();
+    times?.into_iter().max()
 }
 
 /// The names, where they are as many as there are keys; else `managedFields` are gone or behind.
@@ -129,9 +158,8 @@ fn keys(metadata: &Metadata, count: usize) -> Keys {
     let names: BTreeSet<String> = metadata
         .managed_fields
         .iter()
-        .filter_map(|entry| entry.fields_v1.as_ref())
-        .flat_map(|fields| fields.data.iter().chain(&fields.string_data))
-        .flat_map(|names| &names.0)
+        .filter_map(ManagedFields::data)
+        .flatten()
         .filter_map(|field| field.strip_prefix("f:"))
         .map(ToOwned::to_owned)
         .collect();
@@ -185,10 +213,57 @@ mod tests {
         assert_eq!(secret_facts(text.as_bytes()).unwrap().keys, Keys::Unknown { count: 1 });
     }
 
+    /// Of this manager's entry: its time, and what it wrote.
+    fn entry(time: &str, fields: &str) -> String {
+        format!(r#"{{"manager":"m","time":"2026-11-22T{time}Z","fieldsV1":{{{fields}}}}}"#)
+    }
+
     #[test]
-    fn the_annotation_with_the_value_goes_nowhere() {
-        let facts = secret_facts(table("0", "[]").as_bytes()).unwrap();
-        assert!(!format!("{facts:?}").contains("canary"));
+    fn data_changed_when_a_manager_of_data_wrote_last() {
+        const DATA: &str = r#""f:data":{"f:a":{}}"#;
+        const STRING: &str = r#""f:stringData":{"f:a":{}}"#;
+        const LABEL: &str = r#""f:metadata":{"f:labels":{"f:team":{}}}"#;
+        let no_time = format!(r#"{{"manager":"m","fieldsV1":{{{DATA}}}}}"#);
+        let rows = [
+            ("one", vec![entry("10:00:00", DATA)], Some("10:00:00")),
+            ("the newest", vec![entry("10:00:00", DATA), entry("10:00:05", STRING)], Some("10:00:05")),
+            ("in any order", vec![entry("10:00:05", DATA), entry("10:00:00", STRING)], Some("10:00:05")),
+            ("a label by another", vec![entry("10:00:00", DATA), entry("10:00:09", LABEL)], Some("10:00:00")),
+            ("nobody says", vec![entry("10:00:09", LABEL)], None),
+            ("managedFields are gone", vec![], None),
+            ("one does not say", vec![entry("10:00:00", DATA), no_time], None),
+            ("no time", vec![entry("25:00:00", DATA)], None),
+        ];
+        for (what, entries, expected) in rows {
+            let facts = secret_facts(table("1", &format!("[{}]", entries.join(","))).as_bytes()).unwrap();
+            let expected = expected.map(|time| format!("2026-11-22T{time}Z").parse().unwrap());
+            assert_eq!(facts.data_changed_at, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn of_the_labels_only_the_date_is_kept() {
+        let labelled = |labels: &str| {
+            let text = table("0", "[]").replace(r#""uid":"u","#, &format!(r#""uid":"u","labels":{labels},"#));
+            secret_facts(text.as_bytes()).unwrap()
+        };
+        let dated = labelled(r#"{"team":"canary-7c1f","lockgate.dev/expires-on":"2027-02-28"}"#);
+        assert_eq!(dated.expires_on, Some(Expiry::On("2027-02-28".parse().unwrap())));
+        let text = labelled(r#"{"team":"canary-7c1f","lockgate.dev/expires-on":"canary-7c1f"}"#);
+        assert_eq!(text.expires_on, Some(Expiry::NoDate));
+        assert_eq!(labelled("{}").expires_on, None);
+        assert!(!format!("{dated:?}{text:?}").contains("canary"));
+    }
+
+    #[test]
+    fn nothing_that_could_hold_a_value_goes_anywhere() {
+        let text = table("1", &format!("[{}]", entry("10:00:00", r#""f:data":{"f:a":{"canary-7c1f":{}}}"#)));
+        let values = r#""uid":"u","data":{"a":"canary-7c1f"},"stringData":{"a":"canary-7c1f"},"#;
+        let facts = secret_facts(text.replace(r#""uid":"u","#, values).as_bytes()).unwrap();
+        assert_eq!(facts.keys, known(&["a"]));
+        assert!(!format!("{facts:?}").contains("canary"), "{facts:?}");
+        // Beside the two names and the keys it has room for a time and a day, and for no text.
+        assert!(size_of::<SecretFacts>() <= 136, "{}", size_of::<SecretFacts>());
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
 
 pub mod backoff;
+pub mod last_words;
 pub mod names;
 pub mod parse;
 pub mod pod;
+pub mod ranges;
 pub mod run;
 pub mod secret;
 pub mod validate;

@@ -3,6 +3,10 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::civil::Date;
+
+/// Label of a Secret: the day on which what it holds ceases to be good, as `YYYY-MM-DD`.
+pub const EXPIRES_ON_LABEL: &str = "lockgate.dev/expires-on";
 
 /// The types that the kubelet takes credentials from; it skips others in silence
 /// (`pkg/credentialprovider/secrets/secrets.go`).
@@ -19,6 +23,30 @@ pub struct SecretFacts {
     pub type_: String,
     /// Its keys.
     pub keys: Keys,
+    /// When its data was last written, in whole seconds; `None`: its `managedFields` do not say.
+    ///
+    /// A label that the data's own manager sets moves this time as well: `managedFields` have one time for each manager.
+    pub data_changed_at: Option<Timestamp>,
+    /// What its label [`EXPIRES_ON_LABEL`] says, if it has one.
+    pub expires_on: Option<Expiry>,
+}
+
+/// What a Secret's label says of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It is good through this day, in UTC.
+    On(Date),
+    /// The label's text is no date. The text itself is not kept: nobody checks what people write there.
+    NoDate,
+}
+
+impl Expiry {
+    /// Reads the label's text: `YYYY-MM-DD` and nothing else.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let written = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        text.parse().ok().filter(|_| written).map_or(Self::NoDate, Self::On)
+    }
 }
 
 /// The names of a Secret's keys.
@@ -64,4 +92,19 @@ pub enum AccountKnowledge {
     },
     /// There is none of that name.
     Absent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::jiff::civil::date;
+
+    #[test]
+    fn only_a_whole_date_is_a_date() {
+        assert_eq!(Expiry::parse("2027-02-28"), Expiry::On(date(2027, 2, 28)));
+        let others = ["", "2027-02-29", "2027-2-28", "28.02.2027", "20270228", "2027-02-28T00:00:00Z", "-002027-02-28"];
+        for text in others {
+            assert_eq!(Expiry::parse(text), Expiry::NoDate, "{text}");
+        }
+    }
 }

@@ -126,6 +126,12 @@ pub struct PodFacts {
     pub waiting: Option<(String, String)>,
     /// How the container ended.
     pub terminated: Option<Termination>,
+    /// How its container ended the last time, where the kubelet started it again.
+    pub last_exit_code: Option<i32>,
+    /// Since when its container runs.
+    pub started_at: Option<Timestamp>,
+    /// Whether it is ready, as Kubernetes means it.
+    pub ready: bool,
     /// Why no node takes it.
     pub unschedulable: Option<String>,
     /// The Pod's own reason and message, as in `Evicted`.
@@ -141,6 +147,12 @@ impl PodFacts {
     #[must_use]
     pub fn is_live(&self) -> bool {
         !self.gone && !matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+    }
+
+    /// Whether it lives and nobody asked for its deletion.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.is_live() && self.deletion_requested_at.is_none()
     }
 
     /// The run that it belongs to, where its marks say.
@@ -174,9 +186,10 @@ pub struct Termination {
     pub exit_code: i32,
     /// The kubelet's word, as in `OOMKilled`.
     pub reason: String,
-    /// Why it never started, in the runtime's words. Of a container that did start nothing is kept: what it left as its
-    /// last words may be anything.
+    /// Why it never started, in the runtime's words.
     pub start_error: Option<String>,
+    /// Of one that did start: its [last words](super::last_words). They may be anything.
+    pub last_words: Option<String>,
     /// When.
     pub finished_at: Option<Timestamp>,
 }

@@ -2,10 +2,17 @@
 //! answer here, never an error.
 
 mod advice;
+mod crew;
+mod expiry;
+mod heal;
+mod job;
 mod resolve;
+pub(crate) mod rotation;
+mod service;
 mod step;
 mod tries;
 mod trouble;
+mod turn;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -14,7 +21,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::api::reason::{Phase, Reason};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
 use crate::model::run::RunRef;
-use crate::model::work::Work;
+use crate::model::work::{Lifecycle, Work};
 use crate::model::world::{PodFacts, WorkState, World};
 
 /// What to write, and what is true of the subject.
@@ -38,6 +45,8 @@ pub struct Plan {
     pub finished_at: Option<Timestamp>,
     /// Since when a reference is missing.
     pub waiting_since: Option<Timestamp>,
+    /// Which Secrets' ends are near or past, and what to do.
+    pub expiring: Option<(Reason, String)>,
     /// When to look again though no event came.
     pub look_again: Option<Timestamp>,
 }
@@ -99,6 +108,10 @@ pub(crate) fn seconds(time: Timestamp) -> Time {
     Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
+fn seconds_of(time: Option<&Time>) -> Option<Timestamp> {
+    time.map(|time| time.0)
+}
+
 /// Decides.
 #[must_use]
 pub fn plan(world: &World) -> Plan {
@@ -108,13 +121,17 @@ pub fn plan(world: &World) -> Plan {
         WorkState::Valid(work) => {
             let run = current_run(world);
             let ended = recorded_result(world, &run);
-            let outdated = outdated(world, work, &run, ended.is_some());
+            // A Service keeps no Pod that ended.
+            let outdated = match work.lifecycle {
+                Lifecycle::Job => outdated(world, work, &run, ended.is_some()),
+                Lifecycle::Service(_) => Vec::new(),
+            };
             let mut plan = match ended {
                 Some(result) => Plan::finished(world, run, result),
-                None => unfinished(world, work, run),
+                None => expiry::tell(world, unfinished(world, work, run)),
             };
             plan.delete.extend(outdated);
-            plan
+            held_back(world, plan)
         }
     }
 }
@@ -152,16 +169,39 @@ fn outdated(world: &World, work: &Work, run: &RunRef, ended: bool) -> Vec<PodDel
 }
 
 fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
+    if let Lifecycle::Service(service) = &work.lifecycle {
+        return service::plan(world, work, service, run);
+    }
     let belongs = |pod: &&PodFacts| pod.identity.as_ref().is_some_and(|id| id.run != run.number);
     let old: Vec<_> = world.pods.iter().filter(|pod| pod.is_live()).filter(belongs).collect();
     if !old.is_empty() {
         return Plan::ending(world, run, &old);
     }
-    // A spec has exactly one step until issue #4; the plan of the run is the plan of that step.
-    let steps = work.steps.iter().map(|step| step::plan(world, work, &run, step));
-    let mut plan = Plan::empty(world, Some(run.clone()));
-    for step in steps {
-        step.merge_into(&mut plan);
+    job::plan(world, work, run)
+}
+
+/// A write that was refused is not tried again before its time, and then after the others, so that it holds none back.
+/// What refuses one Pod of a subject (a quota, an admission rule) may refuse the next: while it is waited for, none is
+/// made.
+fn held_back(world: &World, mut plan: Plan) -> Plan {
+    let Some(setback) = &world.setback else { return plan };
+    let name = |pod: &Pod| pod.metadata.name.clone().unwrap_or_default();
+    let wanted = plan.create.iter().any(|pod| name(pod) == setback.pod);
+    let unwanted = plan.delete.iter().any(|deletion| deletion.name == setback.pod);
+    if setback.retry_at > world.now {
+        if wanted {
+            plan.create.clear();
+        }
+        plan.delete.retain(|deletion| deletion.name != setback.pod);
+        if unwanted {
+            plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
+        }
+        if wanted || unwanted {
+            plan.look_again = plan.look_again.into_iter().chain([setback.retry_at]).min();
+        }
+    } else {
+        plan.create.sort_by_key(|pod| name(pod) == setback.pod);
+        plan.delete.sort_by_key(|deletion| deletion.name == setback.pod);
     }
     plan
 }
@@ -183,6 +223,7 @@ impl Plan {
             started_at: same_run.and_then(|r| r.started_at.as_ref()).map(|time| time.0),
             finished_at: same_run.and_then(|r| r.finished_at.as_ref()).map(|time| time.0),
             waiting_since: None,
+            expiring: None,
             look_again: None,
             run,
         }
@@ -239,9 +280,19 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod expiry_tests;
+#[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod rotation_tests;
+#[cfg(test)]
 mod runs_tests;
+#[cfg(test)]
+mod service_tests;
+#[cfg(test)]
+mod steps_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]

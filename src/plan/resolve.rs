@@ -95,6 +95,8 @@ fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
         state,
         message,
         started_with: None,
+        stale: None,
+        data_changed_at: None,
     }
 }
 
@@ -111,6 +113,8 @@ fn account_row(world: &World, step: &Step, account: &str, name: &str) -> Referen
             state: ReferenceState::NotFound,
             message: Some(format!("the name {why}")),
             started_with: None,
+            stale: None,
+            data_changed_at: None,
         },
     };
     row.via = Some(format!("serviceaccount/{account}"));

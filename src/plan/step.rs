@@ -1,94 +1,170 @@
-//! One step of a run: what its Pods came to, or whether its Pod may start now.
+//! One step: what its Pods came to, put together, and what is to be said of its references.
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
-use super::resolve::{Resolution, resolve};
-use super::tries::{self, Outcome, Tries};
-use super::{Plan, PodDeletion, References, Verdict, seconds, trouble};
-use crate::api::pipeline::OnMissingSecret;
-use crate::api::reason::{Phase, Reason, Trouble};
-use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
-use crate::build;
-use crate::model::run::{PodIdentity, RunRef};
-use crate::model::work::{Step, Usage, Work};
-use crate::model::world::{PodFacts, PodPhase, SetbackKind, World};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+
+use super::turn::{Scene, Turn, turn};
+use super::{PodDeletion, rotation, seconds};
+use crate::api::reason::{Reason, StepState};
+use crate::api::status::{IndexStatus, ReferenceStatus, StepStatus};
+use crate::model::ranges;
+use crate::model::world::PodFacts;
+
+/// `indexes` lists this many.
+const MOST_INDEXES: usize = 20;
 
 /// The decision about one step.
 pub(super) struct StepPlan {
-    status: StepStatus,
-    verdict: Verdict,
-    references: References,
-    delete: Option<PodDeletion>,
-    create: Option<k8s_openapi::api::core::v1::Pod>,
-    started_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
-    waiting_since: Option<Timestamp>,
-    look_again: Option<Timestamp>,
+    pub status: StepStatus,
+    pub reason: Reason,
+    pub message: String,
+    /// How much a person should hear of it before other steps.
+    pub rank: u8,
+    /// Its references; `None`: what was last said of them stands.
+    pub rows: Option<Vec<ReferenceStatus>>,
+    /// Why its Pods may not start, if they may not and still want to.
+    pub gate: Option<(Reason, String)>,
+    pub delete: Vec<PodDeletion>,
+    pub create: Vec<Pod>,
+    pub finished_at: Option<Timestamp>,
+    pub look_again: Option<Timestamp>,
 }
 
 impl StepPlan {
-    /// Makes the decision part of the run's.
-    pub(super) fn merge_into(self, plan: &mut Plan) {
-        plan.steps.push(self.status);
-        plan.verdict = self.verdict;
-        plan.references = self.references;
-        plan.delete.extend(self.delete);
-        plan.create.extend(self.create);
-        plan.started_at = plan.started_at.or(self.started_at);
-        plan.finished_at = plan.finished_at.or(self.finished_at);
-        plan.waiting_since = self.waiting_since;
-        plan.look_again = self.look_again;
+    /// Whether nothing more comes of it in this run.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.status.state, StepState::Succeeded | StepState::Failed | StepState::Skipped)
     }
 }
 
-/// Decides about one step. Its Pods of this run speak first, then the run's `timeout`, then `suspend`, then the gate,
-/// then the pause after a try that failed.
-pub(super) fn plan(world: &World, work: &Work, run: &RunRef, step: &Step) -> StepPlan {
-    let resolution = resolve(world, step);
-    let recorded = world.recorded.run.as_ref().filter(|recorded| recorded.number == run.number);
-    let started_at = recorded
-        .and_then(|recorded| recorded.started_at.as_ref())
-        .map(|time| time.0)
-        .or_else(|| tries::first_created(world, run, step));
-    let deadline = work.timeout.and_then(|timeout| started_at?.checked_add(timeout).ok());
-    let decided = match tries::tries(world, run, step) {
-        Tries::Succeeded(id, pod, outcome) => {
-            let status = StepStatus { attempts: id.attempt, ..ended_status(step, &id, Some(pod), &outcome) };
-            let message = outcome.message.clone();
-            ended(world, status, Reason::Succeeded, message, resolution, Some(pod), outcome.finished_at)
-        }
-        Tries::Alive(id, pod) => alive(world, step, &id, pod, resolution, deadline),
-        Tries::Failed(attempts, pod, outcome) => failed(world, step, attempts, pod, &outcome, resolution),
-        Tries::Next(id, _, _) if deadline.is_some_and(|deadline| deadline <= world.now) => {
-            let status = StepStatus { state: Phase::Failed, ..status_of(step, &id) };
-            let message = "the run's timeout has passed".to_owned();
-            ended(world, status, Reason::TimedOut, message, resolution, None, deadline)
-        }
-        Tries::Next(id, not_before, last) => {
-            let mut base = next(step, &id, &resolution, last.as_ref());
-            base.look_again = deadline;
-            if work.suspend {
-                suspended(base)
-            } else if resolution.gate.is_some() {
-                waiting(world, work, base, resolution)
-            } else if let Some(at) = not_before.filter(|at| *at > world.now) {
-                pausing(step, &id, at, base)
-            } else {
-                starting(world, run, step, &id, base)
-            }
-        }
-    };
-    StepPlan { started_at, ..decided }
+/// A step whose end stands in status. It stands for ever.
+pub(super) fn recorded(step: &StepStatus) -> StepPlan {
+    StepPlan {
+        reason: if step.state == StepState::Succeeded { Reason::Succeeded } else { Reason::PodFailed },
+        message: step.message.clone().unwrap_or_default(),
+        rank: 0,
+        rows: None,
+        gate: None,
+        delete: Vec::new(),
+        create: Vec::new(),
+        finished_at: step.finished_at.as_ref().map(|time| time.0),
+        look_again: None,
+        status: step.clone(),
+    }
 }
 
-fn status_of(step: &Step, id: &PodIdentity) -> StepStatus {
+/// A step that has not begun, and does not begin now.
+pub(super) fn idle(scene: &Scene<'_>, state: StepState, message: String) -> StepPlan {
+    let gate = scene.resolution.gate.clone().filter(|_| state == StepState::Pending);
+    StepPlan {
+        status: StepStatus { state, message: Some(message.clone()), ..status(scene) },
+        reason: Reason::PodsStarting,
+        message,
+        rank: u8::from(state == StepState::Pending),
+        rows: Some(scene.resolution.rows.clone()),
+        gate,
+        delete: Vec::new(),
+        create: Vec::new(),
+        finished_at: None,
+        look_again: scene.resolution.look_again,
+    }
+}
+
+/// A step that waited, and does not wait any longer.
+pub(super) fn given_up(scene: &Scene<'_>, reason: Reason, message: String) -> StepPlan {
+    let attempts = scene.crew.recorded().map_or(0, |recorded| recorded.attempts);
+    StepPlan {
+        status: StepStatus { state: StepState::Failed, attempts, message: Some(message.clone()), ..status(scene) },
+        reason,
+        message,
+        rank: 0,
+        rows: Some(scene.resolution.rows.clone()),
+        gate: scene.resolution.gate.clone(),
+        delete: Vec::new(),
+        create: Vec::new(),
+        finished_at: Some(scene.world.now),
+        look_again: None,
+    }
+}
+
+/// Decides about a step that has begun, or may.
+pub(super) fn plan(scene: &Scene<'_>) -> StepPlan {
+    let turns: Vec<Turn> = (0..scene.crew.parallelism).map(|index| turn(scene, index)).collect();
+    let Some(speaker) = speaker(&turns).cloned() else {
+        return none_asked_for(scene);
+    };
+    let state = speaker.state;
+    let settled = turns.iter().all(Turn::is_settled);
+    let several = turns.len() > 1;
+    let done: BTreeSet<i32> =
+        turns.iter().filter(|turn| turn.state == StepState::Succeeded).map(|turn| turn.index).collect();
+    let said = |text: &str| match state {
+        _ if !several => text.to_owned(),
+        StepState::Succeeded => format!("all {} Pods have ended well", turns.len()),
+        _ => format!("{} of {} Pods have ended well; index {}: {text}", done.len(), turns.len(), speaker.index),
+    };
+    let status = StepStatus {
+        state,
+        pod: speaker.pod.as_ref().map(|(name, _)| name.clone()),
+        pod_uid: speaker.pod.as_ref().map(|(_, uid)| uid.clone()),
+        attempts: turns.iter().map(|turn| turn.attempts).max().unwrap_or_default(),
+        replacements: speaker.replacements,
+        trouble: speaker.trouble,
+        message: speaker.note.as_deref().map(said),
+        exit_code: speaker.exit_code,
+        finished_at: speaker.finished_at.map(seconds),
+        completed_indexes: (several && !done.is_empty()).then(|| ranges::format(&done)),
+        indexes: if several && !settled { indexes(&turns) } else { Vec::new() },
+        ..status(scene)
+    };
+    let finished_at = turns.iter().filter_map(|turn| turn.finished_at).max().filter(|_| settled);
+    StepPlan {
+        status,
+        reason: speaker.reason,
+        message: said(&speaker.message),
+        rank: speaker.rank(),
+        // What the Pods were started with is settled; a Secret that went away since is no longer their business.
+        rows: (!settled || !scene.world.recorded.references.iter().any(|row| row.step == scene.step.name))
+            .then(|| rows(scene)),
+        gate: scene.resolution.gate.clone(),
+        finished_at: settled.then(|| finished_at.unwrap_or(scene.world.now)),
+        look_again: turns.iter().filter_map(|turn| turn.look_again).min(),
+        delete: turns.iter().filter_map(|turn| turn.delete.clone()).collect(),
+        create: turns.into_iter().filter_map(|turn| turn.create).collect(),
+    }
+}
+
+/// A Job with no Pods asked for waits until there are: whoever scales to none wants it to pause.
+fn none_asked_for(scene: &Scene<'_>) -> StepPlan {
+    let message = "parallelism is 0: no Pod is started";
+    let base = idle(scene, StepState::Suspended, message.to_owned());
+    StepPlan { reason: Reason::Suspended, rank: 2, gate: scene.resolution.gate.clone(), ..base }
+}
+
+/// The Pod that speaks for the step: the one that a person should hear of first; once all is over, one that failed.
+fn speaker(turns: &[Turn]) -> Option<&Turn> {
+    // The first of the highest rank, so that equal worlds have one speaker.
+    let open = turns.iter().filter(|turn| !turn.is_settled()).rev().max_by_key(|turn| turn.rank());
+    let of = |state: StepState| turns.iter().find(|turn| turn.state == state);
+    open.or_else(|| of(StepState::Failed)).or_else(|| of(StepState::Skipped)).or_else(|| turns.first())
+}
+
+/// The parts of a status that do not depend on how the Pods stand.
+pub(super) fn status(scene: &Scene<'_>) -> StepStatus {
     StepStatus {
-        name: step.name.clone(),
-        state: Phase::Starting,
+        name: scene.step.name.clone(),
+        state: StepState::Starting,
+        parallelism: scene.crew.parallelism,
+        ready: None,
+        completed_indexes: None,
+        indexes: Vec::new(),
+        started_at: scene.crew.started_at().map(seconds),
         pod: None,
         pod_uid: None,
-        attempts: id.attempt,
-        replacements: id.replacement,
+        attempts: 0,
+        replacements: 0,
         trouble: None,
         message: None,
         exit_code: None,
@@ -96,297 +172,38 @@ fn status_of(step: &Step, id: &PodIdentity) -> StepStatus {
     }
 }
 
-fn ended_status(step: &Step, id: &PodIdentity, pod: Option<&PodFacts>, outcome: &Outcome) -> StepStatus {
-    StepStatus {
-        state: Phase::Succeeded,
-        pod: pod.map(|pod| pod.name.clone()),
-        pod_uid: pod.map(|pod| pod.uid.clone()),
-        message: Some(outcome.message.clone()),
-        exit_code: outcome.exit_code,
-        finished_at: outcome.finished_at.map(seconds),
-        ..status_of(step, id)
-    }
-}
-
-/// The step has no Pod: this one is next.
-fn next(step: &Step, id: &PodIdentity, resolution: &Resolution, last: Option<&Outcome>) -> StepPlan {
-    StepPlan {
-        status: StepStatus {
-            message: last.map(|last| last.message.clone()),
-            exit_code: last.and_then(|last| last.exit_code),
-            finished_at: last.and_then(|last| last.finished_at).map(seconds),
-            ..status_of(step, id)
-        },
-        verdict: Verdict { phase: Phase::Starting, reason: Reason::PodsStarting, message: String::new(), result: None },
-        references: References::Seen { rows: resolution.rows.clone(), gate: resolution.gate.clone() },
-        delete: None,
-        create: None,
-        started_at: None,
-        finished_at: None,
-        waiting_since: None,
-        look_again: None,
-    }
-}
-
-/// The rows, each with the version of its Secret that the Pod was started with.
-fn started_rows(rows: Vec<ReferenceStatus>, pod: &PodFacts) -> Vec<ReferenceStatus> {
-    rows.into_iter()
-        .map(|row| ReferenceStatus { started_with: pod.started_with.get(&row.name).cloned(), ..row })
-        .collect()
-}
-
-/// The step is over.
-fn ended(
-    world: &World,
-    status: StepStatus,
-    reason: Reason,
-    message: String,
-    resolution: Resolution,
-    pod: Option<&PodFacts>,
-    finished_at: Option<Timestamp>,
-) -> StepPlan {
-    let succeeded = reason == Reason::Succeeded;
-    StepPlan {
-        verdict: Verdict {
-            phase: status.state,
-            reason,
-            message: message.clone(),
-            result: Some(RunResult { succeeded, reason, message }),
-        },
-        status,
-        // What the Pod was started with is settled; a Secret that went away since is no longer its business.
-        references: match pod {
-            Some(pod) if world.recorded.references.is_empty() => {
-                References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate }
-            }
-            _ => References::AsRecorded,
-        },
-        delete: None,
-        create: None,
-        started_at: None,
-        finished_at: Some(finished_at.unwrap_or(world.now)),
-        waiting_since: None,
-        look_again: None,
-    }
-}
-
-/// It failed more often than it may be tried again.
-fn failed(
-    world: &World,
-    step: &Step,
-    attempts: u32,
-    pod: Option<&PodFacts>,
-    outcome: &Outcome,
-    resolution: Resolution,
-) -> StepPlan {
-    // There is a log only of a container that was started, and only as long as its Pod is there.
-    let logged =
-        pod.filter(|pod| !pod.gone && pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_none()));
-    let mut message = outcome.message.clone();
-    if attempts > 1 {
-        message = format!("{attempts} tries failed, the last: {message}");
-    }
-    if let Some(pod) = logged {
-        message = format!("{message}: kubectl logs {} -n {}", pod.name, world.subject.namespace);
-    }
-    let recorded = world.recorded.steps.iter().find(|recorded| recorded.name == step.name);
-    let id = PodIdentity {
-        run: 0,
-        step: step.name.clone(),
-        index: 0,
-        attempt: i32::try_from(attempts).unwrap_or(i32::MAX),
-        replacement: recorded.map_or(0, |recorded| recorded.replacements),
+/// The Pods of which there is something to be said.
+fn indexes(turns: &[Turn]) -> Vec<IndexStatus> {
+    let notable = |turn: &&Turn| {
+        turn.state != StepState::Succeeded && (turn.attempts > 0 || turn.replacements > 0 || turn.trouble.is_some())
     };
-    let status = StepStatus { state: Phase::Failed, ..ended_status(step, &id, pod, outcome) };
-    ended(world, status, Reason::PodFailed, message, resolution, pod, outcome.finished_at)
+    let row = |turn: &Turn| IndexStatus {
+        index: turn.index,
+        state: turn.state,
+        pod: turn.pod.as_ref().map(|(name, _)| name.clone()),
+        attempts: turn.attempts,
+        replacements: turn.replacements,
+        message: turn.note.clone(),
+        exit_code: turn.exit_code,
+        finished_at: turn.finished_at.map(seconds),
+    };
+    turns.iter().filter(notable).take(MOST_INDEXES).map(row).collect()
 }
 
-fn alive(
-    world: &World,
-    step: &Step,
-    id: &PodIdentity,
-    pod: &PodFacts,
-    resolution: Resolution,
-    deadline: Option<Timestamp>,
-) -> StepPlan {
-    let (phase, reason) = match pod.phase {
-        PodPhase::Running => (Phase::Running, Reason::PodsRunning),
-        _ => (Phase::Starting, Reason::PodsStarting),
-    };
-    let found = (phase == Phase::Starting).then(|| trouble::of(world, step, pod)).flatten();
-    let pending = tries::pending_deadline(step, pod).filter(|_| phase == Phase::Starting);
-    let passed = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= world.now);
-    let healed = found.as_ref().and_then(|(kind, _)| mended(world, step, pod, *kind));
-    let why_over = if passed(deadline) {
-        Some("the run's timeout has passed")
-    } else if passed(pending) {
-        Some("it did not start within pending_timeout")
-    } else {
-        None
-    };
-    let message = match (why_over, &found, pod.deletion_requested_at) {
-        (Some(why), _, _) => format!("Pod {} is being deleted: {why}", pod.name),
-        (None, _, None) if healed.is_some() => format!(
-            "Secret {} was mended: Pod {} makes place for a fresh one, which need not wait for the kubelet's next try",
-            healed.as_deref().unwrap_or_default(),
-            pod.name
-        ),
-        (None, _, Some(_)) => format!("Pod {} is being deleted; a fresh one follows when it has ended", pod.name),
-        (None, Some((_, text)), _) => text.clone(),
-        (None, None, _) if phase == Phase::Running => format!("Pod {} runs", pod.name),
-        (None, None, _) => format!("Pod {} was created; it does not run yet", pod.name),
-    };
-    let delete = if why_over.is_some() && phase == Phase::Running {
-        Some(PodDeletion::of(pod))
-    } else {
-        // It may have begun to run since it was seen; then it is no longer what was decided about.
-        (why_over.is_some() || healed.is_some()).then(|| PodDeletion::as_seen(pod))
-    };
-    let next_deadline = deadline.into_iter().chain(pending).filter(|at| *at > world.now);
-    StepPlan {
-        status: StepStatus {
-            state: phase,
-            pod: Some(pod.name.clone()),
-            pod_uid: Some(pod.uid.clone()),
-            trouble: found.as_ref().map(|(kind, _)| *kind),
-            message: found.map(|(_, text)| text),
-            ..status_of(step, id)
-        },
-        verdict: Verdict { phase, reason, message, result: None },
-        references: References::Seen { rows: started_rows(resolution.rows, pod), gate: resolution.gate },
-        delete: delete.filter(|_| pod.deletion_requested_at.is_none()),
-        create: None,
-        started_at: None,
-        finished_at: None,
-        waiting_since: None,
-        look_again: resolution.look_again.into_iter().chain(unwatched_again(world, pod)).chain(next_deadline).min(),
+/// The rows of the step's references as its Pods of this run have them, or the last one had.
+fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
+    let staying: Vec<&PodFacts> = scene.crew.pods().filter(|pod| pod.stays()).collect();
+    if staying.is_empty() {
+        return rows_with(scene, &scene.crew.pods().take(1).collect::<Vec<_>>());
     }
+    rows_with(scene, &staying)
 }
 
-/// The Secret whose change may have mended what the Pod is stuck in, if one changed since the Pod was created.
-///
-/// The kubelet tries again after 10 s to 5 min, counted by the Pod's uid (`pkg/kubelet/images`), so that a fresh Pod is
-/// quicker. A Pod that runs is never touched by this.
-fn mended(world: &World, step: &Step, pod: &PodFacts, trouble: Trouble) -> Option<String> {
-    let by_pull_secret = match trouble {
-        Trouble::ImageUnauthorized
-        | Trouble::ImageForbidden
-        | Trouble::ImagePullFailed
-        | Trouble::PullSecretMalformed
-        // A registry that hides what one may not see answers "not found".
-        | Trouble::ImageNotFound => true,
-        Trouble::SecretGone | Trouble::VolumeMount => false,
-        Trouble::Unschedulable
-        | Trouble::InvalidImageName
-        | Trouble::RegistryUnreachable
-        | Trouble::RegistryTls
-        | Trouble::ImageNeverPull
-        | Trouble::RootImage
-        | Trouble::ContainerConfig
-        | Trouble::ContainerStart => return None,
-    };
-    let in_container =
-        |name: &String| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
-    let for_pull = |name: &String| {
-        step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name) || !in_container(name)
-    };
-    let concerned = |name: &String| if by_pull_secret { for_pull(name) } else { in_container(name) };
-    let changed = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
-    world.versions(step).into_iter().find(changed).map(|(name, _)| name)
-}
-
-/// When to look again at a Pod of which no event will tell.
-fn unwatched_again(world: &World, pod: &PodFacts) -> Option<Timestamp> {
-    let again = world.now.checked_add(SignedDuration::from_secs(10)).unwrap_or(world.now);
-    pod.unwatched.then_some(again)
-}
-
-fn suspended(base: StepPlan) -> StepPlan {
-    StepPlan {
-        status: StepStatus { state: Phase::Suspended, ..base.status },
-        verdict: Verdict {
-            phase: Phase::Suspended,
-            reason: Reason::Suspended,
-            message: "spec.suspend is true: no Pod is started".into(),
-            result: None,
-        },
-        ..base
-    }
-}
-
-fn waiting(world: &World, work: &Work, base: StepPlan, resolution: Resolution) -> StepPlan {
-    let since = world.recorded.waiting_since.as_ref().map_or(world.now, |time| time.0);
-    let deadline = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
-    let (reason, message) = resolution.gate.unwrap_or((Reason::WaitingForSecrets, String::new()));
-    let failure = if resolution.missing && work.on_missing_secret == OnMissingSecret::Fail {
-        Some((Reason::SecretMissing, format!("on_missing_secret is Fail: {message}")))
-    } else if deadline.is_some_and(|deadline| deadline <= world.now) {
-        Some((Reason::MissingSecretTimeout, format!("missing_secret_timeout has passed: {message}")))
-    } else {
-        None
-    };
-    match failure {
-        Some((reason, message)) => StepPlan {
-            status: StepStatus { state: Phase::Failed, ..base.status },
-            verdict: Verdict {
-                phase: Phase::Failed,
-                reason,
-                message: message.clone(),
-                result: Some(RunResult { succeeded: false, reason, message }),
-            },
-            finished_at: Some(world.now),
-            ..base
-        },
-        None => StepPlan {
-            status: StepStatus { state: Phase::Waiting, ..base.status },
-            verdict: Verdict { phase: Phase::Waiting, reason, message, result: None },
-            waiting_since: Some(since),
-            look_again: deadline.into_iter().chain(resolution.look_again).chain(base.look_again).min(),
-            ..base
-        },
-    }
-}
-
-/// A try failed; the next one comes after a pause.
-fn pausing(step: &Step, next: &PodIdentity, at: Timestamp, base: StepPlan) -> StepPlan {
-    let last = base.status.message.clone().unwrap_or_else(|| "its Pod was taken away".to_owned());
-    let message = format!(
-        "{last}; try {} of {} comes at {}",
-        next.attempt.saturating_add(1),
-        step.retries.saturating_add(1),
-        Timestamp::from_second(at.as_second()).unwrap_or(at)
-    );
-    StepPlan {
-        verdict: Verdict { reason: Reason::RetryBackoff, message, ..base.verdict },
-        look_again: base.look_again.into_iter().chain([at]).min(),
-        ..base
-    }
-}
-
-fn starting(world: &World, run: &RunRef, step: &Step, next: &PodIdentity, base: StepPlan) -> StepPlan {
-    let pod = build::pod(world, run, step, next);
-    let name = pod.metadata.name.clone().unwrap_or_default();
-    match world.setback.as_ref().filter(|setback| setback.pod == name) {
-        Some(setback) if setback.retry_at > world.now => StepPlan {
-            status: StepStatus { message: Some(setback.message.clone()), ..base.status },
-            verdict: Verdict {
-                reason: match setback.kind {
-                    SetbackKind::Quota => Reason::QuotaExceeded,
-                    SetbackKind::PodSecurity => Reason::PodSecurityRefused,
-                    SetbackKind::Refused => Reason::PodRefused,
-                    SetbackKind::NameConflict => Reason::NameConflict,
-                    SetbackKind::Io => Reason::WriteFailed,
-                },
-                message: setback.message.clone(),
-                ..base.verdict
-            },
-            look_again: base.look_again.into_iter().chain([setback.retry_at]).min(),
-            ..base
-        },
-        _ => StepPlan {
-            verdict: Verdict { message: format!("Pod {name} is being created"), ..base.verdict },
-            create: Some(pod),
-            ..base
-        },
-    }
+/// The rows, each with the version of its Secret that the oldest of these Pods was started with, and whether any of them
+/// has a value from before a change.
+pub(super) fn rows_with(scene: &Scene<'_>, pods: &[&PodFacts]) -> Vec<ReferenceStatus> {
+    let oldest = pods.iter().min_by_key(|pod| (pod.created_at, &pod.name));
+    let version = |name: &String| oldest.and_then(|pod| pod.started_with.get(name).cloned());
+    let row = |row: &ReferenceStatus| ReferenceStatus { started_with: version(&row.name), ..row.clone() };
+    rotation::tell(scene.world, scene.step, pods, scene.resolution.rows.iter().map(row).collect())
 }

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::reason::StepState;
 use crate::api::status::{PipelineStatus, RunStatus};
 use crate::model::names::SecretName;
 use crate::model::parse::parse;
@@ -87,8 +88,14 @@ impl Story {
     }
 
     pub(crate) fn typed(self, secret: &str, type_: &str, keys: Keys) -> Self {
-        let facts =
-            SecretFacts { uid: format!("uid-{secret}"), resource_version: "42".into(), type_: type_.into(), keys };
+        let facts = SecretFacts {
+            uid: format!("uid-{secret}"),
+            resource_version: "42".into(),
+            type_: type_.into(),
+            keys,
+            data_changed_at: None,
+            expires_on: None,
+        };
         self.know(secret, SecretKnowledge::Present(facts))
     }
 
@@ -144,6 +151,7 @@ impl Story {
                 exit_code,
                 reason: "Error".into(),
                 start_error: None,
+                last_words: None,
                 finished_at: Some(at(finished)),
             });
         })
@@ -199,7 +207,8 @@ impl Story {
         let decided = plan(&self.0);
         let created = decided.create.iter().map(|pod| {
             assert_eq!(owner_uid(pod), Some("uid-edges"));
-            PodFacts { uid: "uid-new".into(), created_at: Some(self.0.now), ..PodFacts::of(pod) }
+            let facts = PodFacts::of(pod);
+            PodFacts { uid: format!("uid-of-{}", facts.name), created_at: Some(self.0.now), ..facts }
         });
         let outcome = Outcome {
             created: created.collect(),
@@ -330,7 +339,7 @@ fn an_image_without_a_shell_is_told_what_stdin_needs() {
 fn an_accepted_exit_code_is_told() {
     let plan = plan(&accepting().pod(1, 0, PodPhase::Failed).ended(3, -5).0);
     let step = &plan.steps[0];
-    assert_eq!((step.state, step.exit_code), (Phase::Succeeded, Some(3)));
+    assert_eq!((step.state, step.exit_code), (StepState::Succeeded, Some(3)));
     let said = step.message.as_deref().unwrap();
     assert!(said.ends_with(" ended with exit code 3, which accept_return_code accepts"), "{said}");
     assert_eq!(plan.verdict.message, said);
@@ -423,6 +432,21 @@ fn a_refused_pod_is_tried_again_at_its_time_and_not_before() {
 }
 
 #[test]
+fn a_refused_deletion_is_told_and_tried_again_at_its_time_and_not_before() {
+    let changed = one().secret("db", &["password"]).pod(1, 0, PodPhase::Running).last_pod(|pod| {
+        pod.run_key = Some("v1:old/".into());
+    });
+    let pod = changed.0.pods[0].name.clone();
+    let setback = Setback { pod, kind: SetbackKind::Refused, message: "Pods stay here".into(), retry_at: at(5) };
+    let refused = changed.with(|world| world.setback = Some(setback));
+    assert_eq!(refused.line(), "Starting/EndingOldRun run 2");
+    let decided = plan(&refused.0);
+    assert!(decided.verdict.message.ends_with(" has ended; Pods stay here"), "{}", decided.verdict.message);
+    assert_eq!(decided.look_again, Some(at(5)));
+    assert_eq!(refused.with(|world| world.now = at(5)).line(), "Starting/EndingOldRun run 2; delete uid-pod-1-0");
+}
+
+#[test]
 fn a_setback_of_another_pod_holds_nothing_back() {
     let setback = Setback { pod: "other".into(), kind: SetbackKind::Quota, message: String::new(), retry_at: at(5) };
     let story = one().secret("db", &["password"]).with(|world| world.setback = Some(setback));
@@ -494,6 +518,8 @@ fn no_pod_without_every_reference_seen() {
                 resource_version: "1".into(),
                 type_: type_.into(),
                 keys,
+                data_changed_at: None,
+                expires_on: None,
             })
         };
         [

@@ -1,14 +1,14 @@
-//! Tries: what the Pods of a step came to, and which Pod is next. A try that failed counts; a Pod that was taken away
+//! Tries: what the Pods of one of a step's indexes came to, and which Pod is next. A try that failed counts; a Pod that was taken away
 //! (deleted, evicted, lost with its node) does not, and is replaced.
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::crew::{Crew, Member, Record};
 use super::trouble;
-use crate::api::status::StepStatus;
 use crate::model::backoff::{DISRUPTED, RETRY};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
-use crate::model::world::{PodFacts, PodPhase, Termination, World};
+use crate::model::world::{PodFacts, PodPhase, Termination, WorkState, World};
 
 /// How a container ended, or why it never ran.
 #[derive(Clone, Debug)]
@@ -21,113 +21,80 @@ pub(super) struct Outcome {
     pub finished_at: Option<Timestamp>,
 }
 
-/// Where a step stands by its Pods.
+/// Where one of a step's equal Pods stands by the tries there were.
 pub(super) enum Tries<'a> {
-    /// A Pod of it ended well.
-    Succeeded(PodIdentity, &'a PodFacts, Outcome),
-    /// A Pod of it lives.
+    /// One ended well; its Pod, where it is known still.
+    Succeeded(PodIdentity, Option<&'a PodFacts>, Outcome),
+    /// A Pod lives.
     Alive(PodIdentity, &'a PodFacts),
     /// It failed more often than it may be tried again. The last Pod, where it is known still.
-    Failed(u32, Option<&'a PodFacts>, Outcome),
+    Failed(PodIdentity, Option<&'a PodFacts>, Outcome),
     /// This Pod is next, not before that time; what failed last, if anything did.
     Next(PodIdentity, Option<Timestamp>, Option<Outcome>),
 }
 
-/// Reads the Pods of a step in this run, and what status recorded of those that are gone.
-pub(super) fn tries<'a>(world: &'a World, run: &RunRef, step: &Step) -> Tries<'a> {
-    let pods = pods_of(world, run, step);
-    let recorded = recorded_step(world, run, step);
+/// Reads the Pods of an index, and what status recorded of those that are gone.
+pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a>, index: i32) -> Tries<'a> {
+    let pods = crew.of_index(index);
+    let recorded = crew.record(index);
+    let id = |attempt: i32, replacement: i32| PodIdentity {
+        run: run.number,
+        step: step.name.clone(),
+        index,
+        attempt,
+        replacement,
+    };
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| has_succeeded(step, pod)) {
-        return Tries::Succeeded(id.clone(), pod, outcome(step, pod));
+        return Tries::Succeeded(id.clone(), Some(pod), outcome(world, step, pod));
+    }
+    if let Some(record) = recorded.as_ref().filter(|record| record.succeeded) {
+        return Tries::Succeeded(id(record.attempts, record.replacements), None, outcome_of_record(record));
     }
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| pod.is_live()) {
         return Tries::Alive(id.clone(), pod);
     }
     let failed = pods.iter().find(|(_, pod)| failed(step, pod));
     let by_pods = failed.map_or(0, |(id, _)| id.attempt.saturating_add(1));
-    let by_record = recorded.map_or(0, |step| step.attempts);
+    let by_record = recorded.as_ref().map_or(0, |record| record.attempts);
     let attempt = by_pods.max(by_record);
     let last = match failed {
-        Some((_, pod)) if by_pods >= by_record => Some(outcome(step, pod)),
-        _ => recorded.filter(|_| attempt > 0).map(outcome_of_record),
+        Some((_, pod)) if by_pods >= by_record => Some(outcome(world, step, pod)),
+        _ => recorded.as_ref().filter(|_| attempt > 0).map(outcome_of_record),
     };
     if attempt > step.retries
         && let Some(last) = last
     {
-        return Tries::Failed(u32::try_from(attempt).unwrap_or_default(), failed.map(|(_, pod)| *pod), last);
+        let replacements = recorded.map_or(0, |record| record.replacements);
+        return Tries::Failed(id(attempt, replacements), failed.map(|(_, pod)| *pod), last);
     }
-    let id = PodIdentity {
-        run: run.number,
-        step: step.name.clone(),
-        index: 0,
-        attempt,
-        replacement: next_replacement(attempt, recorded, &pods),
-    };
+    let id = id(attempt, next_replacement(attempt, recorded.as_ref(), &pods));
     let not_before = pause(world, run, &id, last.as_ref(), &pods);
     Tries::Next(id, not_before, last)
 }
 
-/// When the step's first Pod was created, as far as its Pods say.
-pub(super) fn first_created(world: &World, run: &RunRef, step: &Step) -> Option<Timestamp> {
-    pods_of(world, run, step).iter().filter_map(|(_, pod)| pod.created_at).min()
-}
-
-/// The Pods of this step in this run, the newest first, each with its identity.
-///
-/// A Pod whose labels were taken away is known again by its name.
-fn pods_of<'a>(world: &'a World, run: &RunRef, step: &Step) -> Vec<(PodIdentity, &'a PodFacts)> {
-    let most = i32::try_from(world.pods.len()).unwrap_or(i32::MAX);
-    let recorded = recorded_step(world, run, step);
-    let upto = |known: Option<i32>| known.unwrap_or(0).saturating_add(most).min(64);
-    let (attempts, replacements) = (upto(recorded.map(|s| s.attempts)), upto(recorded.map(|s| s.replacements)));
-    let by_name = |pod: &PodFacts| {
-        (0..=attempts)
-            .flat_map(|attempt| (0..=replacements).map(move |replacement| (attempt, replacement)))
-            .map(|(attempt, replacement)| PodIdentity {
-                run: run.number,
-                step: step.name.clone(),
-                index: 0,
-                attempt,
-                replacement,
-            })
-            .find(|id| id.pod_name(&world.subject.name, &world.subject.uid) == pod.name)
-    };
-    let mut pods: Vec<(PodIdentity, &PodFacts)> = world
-        .pods
-        .iter()
-        .filter_map(|pod| Some((pod.identity.clone().or_else(|| by_name(pod))?, pod)))
-        .filter(|(id, _)| id.run == run.number && id.step == step.name)
-        .collect();
-    pods.sort_by(|(a, _), (b, _)| b.cmp(a));
-    pods
-}
-
-fn recorded_step<'a>(world: &'a World, run: &RunRef, step: &Step) -> Option<&'a StepStatus> {
-    let same_run = world.recorded.run.as_ref().is_some_and(|recorded| recorded.number == run.number);
-    world.recorded.steps.iter().find(|recorded| same_run && recorded.name == step.name)
-}
-
 /// Which fresh Pod of this attempt is next.
-fn next_replacement(attempt: i32, recorded: Option<&StepStatus>, pods: &[(PodIdentity, &PodFacts)]) -> i32 {
+fn next_replacement(attempt: i32, recorded: Option<&Record>, pods: &[Member<'_>]) -> i32 {
     let after = |last: i32| last.saturating_add(1);
     let seen = pods.iter().filter(|(id, _)| id.attempt == attempt).map(|(id, _)| after(id.replacement)).max();
-    // A recorded step without a Pod is one whose creation is still to come, or was refused.
+    // What was recorded without a Pod is one whose creation is still to come, or was refused.
     let recorded = recorded
-        .filter(|step| step.attempts == attempt)
-        .map(|step| if step.pod_uid.is_some() { after(step.replacements) } else { step.replacements });
+        .filter(|record| record.attempts == attempt)
+        .map(|record| if record.has_pod { after(record.replacements) } else { record.replacements });
     seen.max(recorded).unwrap_or(0)
 }
 
 /// Until when to wait: after a try that failed, and after a Pod that was taken away by the cluster itself, lest it is
 /// made and taken away without end. Derived from what is there, so that no timer is stored.
-fn pause(
+pub(super) fn pause(
     world: &World,
     run: &RunRef,
     next: &PodIdentity,
     last: Option<&Outcome>,
-    pods: &[(PodIdentity, &PodFacts)],
+    pods: &[Member<'_>],
 ) -> Option<Timestamp> {
-    let seed = format!("{}/{}/{}", world.subject.uid, run.number, next.attempt);
+    // The first index keeps the seed that there was before there were several.
+    let index = if next.index == 0 { String::new() } else { format!("/{}", next.index) };
+    let seed = format!("{}/{}/{}{index}", world.subject.uid, run.number, next.attempt);
     let count = |number: i32| u32::try_from(number).unwrap_or_default();
     let disrupted = pods.iter().find(|(id, pod)| id.attempt == next.attempt && pod.disrupted_at.is_some() && !pod.gone);
     if let Some((id, pod)) = disrupted {
@@ -184,20 +151,28 @@ fn never_started(step: &Step, pod: &PodFacts) -> bool {
         && pending_deadline(step, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))
 }
 
-fn outcome(step: &Step, pod: &PodFacts) -> Outcome {
+fn outcome(world: &World, step: &Step, pod: &PodFacts) -> Outcome {
     let ended = pod.terminated.as_ref();
+    let last_words = last_words(world, pod).map(|said| format!("; it said: \"{said}\"")).unwrap_or_default();
     Outcome {
-        message: message(step, pod),
+        message: format!("{}{last_words}", message(step, pod)),
         exit_code: ended.map(|ended| ended.exit_code),
         finished_at: ended.and_then(|ended| ended.finished_at).or(pod.deletion_requested_at),
     }
 }
 
-fn outcome_of_record(step: &StepStatus) -> Outcome {
+/// What the container left as its last words, where the spec lets it stand in status.
+fn last_words<'a>(world: &World, pod: &'a PodFacts) -> Option<&'a str> {
+    let WorkState::Valid(work) = &world.work else { return None };
+    pod.terminated.as_ref()?.last_words.as_deref().filter(|_| work.termination_message)
+}
+
+fn outcome_of_record(record: &Record) -> Outcome {
+    let unknown = if record.succeeded { "its Pod ended well" } else { "the last try failed" };
     Outcome {
-        message: step.message.clone().unwrap_or_else(|| "the last try failed".to_owned()),
-        exit_code: step.exit_code,
-        finished_at: step.finished_at.as_ref().map(|time| time.0),
+        message: record.message.clone().unwrap_or_else(|| unknown.to_owned()),
+        exit_code: record.exit_code,
+        finished_at: record.finished_at,
     }
 }
 

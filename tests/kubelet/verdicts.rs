@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams};
 use lockgate::api::pipeline::Pipeline;
-use lockgate::api::reason::{Phase, Trouble};
+use lockgate::api::reason::{Phase, StepState, Trouble};
 use serde_json::json;
 
 use crate::support::{CANARY, condition, message, name_of, states, step};
@@ -79,7 +79,7 @@ async fn a_container_that_ends_badly_or_never_starts_fails_the_run() {
         let failed = ended(&space, name).await;
         println!("{name}: {}", message(&failed));
         let step = step(&failed).unwrap();
-        assert_eq!(step.state, Phase::Failed, "{name}");
+        assert_eq!(step.state, StepState::Failed, "{name}");
         assert_eq!(step.exit_code, Some(exit_code), "{name}");
         assert!(message(&failed).contains(words), "{name}: {}", message(&failed));
         assert_eq!(condition(&failed, "Ready"), "False/PodFailed");

@@ -36,7 +36,7 @@ pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<Step> {
         let lists = Lists { base: &base, own: &wire.container, bounds: secrets::OF_A_STEP, spec };
         steps.push(step(wire, &lists, placement, report));
     }
-    report.require(spec.transform.is_some() != !spec.steps.is_empty(), "spec", rules::TRANSFORM_OR_STEPS);
+    report.require(spec.transform.is_some() == spec.steps.is_empty(), "spec", rules::TRANSFORM_OR_STEPS);
     report.require(references(&steps) <= MAX_REFERENCES, "spec", rules::REFERENCES_AT_MOST);
     steps
 }

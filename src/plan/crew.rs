@@ -1,0 +1,152 @@
+//! The Pods of one step, each known for which one it is, and what status recorded of those that are gone.
+
+use super::seconds_of;
+use crate::api::reason::StepState;
+use crate::api::status::StepStatus;
+use crate::model::ranges;
+use crate::model::run::{PodIdentity, RunRef};
+use crate::model::work::Step;
+use crate::model::world::{PodFacts, World};
+use k8s_openapi::jiff::Timestamp;
+
+/// One Pod and which one it is.
+pub(super) type Member<'a> = (PodIdentity, &'a PodFacts);
+
+/// The Pods of one step in one run.
+pub(super) struct Crew<'a> {
+    /// The newest first.
+    members: Vec<Member<'a>>,
+    recorded: Option<&'a StepStatus>,
+    /// How many equal Pods the step has in this run.
+    pub parallelism: i32,
+}
+
+/// What status holds of one of the step's Pods.
+pub(super) struct Record {
+    pub succeeded: bool,
+    pub attempts: i32,
+    pub replacements: i32,
+    /// Whether its Pod was made.
+    pub has_pod: bool,
+    pub message: Option<String>,
+    pub exit_code: Option<i32>,
+    pub finished_at: Option<Timestamp>,
+}
+
+impl<'a> Crew<'a> {
+    /// The step's Pods in this run. Its number of Pods is that of the first one's time.
+    pub(super) fn of(world: &'a World, run: &RunRef, step: &Step) -> Self {
+        let recorded = recorded(world, run, step);
+        let mut members: Vec<Member<'a>> = identified(world, run, step, recorded);
+        members.retain(|(id, _)| id.run == run.number);
+        members.sort_by(|(a, _), (b, _)| b.cmp(a));
+        let begun = !members.is_empty() || recorded.is_some_and(has_begun);
+        let parallelism = recorded.filter(|_| begun).map_or(step.parallelism, |recorded| recorded.parallelism);
+        Self { members, recorded, parallelism }
+    }
+
+    /// The Pods of this index, the newest first.
+    pub(super) fn of_index(&self, index: i32) -> Vec<Member<'a>> {
+        self.members.iter().filter(|(id, _)| id.index == index).cloned().collect()
+    }
+
+    /// All of them.
+    pub(super) fn pods(&self) -> impl Iterator<Item = &'a PodFacts> {
+        self.members.iter().map(|(_, pod)| *pod)
+    }
+
+    /// Whether a Pod of the step was ever made in this run.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.members.is_empty() || self.recorded.is_some_and(has_begun)
+    }
+
+    /// What status says of the step.
+    pub(super) fn recorded(&self) -> Option<&'a StepStatus> {
+        self.recorded
+    }
+
+    /// When its first Pod was created.
+    pub(super) fn started_at(&self) -> Option<Timestamp> {
+        let recorded = self.recorded.and_then(|recorded| recorded.started_at.as_ref()).map(|time| time.0);
+        recorded.or_else(|| self.pods().filter_map(|pod| pod.created_at).min())
+    }
+
+    /// What status says of this index.
+    pub(super) fn record(&self, index: i32) -> Option<Record> {
+        let step = self.recorded?;
+        if self.parallelism == 1 {
+            return Some(Record {
+                succeeded: step.state == StepState::Succeeded,
+                attempts: step.attempts,
+                replacements: step.replacements,
+                has_pod: step.pod_uid.is_some(),
+                message: step.message.clone(),
+                exit_code: step.exit_code,
+                finished_at: seconds_of(step.finished_at.as_ref()),
+            });
+        }
+        let row = step.indexes.iter().find(|row| row.index == index);
+        let done = step.completed_indexes.as_deref().is_some_and(|text| ranges::parse(text).contains(&index));
+        if row.is_none() && !done {
+            return None;
+        }
+        Some(Record {
+            succeeded: done,
+            attempts: row.map_or(0, |row| row.attempts),
+            replacements: row.map_or(0, |row| row.replacements),
+            has_pod: row.is_some_and(|row| row.pod.is_some()),
+            message: row.and_then(|row| row.message.clone()),
+            exit_code: row.and_then(|row| row.exit_code),
+            finished_at: row.and_then(|row| seconds_of(row.finished_at.as_ref())),
+        })
+    }
+}
+
+fn has_begun(recorded: &StepStatus) -> bool {
+    recorded.pod_uid.is_some() || recorded.started_at.is_some() || recorded.attempts > 0
+}
+
+/// What status says of the step in this run.
+fn recorded<'a>(world: &'a World, run: &RunRef, step: &Step) -> Option<&'a StepStatus> {
+    let same_run = world.recorded.run.as_ref().is_some_and(|recorded| recorded.number == run.number);
+    world.recorded.steps.iter().find(|recorded| same_run && recorded.name == step.name)
+}
+
+/// Every Pod of the step, of whichever run. One whose labels were taken away is known again by its name.
+pub(super) fn identified<'a>(
+    world: &'a World,
+    run: &RunRef,
+    step: &Step,
+    recorded: Option<&StepStatus>,
+) -> Vec<Member<'a>> {
+    let identity = |pod: &PodFacts| pod.identity.clone().or_else(|| by_name(world, run, step, recorded, pod));
+    let members = world.pods.iter().filter_map(|pod| Some((identity(pod)?, pod)));
+    members.filter(|(id, _)| id.step == step.name).collect()
+}
+
+/// Which Pod of this run has this name, among those that there may be by now.
+fn by_name(
+    world: &World,
+    run: &RunRef,
+    step: &Step,
+    recorded: Option<&StepStatus>,
+    pod: &PodFacts,
+) -> Option<PodIdentity> {
+    let indexes = step.parallelism.max(recorded.map_or(0, |recorded| recorded.parallelism)).clamp(1, 1000);
+    // Few Pods lose their labels, and few of those are retries of one of many.
+    let most = if indexes == 1 { 64 } else { 4 };
+    let pods = i32::try_from(world.pods.len()).unwrap_or(i32::MAX);
+    let upto = |known: Option<i32>| known.unwrap_or(0).saturating_add(pods).min(most);
+    let (attempts, replacements) = (upto(recorded.map(|s| s.attempts)), upto(recorded.map(|s| s.replacements)));
+    let tries = (0..=attempts).flat_map(|attempt| (0..=replacements).map(move |replacement| (attempt, replacement)));
+    let ids = (0..indexes).flat_map(|index| {
+        tries.clone().map(move |(attempt, replacement)| PodIdentity {
+            run: run.number,
+            step: step.name.clone(),
+            index,
+            attempt,
+            replacement,
+        })
+    });
+    ids.into_iter().find(|id| id.pod_name(&world.subject.name, &world.subject.uid) == pod.name)
+}
