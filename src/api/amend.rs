@@ -94,6 +94,28 @@ mod tests {
         }
     }
 
+    /// Every keyword of the one but its bounds and descriptions stands in the other.
+    fn assert_has_all(of: &Value, has: &Value, at: &str) {
+        match of {
+            Value::Object(map) => {
+                for (keyword, value) in map {
+                    let other = has.get(keyword).unwrap_or_else(|| panic!("no {keyword} at {at}"));
+                    if !matches!(keyword.as_str(), "maxItems" | "description") {
+                        assert_has_all(value, other, &format!("{at}/{keyword}"));
+                    }
+                }
+            }
+            other => assert!(other == has || at.ends_with("/required"), "{at}"),
+        }
+    }
+
+    #[test]
+    fn a_step_has_every_field_and_every_rule_of_a_transform() {
+        let crd = serde_json::to_value(crate::api::crd::pipeline().unwrap()).unwrap();
+        let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
+        assert_has_all(&spec["transform"], &spec["steps"]["items"], "");
+    }
+
     #[test]
     fn a_transform_keeps_its_own_bounds() {
         let crd = serde_json::to_value(crate::api::crd::pipeline().unwrap()).unwrap();
