@@ -30,6 +30,7 @@ fn built(spec: &Value) -> Pod {
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
         secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
@@ -38,7 +39,7 @@ fn built(spec: &Value) -> Pod {
     pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, &step, &id, 3)
 }
 
-fn spec_of(spec: &Value) -> PodSpec {
+pub(super) fn spec_of(spec: &Value) -> PodSpec {
     built(spec).spec.unwrap()
 }
 

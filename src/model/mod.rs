@@ -11,5 +11,6 @@ pub mod ranges;
 pub mod run;
 pub mod secret;
 pub mod validate;
+pub mod volume;
 pub mod work;
 pub mod world;

@@ -299,3 +299,5 @@ pub(crate) mod tests;
 mod tries_tests;
 #[cfg(test)]
 mod trouble_tests;
+#[cfg(test)]
+mod volume_tests;

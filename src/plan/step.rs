@@ -203,7 +203,10 @@ fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
 /// has a value from before a change.
 pub(super) fn rows_with(scene: &Scene<'_>, pods: &[&PodFacts]) -> Vec<ReferenceStatus> {
     let oldest = pods.iter().min_by_key(|pod| (pod.created_at, &pod.name));
-    let version = |name: &String| oldest.and_then(|pod| pod.started_with.get(name).cloned());
-    let row = |row: &ReferenceStatus| ReferenceStatus { started_with: version(&row.name), ..row.clone() };
+    // A ConfigMap may have the name of a Secret.
+    let secret = |row: &ReferenceStatus| row.kind.is_none();
+    let version = |row: &ReferenceStatus| oldest.and_then(|pod| pod.started_with.get(&row.name).cloned());
+    let row =
+        |row: &ReferenceStatus| ReferenceStatus { started_with: version(row).filter(|_| secret(row)), ..row.clone() };
     rotation::tell(scene.world, scene.step, pods, scene.resolution.rows.iter().map(row).collect())
 }

@@ -65,6 +65,7 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::ExpiresSoon
         | Reason::Expired
         | Reason::ExpiryUnreadable
+        | Reason::VolumeForbidden
         | Reason::SecretMissing
         | Reason::MissingSecretTimeout
         | Reason::InvalidSpec
@@ -79,6 +80,7 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::RollStuck => true,
         Reason::AllResolved
         | Reason::WaitingForSecrets
+        | Reason::WaitingForVolumes
         | Reason::ServiceAccountNotFound
         | Reason::NotRead
         | Reason::PodsStarting

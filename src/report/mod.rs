@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 pub use events::{Warning, warnings};
 
-use crate::api::reason::{ConditionType, Phase, Reason, ReferenceState};
+use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceState};
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
@@ -108,12 +108,18 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
         names.push("ServiceAccount".to_owned());
     }
     for row in rows.iter().filter(|row| named(row)).filter(|row| !good(row)) {
+        let what = match row.kind {
+            None => "Secret",
+            Some(ObjectKind::ConfigMap) => "ConfigMap",
+            Some(ObjectKind::PersistentVolumeClaim) => "claim",
+        };
         let name = match (row.state, &row.key) {
             (ReferenceState::KeyMissing, Some(key)) => format!("key {}/{key}", row.name),
             (ReferenceState::KeyMissing, None) => format!("keys of {}", row.name),
             (ReferenceState::WrongType, _) => format!("type of {}", row.name),
-            (ReferenceState::Forbidden, _) => format!("access to {}", row.name),
-            _ => format!("Secret {}", row.name),
+            (ReferenceState::Forbidden, _) if row.kind.is_none() => format!("access to {}", row.name),
+            (ReferenceState::Forbidden, _) => format!("access to {what} {}", row.name),
+            _ => format!("{what} {}", row.name),
         };
         if !names.contains(&name) {
             names.push(name);

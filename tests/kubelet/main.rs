@@ -20,6 +20,7 @@ mod receiving;
 mod security;
 mod stdin;
 mod verdicts;
+mod volumes;
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -108,7 +108,9 @@ pub(in crate::api) const REFERENCES_AT_MOST: &str = concat!(
     " + ",
     uses!("step.secrets"),
     " + ((has(self.image_pull_secrets) ? self.image_pull_secrets : []) + ",
-    "(has(step.image_pull_secrets) ? step.image_pull_secrets : [])).distinct().size()).sum() <= 256"
+    "(has(step.image_pull_secrets) ? step.image_pull_secrets : [])).distinct().size() + ",
+    volumes_named!("step.volumes"),
+    ").sum() <= 256"
 );
 
 pub(in crate::api) const USER_RESTRICTED: &str = "!has(self.steps) || !has(self.security) || self.security != 'Restricted' || self.steps.all(step, !has(step.user) || step.user != '0')";

@@ -14,6 +14,7 @@ mod secrets;
 mod service;
 mod steps;
 mod transform;
+mod volumes;
 
 use report::Report;
 
