@@ -15,6 +15,7 @@ mod many;
 mod moments;
 mod outage;
 mod pods;
+mod policy;
 mod restart;
 mod rights;
 mod runs;
