@@ -35,7 +35,7 @@ pub(super) fn all(messages: &[String]) -> String {
 pub(super) fn refused(lacking: &[&Resolution]) -> String {
     let mut sentences: Vec<String> = Vec::new();
     for row in
-        lacking.iter().flat_map(|resolution| &resolution.rows).filter(|row| row.via.is_none() && row.kind.is_none())
+        lacking.iter().flat_map(|resolution| &resolution.rows).filter(|row| row.via.is_none())
     {
         sentences.extend(as_pachyderm(row).filter(|sentence| !sentences.contains(sentence)));
     }
