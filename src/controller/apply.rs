@@ -68,7 +68,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
             Ok(false) => return outcome.into(),
             Err(refusal) => {
                 // A Pod that cannot be cleaned up keeps no other from starting.
-                outcome.setback = Some(set_back(context, &key, &deletion.name, refusal));
+                outcome.setback = Some(set_back(context, &key, &deletion.name, refusal, &outcome));
                 break;
             }
         }
@@ -97,7 +97,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
             }
             Err(refusal) => {
                 context.with_state(|state| state.pods.not_written(&of_pod));
-                outcome.setback = Some(set_back(context, &key, &name, refusal));
+                outcome.setback = Some(set_back(context, &key, &name, refusal, &outcome));
                 break;
             }
         }
@@ -114,12 +114,15 @@ struct Refusal {
     message: String,
 }
 
-fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal) -> Setback {
+/// Notes a write that did not succeed. The pause grows as long as the same stands in the way of the same Pod, or of
+/// whichever is tried.
+fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, so_far: &Outcome) -> Setback {
     let Refusal { kind, message } = refusal;
     let backoff: Backoff = if kind == SetbackKind::Io { TRANSIENT } else { UNANNOUNCED };
+    let got_on = !so_far.created.is_empty() || !so_far.deleted.is_empty();
     let setback = context.with_state(|state| {
         let failures = match state.setbacks.get(key) {
-            Some((old, failures)) if old.pod == pod && old.kind == kind => failures.saturating_add(1),
+            Some((old, failures)) if (old.pod == pod || !got_on) && old.kind == kind => failures.saturating_add(1),
             _ => 1,
         };
         let retry_at = backoff.next(Timestamp::now(), failures, &format!("{key}/{pod}"));
@@ -157,7 +160,7 @@ async fn delete_pipeline(context: &Context, key: &ObjectKey, subject: &Subject) 
         Ok(Err(error)) => refusal(&error, "the deletion"),
         Err(_) => no_answer(),
     };
-    Outcome { setback: Some(set_back(context, key, &key.name, refusal)), ..Outcome::default() }
+    Outcome { setback: Some(set_back(context, key, &key.name, refusal, &Outcome::default())), ..Outcome::default() }
 }
 
 /// Returns whether the Pod goes; `false`: it is no longer as it was seen, and the event that tells is on its way.

@@ -115,8 +115,8 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
 
 /// Whether the new status says more of Pods that are or were there than the old one.
 fn tells_of_pods(old: &PipelineStatus, new: &PipelineStatus) -> bool {
-    let tells =
-        |step: &&StepStatus| step.pod.is_some() || matches!(step.state, StepState::Succeeded | StepState::Failed);
+    let over = |step: &StepStatus| matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
+    let tells = |step: &&StepStatus| step.pod.is_some() || over(step);
     new.steps.iter().filter(tells).any(|step| !old.steps.contains(step))
 }
 

@@ -185,7 +185,7 @@ fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
 
 /// A write that was refused is not tried again before its time, and then after the others, so that it holds none back.
 /// What refuses one Pod of a subject (a quota, an admission rule) may refuse the next: while it is waited for, none is
-/// made.
+/// made, or none deleted.
 fn held_back(world: &World, mut plan: Plan) -> Plan {
     let Some(setback) = &world.setback else { return plan };
     let name = |pod: &Pod| pod.metadata.name.clone().unwrap_or_default();
@@ -195,8 +195,8 @@ fn held_back(world: &World, mut plan: Plan) -> Plan {
         if wanted {
             plan.create.clear();
         }
-        plan.delete.retain(|deletion| deletion.name != setback.pod);
         if unwanted {
+            plan.delete.clear();
             plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
         }
         if wanted || unwanted {
