@@ -45,6 +45,34 @@ fn arguments_that_cannot_be_read_end_with_2() {
 }
 
 #[test]
+fn a_cap_that_would_start_nothing_is_refused() {
+    for number in ["0", "-1", "many"] {
+        let (code, text) = fails(&["operator", &format!("--pod-creates-per-second={number}")]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("--pod-creates-per-second") && text.contains("1 or more"), "{text}");
+    }
+}
+
+#[test]
+fn the_docs_name_every_flag_of_the_operator_with_its_variable_and_default() {
+    let help = String::from_utf8(lockgate(&["operator", "--help"]).stdout).unwrap();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operator.md")).unwrap();
+    let bracketed = |name: &str| -> Vec<String> {
+        let mark = format!("[{name}: ");
+        help.split(&mark).skip(1).map(|rest| rest.split([']', '=']).next().unwrap().to_owned()).collect()
+    };
+    let flags: Vec<String> = help
+        .split_whitespace()
+        .filter(|word| word.starts_with("--") && word.trim_matches('-') != "help")
+        .map(|word| word.trim_end_matches([',', '.']).to_owned())
+        .collect();
+    assert!(flags.len() >= 5, "{help}");
+    for word in flags.iter().chain(&bracketed("env")).chain(&bracketed("default")) {
+        assert!(page.contains(&format!("`{word}`")), "docs/operator.md does not name `{word}`");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_is_named_with_its_mend() {
     let (code, text) = fails(&["operator", "--kubeconfig", "/nonexistent/kubeconfig"]);
     assert_eq!(code, 1);

@@ -77,6 +77,8 @@ closed_set! {
         SecretsResolved,
         /// The run of a Job ended well.
         Complete,
+        /// A Secret's label `lockgate.dev/expires-on` names a day that is near or past. Present only while True.
+        CredentialExpiring,
         /// kstatus: on its way. Present only while True.
         Reconciling,
         /// kstatus: will not get on without a change. Present only while True.
@@ -199,6 +201,12 @@ closed_set! {
         Suspended,
         /// A write to the API server failed and is tried again.
         WriteFailed,
+        /// `CredentialExpiring`: the day that a Secret's label names is at most 14 days away.
+        ExpiresSoon,
+        /// `CredentialExpiring`: the day that a Secret's label names is past.
+        Expired,
+        /// `CredentialExpiring`: a Secret's label `lockgate.dev/expires-on` is no date.
+        ExpiryUnreadable,
     }
 }
 

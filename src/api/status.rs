@@ -18,7 +18,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
 
-    /// `Ready`, `SecretsResolved`, `Complete`; `Reconciling` and `Stalled` only while True.
+    /// `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring`, `Reconciling` and `Stalled` only while True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -47,7 +47,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
 
-    /// The labels by which `kubectl scale`, an autoscaler or a PodDisruptionBudget finds the Pods.
+    /// The labels by which `kubectl scale`, an autoscaler or a `PodDisruptionBudget` finds the Pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
 

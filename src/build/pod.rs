@@ -43,6 +43,8 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, paralleli
                 ports: some(step.ports.clone()),
                 readiness_probe: step.readiness_probe.clone(),
                 liveness_probe: step.liveness_probe.clone(),
+                // Last words come from their file and never from the log, which may hold anything.
+                termination_message_policy: Some("File".into()),
                 security_context: container_security(step.security),
                 ..Container::default()
             }],

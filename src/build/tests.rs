@@ -198,6 +198,7 @@ fn pods_run_once() {
 fn what_is_empty_is_left_out() {
     let container = container(&json!({"transform": {"image": "a"}}));
     assert!(container.env_from.is_none() && container.command.is_none() && container.volume_mounts.is_none());
+    assert_eq!(container.termination_message_policy.as_deref(), Some("File"));
     assert!(container.image_pull_policy.is_none() && container.resources.is_none());
 }
 

@@ -1,7 +1,7 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
 use super::error::Error;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::controller;
+use crate::controller::{self, Limits};
 use crate::ops::telemetry::{self, LogFormat};
 
 /// A connection is made within this time or not at all.
@@ -29,6 +29,17 @@ pub(super) struct OperatorArgs {
     #[arg(long, env = "LOCKGATE_CONCURRENCY", default_value = "16")]
     concurrency: NonZeroUsize,
 
+    /// How many Pods are created per second, for all Pipelines together; after a rest as many at once. The default is what
+    /// a kube-scheduler with default flags binds per second.
+    #[arg(
+        long,
+        env = "LOCKGATE_POD_CREATES_PER_SECOND",
+        default_value = "50",
+        value_name = "NUMBER",
+        value_parser = pod_creates_per_second,
+    )]
+    pod_creates_per_second: NonZeroU32,
+
     /// How log lines are written.
     #[arg(long, env = "LOCKGATE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -38,9 +49,13 @@ pub(super) struct OperatorArgs {
     log_level: String,
 }
 
+fn pod_creates_per_second(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse().map_err(|_| "give a whole number of 1 or more (0 would start no Pod; 100000 is as good as no cap)")
+}
+
 /// Runs the operator.
 pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
-    let OperatorArgs { kubeconfig, concurrency, log_format, log_level } = args;
+    let OperatorArgs { kubeconfig, concurrency, pod_creates_per_second, log_format, log_level } = args;
     telemetry::init(log_format, &log_level)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let client = Client::try_from(config(kubeconfig).await?)?;
@@ -51,7 +66,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
                 _ = interrupt.recv() => {}
             }
         };
-        controller::run(client, concurrency, stop).await;
+        controller::run(client, Limits { workers: concurrency, pod_creates_per_second }, stop).await;
         Ok(())
     })
 }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::key::{ObjectKey, version};
+use super::pace::{Answer, Turn};
 use super::streams::stored_pod;
 use crate::model::backoff::{Backoff, TRANSIENT, UNANNOUNCED};
 use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, World};
@@ -20,8 +21,22 @@ use crate::plan::{Plan, PodDeletion};
 /// One write takes no longer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Writes what the plan says: deletions, then creations. Stops at the first write that does not succeed.
-pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outcome {
+/// What became of the writes, and whether Pods that were to be created wait for their turn.
+#[derive(Debug)]
+pub(super) struct Applied {
+    pub outcome: Outcome,
+    pub put_off: bool,
+}
+
+impl From<Outcome> for Applied {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, put_off: false }
+    }
+}
+
+/// Writes what the plan says: deletions, then creations, of each up to the first that does not succeed, and of creations
+/// as many as the pace allows.
+pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Applied {
     // Destructured whole, so that a new kind of write cannot be forgotten here.
     let Plan {
         delete,
@@ -33,33 +48,59 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Outc
         started_at: _,
         finished_at: _,
         waiting_since: _,
+        expiring: _,
         look_again: _,
     } = plan;
     let key = ObjectKey::new(world.subject.namespace.as_str(), world.subject.name.as_str());
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &key.namespace);
     if delete.is_empty() && create.is_empty() {
-        return Outcome { setback: world.setback.clone(), ..Outcome::default() };
+        return Outcome { setback: world.setback.clone(), ..Outcome::default() }.into();
     }
     let mut outcome = Outcome::default();
     for deletion in delete {
         match delete_pod(&api, deletion).await {
             Ok(true) => outcome.deleted.push(deletion.uid.clone()),
-            Ok(false) => return outcome,
-            Err(refusal) => return set_back(context, &key, &deletion.name, refusal, outcome),
+            Ok(false) => return outcome.into(),
+            Err(refusal) => {
+                // A Pod that cannot be cleaned up keeps no other from starting.
+                outcome.setback = Some(set_back(context, &key, &deletion.name, refusal));
+                break;
+            }
         }
     }
     for pod in create {
         let name = pod.metadata.name.clone().unwrap_or_default();
-        match create_pod(&api, &world.subject.uid, pod).await {
+        match context.queue.may_create(&key) {
+            Turn::Now => {}
+            turn => {
+                if turn == Turn::Later {
+                    info!(pipeline = %key, pod = name, "the Pod waits for its turn: --pod-creates-per-second is reached");
+                }
+                outcome.setback = outcome.setback.or_else(|| world.setback.clone());
+                return Applied { outcome, put_off: true };
+            }
+        }
+        let of_pod = ObjectKey::new(key.namespace.as_str(), name.as_str());
+        context.with_state(|state| state.pods.writing(of_pod.clone()));
+        let answer = create_pod(&api, &world.subject.uid, pod).await;
+        let refused = answer.as_ref().is_err_and(|refusal| refusal.kind != SetbackKind::Io);
+        context.queue.answered(&key, if refused { Answer::Refused } else { Answer::Created });
+        match answer {
             Ok(created) => {
                 info!(pipeline = %key, pod = name, "created the Pod");
-                outcome.created.extend(note(context, &key.namespace, &created));
+                outcome.created.extend(note(context, &of_pod, &created));
             }
-            Err(refusal) => return set_back(context, &key, &name, refusal, outcome),
+            Err(refusal) => {
+                context.with_state(|state| state.pods.not_written(&of_pod));
+                outcome.setback = Some(set_back(context, &key, &name, refusal));
+                break;
+            }
         }
     }
-    context.with_state(|state| state.setbacks.remove(&key));
-    outcome
+    if outcome.setback.is_none() {
+        context.with_state(|state| state.setbacks.remove(&key));
+    }
+    outcome.into()
 }
 
 /// Why a write did not succeed.
@@ -68,7 +109,7 @@ struct Refusal {
     message: String,
 }
 
-fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, mut outcome: Outcome) -> Outcome {
+fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal) -> Setback {
     let Refusal { kind, message } = refusal;
     let backoff: Backoff = if kind == SetbackKind::Io { TRANSIENT } else { UNANNOUNCED };
     let setback = context.with_state(|state| {
@@ -82,8 +123,7 @@ fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, mut
         setback
     });
     warn!(pipeline = %key, pod, kind = ?setback.kind, retry_at = %setback.retry_at, "a write did not succeed: {}", setback.message);
-    outcome.setback = Some(setback);
-    outcome
+    setback
 }
 
 /// Returns whether the Pod goes; `false`: it is no longer as it was seen, and the event that tells is on its way.
@@ -96,7 +136,7 @@ async fn delete_pod(api: &Api<Pod>, deletion: &PodDeletion) -> Result<bool, Refu
         Ok(Err(kube::Error::Api(status))) if status.code == 409 && resource_version.is_some() => Ok(false),
         // Gone, or another Pod of that name: either way the one that was seen is no more.
         Ok(Err(kube::Error::Api(status))) if status.code == 404 || status.code == 409 => Ok(true),
-        Ok(Err(error)) => Err(refusal(&error)),
+        Ok(Err(error)) => Err(refusal(&error, &format!("the deletion of Pod {}", deletion.name))),
         Err(_) => Err(no_answer()),
     }
 }
@@ -122,11 +162,11 @@ async fn create_pod(api: &Api<Pod>, owner: &str, pod: &Pod) -> Result<Pod, Refus
                 Ok(Ok(None)) => {
                     Err(Refusal { kind: SetbackKind::Io, message: "the Pod's name was taken for a moment".into() })
                 }
-                Ok(Err(error)) => Err(refusal(&error)),
+                Ok(Err(error)) => Err(refusal(&error, THE_POD)),
                 Err(_) => Err(no_answer()),
             }
         }
-        Ok(Err(error)) => Err(refusal(&error)),
+        Ok(Err(error)) => Err(refusal(&error, THE_POD)),
         Err(_) => Err(no_answer()),
     }
 }
@@ -135,15 +175,18 @@ fn no_answer() -> Refusal {
     Refusal { kind: SetbackKind::Io, message: "the API server did not answer in time".into() }
 }
 
+/// What a creation writes.
+const THE_POD: &str = "the Pod";
+
 /// Sorts an error of a write. A refusal's words come from admission and speak of the Pod, which holds no values.
-fn refusal(error: &kube::Error) -> Refusal {
+fn refusal(error: &kube::Error, what: &str) -> Refusal {
     match error {
-        kube::Error::Api(status) => of_status(status),
+        kube::Error::Api(status) => of_status(status, what),
         _ => Refusal { kind: SetbackKind::Io, message: "the API server could not be reached".into() },
     }
 }
 
-fn of_status(status: &Status) -> Refusal {
+fn of_status(status: &Status, what: &str) -> Refusal {
     let said = status.message.as_str();
     let has = |needles: &[&str]| needles.iter().any(|needle| said.contains(needle));
     let (kind, hint) = match status.code {
@@ -165,21 +208,26 @@ fn of_status(status: &Status) -> Refusal {
         429 | 500..=599 => {
             return Refusal { kind: SetbackKind::Io, message: format!("the API server answered {}", status.code) };
         }
+        // From `plugin/pkg/admission/namespace/lifecycle`.
+        403 if has(&["because it is being terminated"]) => (SetbackKind::Refused, "no Pod starts in it any more"),
+        // A webhook and a policy may answer with any code.
+        _ if has(&["denied the request", "denied request"]) => {
+            (SetbackKind::Refused, "an admission rule stands in the way")
+        }
         403 => (SetbackKind::Refused, "an admission rule or a missing right stands in the way"),
         _ => (SetbackKind::Refused, "correct the field that it names"),
     };
     let said: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect();
-    Refusal { kind, message: format!("the API server refused the Pod: {said}: {hint}") }
+    Refusal { kind, message: format!("the API server refused {what}: {said}: {hint}") }
 }
 
 /// Puts a written Pod where the next decision sees it, ahead of the watch.
-fn note(context: &Context, namespace: &str, pod: &Pod) -> Option<PodFacts> {
+fn note(context: &Context, key: &ObjectKey, pod: &Pod) -> Option<PodFacts> {
     let stored = stored_pod(pod)?;
-    let key = ObjectKey::new(namespace, pod.metadata.name.as_deref().unwrap_or_default());
     let version = version(pod.metadata.resource_version.as_deref().unwrap_or_default());
     context.with_state(|state| {
         if state.pods.wrote(key.clone(), version, stored.clone()) {
-            state.pod_seen(&key, &stored);
+            state.pod_seen(key, &stored);
         }
     });
     Some(stored.facts)

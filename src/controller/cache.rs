@@ -11,6 +11,8 @@ use super::key::ObjectKey;
 #[derive(Debug)]
 pub struct Cache<V> {
     entries: HashMap<ObjectKey, Entry<V>>,
+    /// Objects of which a write of ours has no answer yet, and at which version the watch told meanwhile that it is gone.
+    writing: HashMap<ObjectKey, Option<u64>>,
     relist: Option<Relist>,
     synced: bool,
 }
@@ -30,7 +32,7 @@ struct Relist {
 
 impl<V> Default for Cache<V> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), relist: None, synced: false }
+        Self { entries: HashMap::new(), writing: HashMap::new(), relist: None, synced: false }
     }
 }
 
@@ -56,8 +58,22 @@ impl<V> Cache<V> {
         true
     }
 
+    /// A write of ours begins. The watch may tell of the object's end before the answer is read.
+    pub fn writing(&mut self, key: ObjectKey) {
+        self.writing.insert(key, None);
+    }
+
+    /// The write that began has changed nothing, as far as is known.
+    pub fn not_written(&mut self, key: &ObjectKey) {
+        self.writing.remove(key);
+    }
+
     /// An object as a write of ours returned it. Returns whether it is newer than what is there.
     pub fn wrote(&mut self, key: ObjectKey, version: u64, value: V) -> bool {
+        // Else it would stay for ever: its end was told already.
+        if self.writing.remove(&key).flatten().is_some_and(|gone| gone > version) {
+            return false;
+        }
         if let Some(relist) = &mut self.relist {
             relist.written.insert(key.clone());
         }
@@ -66,6 +82,9 @@ impl<V> Cache<V> {
 
     /// The object is gone, as of that version. Returns it, unless a newer one of its name is there.
     pub fn delete(&mut self, key: &ObjectKey, version: u64) -> Option<V> {
+        if let Some(gone) = self.writing.get_mut(key) {
+            *gone = Some(version);
+        }
         if self.entries.get(key).is_some_and(|entry| entry.version > version && version > 0) {
             return None;
         }
@@ -118,6 +137,20 @@ mod tests {
         assert_eq!(cache.get(&key("edges")), Some(&"ours"));
         assert!(cache.delete(&key("edges"), 6).is_none());
         assert!(cache.apply(key("edges"), 8, "newer"));
+    }
+
+    #[test]
+    fn what_is_gone_before_our_write_s_answer_is_read_does_not_come_back() {
+        let mut cache = Cache::default();
+        cache.writing(key("edges"));
+        assert!(cache.apply(key("edges"), 7, "as the watch saw it"));
+        assert_eq!(cache.delete(&key("edges"), 8), Some("as the watch saw it"));
+        assert!(!cache.wrote(key("edges"), 7, "ours"));
+        assert_eq!(cache.get(&key("edges")), None);
+        // The end of an older one of that name is no news about what we made since.
+        cache.writing(key("edges"));
+        cache.delete(&key("edges"), 8);
+        assert!(cache.wrote(key("edges"), 9, "another"));
     }
 
     #[test]

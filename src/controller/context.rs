@@ -1,5 +1,6 @@
 //! What every part of the controller shares. Nothing is global: the client comes in from outside.
 
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use kube::Client;
@@ -29,10 +30,10 @@ pub struct Context {
 impl Context {
     /// A context that knows nothing yet.
     #[must_use]
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, pod_creates_per_second: NonZeroU32) -> Self {
         Self {
             client,
-            queue: Queue::default(),
+            queue: Queue::new(pod_creates_per_second),
             reads: Semaphore::new(MOST_READS),
             read_done: Notify::new(),
             synced: Notify::new(),

@@ -7,10 +7,12 @@ mod apply;
 mod cache;
 mod context;
 mod facts;
+mod fair;
 mod index;
 mod key;
 mod object;
 mod observe;
+mod pace;
 mod presence;
 mod queue;
 mod reader;
@@ -22,7 +24,7 @@ mod table;
 mod write;
 
 use std::future::Future;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,12 +36,22 @@ use context::Context;
 /// What is under way when the operator is told to stop may take so long to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How much is done at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// So many Pipelines are looked at at once.
+    pub workers: NonZeroUsize,
+    /// So many Pods are created per second, for all Pipelines together.
+    pub pod_creates_per_second: NonZeroU32,
+}
+
 /// Runs the controller until `stop` completes.
 ///
 /// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with a
-/// pause of our own. `workers` bounds how many Pipelines are looked at at once.
-pub async fn run(client: Client, workers: NonZeroUsize, stop: impl Future<Output = ()>) {
-    let context = Arc::new(Context::new(client));
+/// pause of our own.
+pub async fn run(client: Client, limits: Limits, stop: impl Future<Output = ()>) {
+    let Limits { workers, pod_creates_per_second } = limits;
+    let context = Arc::new(Context::new(client, pod_creates_per_second));
     let streams = tokio::spawn(streams::run(Arc::clone(&context)));
     let at_work = tokio::spawn({
         let context = Arc::clone(&context);

@@ -12,8 +12,10 @@ use super::index::Uses;
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::reader;
-use super::state::State;
+use super::state::{State, StoredPod};
 use super::streams::stored_pod;
+use crate::api::reason::StepState;
+use crate::api::status::StepStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::AccountKnowledge;
 use crate::model::volume::{ObjectRef, VolumeUse};
@@ -117,9 +119,12 @@ fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> B
 ///
 /// A DELETED event of a Pod whose label was taken away looks like the end of the Pod; only a GET tells.
 async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(), kube::Error> {
-    let uid = world.subject.uid.as_str();
+    let uid = world.subject.uid.clone();
+    let uid = uid.as_str();
     let tombstones = context.with_state(|state| state.tombstones.get(uid).cloned().unwrap_or_default());
-    let recorded = world.recorded.steps.iter().filter_map(|step| {
+    let open =
+        |step: &&StepStatus| !matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
+    let recorded = world.recorded.steps.iter().filter(open).filter_map(|step| {
         Some(PodFacts { name: step.pod.clone()?, uid: step.pod_uid.clone()?, ..PodFacts::default() })
     });
     let mut suspects: Vec<PodFacts> = tombstones;
@@ -135,7 +140,8 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
         }
         let ended = !suspect.is_live();
         let there = if ended { None } else { api.get_opt(&suspect.name).await? };
-        match there.as_ref().and_then(stored_pod).filter(|pod| pod.facts.uid == suspect.uid) {
+        let ours = |pod: &StoredPod| pod.facts.uid == suspect.uid && pod.owner_uid == uid;
+        match there.as_ref().and_then(stored_pod).filter(ours) {
             Some(found) => world.pods.push(PodFacts {
                 identity: found.facts.identity.or(suspect.identity),
                 unwatched: true,

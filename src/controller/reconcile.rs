@@ -9,11 +9,14 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
+use super::apply::Applied;
 use super::context::Context;
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::write::{self, Written};
 use super::{apply, observe};
+use crate::api::reason::StepState;
+use crate::api::status::{PipelineStatus, StepStatus};
 use crate::model::backoff::TRANSIENT;
 use crate::plan::plan;
 use crate::report;
@@ -59,7 +62,10 @@ enum Look {
 async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     let found: Option<Arc<StoredPipeline>> = context.with_state(|state| state.pipelines.get(key).cloned());
     // The Pods of one that is being deleted go with it: garbage collection follows the owner reference.
-    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else { return Look::Done(None) };
+    let Some(stored) = found.filter(|stored| !stored.subject.deleting) else {
+        context.with_state(|state| state.at_rest(key));
+        return Look::Done(None);
+    };
     let world = match observe::observe(context, &stored).await {
         Ok(world) => world,
         Err(error) => {
@@ -68,12 +74,16 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         }
     };
     let decided = plan(&world);
-    let outcome = apply::apply(context, &world, &decided).await;
+    let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
 
     // The report is the plan of the world after the writes: the same words now and after a restart.
     let mut after = world.after(&outcome);
     let settled = plan(&after);
     let status = report::status(&after, &settled);
+    if put_off && !tells_of_pods(&stored.status, &status) {
+        // A status that says "starting" now would be written again in a moment.
+        return Look::Done(settled.look_again.map(|at| until(after.now, at)));
+    }
     let warnings = report::warnings(&stored.status, &status);
     let written = write::status(context, &stored, &status).await;
     match written {
@@ -86,11 +96,11 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             // What is recorded now may ask for more (a result that stands lets old Pods go), and no event will tell.
             after.recorded = status;
             let next = plan(&after);
-            if !next.delete.is_empty() || !next.create.is_empty() {
+            if !next.delete.is_empty() || (!next.create.is_empty() && !put_off) {
                 let got_on = !outcome.created.is_empty() || !outcome.deleted.is_empty();
                 return Look::Done(Some(match &outcome.setback {
+                    _ if got_on => Duration::ZERO,
                     Some(setback) => until(after.now, setback.retry_at),
-                    None if got_on => Duration::ZERO,
                     // Without progress our view was behind, and the event that mends it is on its way.
                     None => AFTER_CONFLICT,
                 }));
@@ -98,6 +108,13 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }
     }
+}
+
+/// Whether the new status says more of Pods that are or were there than the old one.
+fn tells_of_pods(old: &PipelineStatus, new: &PipelineStatus) -> bool {
+    let tells =
+        |step: &&StepStatus| step.pod.is_some() || matches!(step.state, StepState::Succeeded | StepState::Failed);
+    new.steps.iter().filter(tells).any(|step| !old.steps.contains(step))
 }
 
 fn until(now: Timestamp, at: Timestamp) -> Duration {
@@ -108,5 +125,36 @@ fn kind(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
         _ => "the API server could not be reached".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn status(steps: Value) -> PipelineStatus {
+        serde_json::from_value(json!({"phase": "Starting", "steps": steps})).unwrap()
+    }
+
+    #[test]
+    fn a_look_that_was_put_off_is_told_only_if_there_is_news_of_a_pod() {
+        let waits = json!({"name": "main", "state": "Waiting"});
+        let starts = json!({"name": "main", "state": "Starting"});
+        let runs = json!({"name": "main", "state": "Running", "pod": "p"});
+        let ended = json!({"name": "main", "state": "Succeeded", "pod": "p"});
+        let lost = json!({"name": "main", "state": "Failed"});
+        for (old, new, news) in [
+            (json!([]), json!([starts]), false),
+            (json!([waits]), json!([starts]), false),
+            (json!([ended]), json!([starts]), false),
+            (json!([runs]), json!([runs, starts]), false),
+            (json!([runs]), json!([ended, starts]), true),
+            (json!([starts]), json!([runs, starts]), true),
+            (json!([starts]), json!([lost]), true),
+        ] {
+            assert_eq!(tells_of_pods(&status(old.clone()), &status(new.clone())), news, "{old} -> {new}");
+        }
     }
 }

@@ -65,7 +65,7 @@ impl State {
         pod.owner.clone()
     }
 
-    /// Notes that a Pod is gone; its last state stands until it was recorded. Returns whom to wake.
+    /// Notes that a Pod is gone, or ours no more; its last state stands until it was recorded. Returns whom to wake.
     pub fn pod_gone(&mut self, key: &ObjectKey, pod: StoredPod) -> ObjectKey {
         if let Some(pods) = self.pods_of.get_mut(&pod.owner_uid) {
             pods.remove(key);
@@ -74,7 +74,11 @@ impl State {
             }
         }
         self.mount_failures.remove(&pod.facts.uid);
-        self.tombstones.entry(pod.owner_uid).or_default().push(pod.facts);
+        // Of a Pipeline that is gone nothing is recorded any more. Before the first list none is known to be gone.
+        let owner = self.pipelines.get(&pod.owner);
+        if owner.map_or(!self.pipelines.is_synced(), |owner| owner.subject.uid == pod.owner_uid) {
+            self.tombstones.entry(pod.owner_uid).or_default().push(pod.facts);
+        }
         pod.owner
     }
 
@@ -83,6 +87,7 @@ impl State {
     pub fn pods_of(&self, owner_uid: &str) -> Vec<PodFacts> {
         let keys = self.pods_of.get(owner_uid).into_iter().flatten();
         keys.filter_map(|key| self.pods.get(key))
+            .filter(|pod| pod.owner_uid == owner_uid)
             .map(|pod| PodFacts {
                 mount_failure: self.mount_failures.get(&pod.facts.uid).cloned(),
                 ..pod.facts.clone()
@@ -118,11 +123,24 @@ impl State {
         *failures
     }
 
+    /// Notes a Pipeline, from the watch. Its name may have been another's of whose end the watch did not tell.
+    pub fn pipeline_seen(&mut self, key: &ObjectKey, uid: &str) {
+        let before = self.pipelines.get(key).map(|known| known.subject.uid.clone());
+        if let Some(before) = before.filter(|before| before != uid) {
+            self.pipeline_gone(key, &before);
+        }
+    }
+
     /// Forgets a Pipeline that is gone.
     pub fn pipeline_gone(&mut self, key: &ObjectKey, uid: &str) {
+        self.tombstones.remove(uid);
+        self.at_rest(key);
+    }
+
+    /// Forgets what is kept for the next look at a Pipeline: there is nothing to do for it any more.
+    pub fn at_rest(&mut self, key: &ObjectKey) {
         self.setbacks.remove(key);
         self.failed_looks.remove(key);
-        self.tombstones.remove(uid);
         self.depends_on(key, Uses::default());
     }
 
@@ -131,5 +149,84 @@ impl State {
         for unused in self.users.set(key, uses) {
             self.book.forget(&unused);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::object::WirePipeline;
+
+    const UID: &str = "uid-edges";
+
+    fn key() -> ObjectKey {
+        ObjectKey::new("team-a", "edges")
+    }
+
+    fn pipeline(uid: &str) -> Arc<StoredPipeline> {
+        let wire = json!({"metadata": {"name": "edges", "namespace": "team-a", "uid": uid}, "spec": {}});
+        Arc::new(StoredPipeline::of(serde_json::from_value::<WirePipeline>(wire).unwrap()))
+    }
+
+    fn pod(owner_uid: &str) -> StoredPod {
+        let facts = PodFacts { name: "edges-main-1".into(), uid: "uid-pod".into(), ..PodFacts::default() };
+        StoredPod { owner_uid: owner_uid.into(), owner: key(), facts }
+    }
+
+    /// A state in which the lists are complete and hold this Pipeline.
+    fn state(uid: &str) -> State {
+        let mut state = State::default();
+        state.pipelines.init();
+        state.pipelines.init_apply(key(), 1, pipeline(uid));
+        state.pipelines.init_done();
+        state
+    }
+
+    #[test]
+    fn the_last_state_of_a_pod_is_kept_for_its_pipeline_and_for_no_other() {
+        let of = |state: &State| state.tombstones.keys().cloned().collect::<Vec<_>>();
+        let mut there = state(UID);
+        there.pod_gone(&key(), pod(UID));
+        assert_eq!(of(&there), [UID]);
+        // Its Pods go after it; nobody would ever clear them away.
+        there.pipeline_gone(&key(), UID);
+        there.pipelines.delete(&key(), 2);
+        there.pod_gone(&key(), pod(UID));
+        assert!(of(&there).is_empty());
+        let mut made_anew = state("uid-of-another");
+        made_anew.pod_gone(&key(), pod(UID));
+        assert!(of(&made_anew).is_empty());
+        // Nobody is known to be gone before the first list is complete.
+        let mut early = State::default();
+        early.pod_gone(&key(), pod(UID));
+        assert_eq!(of(&early), [UID]);
+    }
+
+    #[test]
+    fn a_pipeline_in_the_place_of_another_inherits_nothing() {
+        let mut state = state(UID);
+        state.pod_gone(&key(), pod(UID));
+        state.looked(&key(), true);
+        let used = BTreeSet::from([ObjectKey::new("team-a", "db")]);
+        state.depends_on(&key(), Uses { secrets: used, ..Uses::default() });
+        state.pipeline_seen(&key(), UID);
+        assert_eq!(state.tombstones.len(), 1, "it is the same");
+        state.pipeline_seen(&key(), "uid-of-another");
+        assert!(state.tombstones.is_empty());
+        assert!(state.users.of_secret(&ObjectKey::new("team-a", "db")).is_empty());
+        assert_eq!(state.looked(&key(), true), 1);
+    }
+
+    #[test]
+    fn a_pod_that_another_pipeline_controls_now_is_not_counted() {
+        let mut state = state(UID);
+        for (version, owner) in [(1, UID), (2, "uid-of-another")] {
+            state.pods.apply(key(), version, pod(owner));
+            state.pod_seen(&key(), &pod(owner));
+        }
+        assert!(state.pods_of(UID).is_empty());
+        assert_eq!(state.pods_of("uid-of-another").len(), 1);
     }
 }

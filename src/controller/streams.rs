@@ -131,14 +131,22 @@ async fn pipelines(context: &Arc<Context>) {
             Event::Apply(wire) => {
                 let (key, version) = key_of(&wire);
                 let stored = Arc::new(StoredPipeline::of(wire));
-                if context.with_state(|state| state.pipelines.apply(key.clone(), version, stored)) {
+                let news = context.with_state(|state| {
+                    state.pipeline_seen(&key, &stored.subject.uid);
+                    state.pipelines.apply(key.clone(), version, stored)
+                });
+                if news {
                     context.queue.wake(key);
                 }
             }
             Event::InitApply(wire) => {
                 let (key, version) = key_of(&wire);
                 let stored = Arc::new(StoredPipeline::of(wire));
-                if context.with_state(|state| state.pipelines.init_apply(key.clone(), version, stored)) {
+                let news = context.with_state(|state| {
+                    state.pipeline_seen(&key, &stored.subject.uid);
+                    state.pipelines.init_apply(key.clone(), version, stored)
+                });
+                if news {
                     context.queue.wake(key);
                 }
             }
@@ -149,13 +157,18 @@ async fn pipelines(context: &Arc<Context>) {
                         state.pipeline_gone(&key, &gone.subject.uid);
                     }
                 });
+                // A look at it that is under way may keep something for the next one: that one clears it away.
+                context.queue.wake(key);
             }
             Event::InitDone => {
-                context.with_state(|state| {
-                    for (key, gone) in state.pipelines.init_done() {
-                        state.pipeline_gone(&key, &gone.subject.uid);
+                let gone = context.with_state(|state| {
+                    let gone = state.pipelines.init_done();
+                    for (key, gone) in &gone {
+                        state.pipeline_gone(key, &gone.subject.uid);
                     }
+                    gone
                 });
+                wake_all(context, gone.into_iter().map(|(key, _)| key));
                 info!("the list of Pipelines is complete");
                 context.synced.notify_waiters();
             }
@@ -210,7 +223,16 @@ async fn pods(context: &Arc<Context>) {
 
 fn see_pod(context: &Context, pod: &Pod, listed: bool) {
     let (key, version) = key_of(pod);
-    let Some(stored) = stored_pod(pod) else { return };
+    let stored = stored_pod(pod);
+    let owner = stored.as_ref().map(|stored| stored.owner_uid.as_str());
+    // Somebody may have taken it from its Pipeline, by hand or to orphan it.
+    let bereft = context.with_state(|state| {
+        state.pods.get(&key).filter(|known| Some(known.owner_uid.as_str()) != owner)?;
+        let known = state.pods.delete(&key, version)?;
+        Some(state.pod_gone(&key, known))
+    });
+    wake_all(context, bereft);
+    let Some(stored) = stored else { return };
     let woken = context.with_state(|state| {
         let news = if listed {
             state.pods.init_apply(key.clone(), version, stored.clone())

@@ -62,10 +62,14 @@ pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &P
         "metadata": {"uid": stored.subject.uid, "resourceVersion": stored.resource_version},
         "status": merge_patch(&old, &new),
     });
+    context.with_state(|state| state.pipelines.writing(key.clone()));
     let api: Api<WirePipeline> = Api::namespaced(context.client.clone(), &key.namespace);
     let params = PatchParams::default();
     let patch = Patch::Merge(patch);
     let result = tokio::time::timeout(WRITE_DEADLINE, api.patch_status(&key.name, &params, &patch)).await;
+    if !matches!(result, Ok(Ok(_))) {
+        context.with_state(|state| state.pipelines.not_written(&key));
+    }
     match result {
         Ok(Ok(wire)) => {
             let at = version(wire.metadata.resource_version.as_deref().unwrap_or_default());

@@ -3,6 +3,7 @@
 //! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
 
 pub mod backoff;
+pub mod last_words;
 pub mod names;
 pub mod parse;
 pub mod pod;

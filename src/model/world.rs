@@ -189,9 +189,10 @@ pub struct Termination {
     pub exit_code: i32,
     /// The kubelet's word, as in `OOMKilled`.
     pub reason: String,
-    /// Why it never started, in the runtime's words. Of a container that did start nothing is kept: what it left as its
-    /// last words may be anything.
+    /// Why it never started, in the runtime's words.
     pub start_error: Option<String>,
+    /// Of one that did start: its [last words](super::last_words). They may be anything.
+    pub last_words: Option<String>,
     /// When.
     pub finished_at: Option<Timestamp>,
 }

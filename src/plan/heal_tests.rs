@@ -78,6 +78,17 @@ fn a_key_that_came_heals_a_config_error_and_a_volume() {
 }
 
 #[test]
+fn a_key_that_went_away_mends_nothing() {
+    let spec = json!({"transform": {"image": "a", "secrets": [{"name": "db", "env_var": "X", "key": "x"}]}});
+    let stuck = story(&spec).pod(1, 0, PodPhase::Pending).last_pod(|pod| {
+        pod.started_with.insert("db".into(), "41".into());
+        pod.waiting = Some(("CreateContainerConfigError".into(), "couldn't find key x in Secret team-a/db".into()));
+    });
+    assert_eq!(stuck.clone().secret("db", &["user"]).line(), "Starting/PodsStarting run 1");
+    assert_eq!(stuck.secret("db", &["user", "x"]).line(), "Starting/PodsStarting run 1; delete uid-pod-1-0");
+}
+
+#[test]
 fn what_no_secret_can_mend_is_left_to_the_kubelet() {
     for (reason, message) in [
         ("ErrImagePull", "dial tcp: lookup reg.test: no such host"),

@@ -10,7 +10,7 @@ use super::resolve::{Resolution, resolve};
 use super::step::{self, StepPlan};
 use super::tries::{self, Tries};
 use super::turn::Scene;
-use super::{Plan, References, Verdict, advice};
+use super::{Plan, References, Verdict, advice, rotation};
 use crate::api::pipeline::OnMissingSecret;
 use crate::api::reason::{Phase, Reason, StepState};
 use crate::api::status::RunResult;
@@ -38,7 +38,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
     let steps: Vec<StepPlan> = scenes
         .into_iter()
         .enumerate()
-        .map(|(at, scene)| plan_step(Scene { halted: halted.clone(), ..scene }, at, &graph, &wait))
+        .map(|(at, scene)| plan_step(&Scene { halted: halted.clone(), ..scene }, at, &graph, &wait))
         .collect();
     let mut plan = Plan::empty(world, Some(run));
     plan.started_at = started_at;
@@ -47,7 +47,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
     gather(world, plan, steps)
 }
 
-fn plan_step(scene: Scene<'_>, at: usize, graph: &Graph, wait: &Wait) -> StepPlan {
+fn plan_step(scene: &Scene<'_>, at: usize, graph: &Graph, wait: &Wait) -> StepPlan {
     let recorded = scene
         .crew
         .recorded()
@@ -56,18 +56,18 @@ fn plan_step(scene: Scene<'_>, at: usize, graph: &Graph, wait: &Wait) -> StepPla
         return step::recorded(recorded);
     }
     if let Some((_, reason, message)) = wait.over.iter().find(|(over, _, _)| *over == at) {
-        return step::given_up(&scene, *reason, message.clone());
+        return step::given_up(scene, *reason, message.clone());
     }
     if scene.crew.has_begun() {
-        return step::plan(&scene);
+        return step::plan(scene);
     }
     if let Some(why) = &scene.halted {
         let message = format!("it does not start: {why}");
-        return step::idle(&scene, StepState::Skipped, message);
+        return step::idle(scene, StepState::Skipped, message);
     }
     match graph.needs_of(scene.step) {
-        Some(need) => step::idle(&scene, StepState::Pending, format!("it starts when step {need} has succeeded")),
-        None => step::plan(&scene),
+        Some(need) => step::idle(scene, StepState::Pending, format!("it starts when step {need} has succeeded")),
+        None => step::plan(scene),
     }
 }
 
@@ -264,7 +264,7 @@ fn references(world: &World, steps: &[StepPlan]) -> References {
     let rows = steps.iter().flat_map(|step| match &step.rows {
         Some(rows) => rows.clone(),
         None => {
-            world.recorded.references.iter().filter(|row| row.step == step.status.name).cloned().collect::<Vec<_>>()
+            world.recorded.references.iter().filter(|row| row.step == step.status.name).map(rotation::over).collect()
         }
     });
     let gates: Vec<&(Reason, String)> = steps.iter().filter_map(|step| step.gate.as_ref()).collect();

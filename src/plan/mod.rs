@@ -3,11 +3,12 @@
 
 mod advice;
 mod crew;
+mod expiry;
 mod heal;
 mod job;
 mod resolve;
-#[cfg_attr(not(test), expect(dead_code, reason = "the roll of a Service and the rows of status come next"))]
-mod rotation;
+pub(crate) mod rotation;
+mod service;
 mod step;
 mod tries;
 mod trouble;
@@ -20,7 +21,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::api::reason::{Phase, Reason};
 use crate::api::status::{ReferenceStatus, RunResult, StepStatus};
 use crate::model::run::RunRef;
-use crate::model::work::Work;
+use crate::model::work::{Lifecycle, Work};
 use crate::model::world::{PodFacts, WorkState, World};
 
 /// What to write, and what is true of the subject.
@@ -44,6 +45,8 @@ pub struct Plan {
     pub finished_at: Option<Timestamp>,
     /// Since when a reference is missing.
     pub waiting_since: Option<Timestamp>,
+    /// Which Secrets' ends are near or past, and what to do.
+    pub expiring: Option<(Reason, String)>,
     /// When to look again though no event came.
     pub look_again: Option<Timestamp>,
 }
@@ -118,10 +121,14 @@ pub fn plan(world: &World) -> Plan {
         WorkState::Valid(work) => {
             let run = current_run(world);
             let ended = recorded_result(world, &run);
-            let outdated = outdated(world, work, &run, ended.is_some());
+            // A Service keeps no Pod that ended.
+            let outdated = match work.lifecycle {
+                Lifecycle::Job => outdated(world, work, &run, ended.is_some()),
+                Lifecycle::Service(_) => Vec::new(),
+            };
             let mut plan = match ended {
                 Some(result) => Plan::finished(world, run, result),
-                None => unfinished(world, work, run),
+                None => expiry::tell(world, unfinished(world, work, run)),
             };
             plan.delete.extend(outdated);
             held_back(world, plan)
@@ -162,6 +169,9 @@ fn outdated(world: &World, work: &Work, run: &RunRef, ended: bool) -> Vec<PodDel
 }
 
 fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
+    if let Lifecycle::Service(service) = &work.lifecycle {
+        return service::plan(world, work, service, run);
+    }
     let belongs = |pod: &&PodFacts| pod.identity.as_ref().is_some_and(|id| id.run != run.number);
     let old: Vec<_> = world.pods.iter().filter(|pod| pod.is_live()).filter(belongs).collect();
     if !old.is_empty() {
@@ -183,6 +193,9 @@ fn held_back(world: &World, mut plan: Plan) -> Plan {
             plan.create.clear();
         }
         plan.delete.retain(|deletion| deletion.name != setback.pod);
+        if unwanted {
+            plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
+        }
         if wanted || unwanted {
             plan.look_again = plan.look_again.into_iter().chain([setback.retry_at]).min();
         }
@@ -210,6 +223,7 @@ impl Plan {
             started_at: same_run.and_then(|r| r.started_at.as_ref()).map(|time| time.0),
             finished_at: same_run.and_then(|r| r.finished_at.as_ref()).map(|time| time.0),
             waiting_since: None,
+            expiring: None,
             look_again: None,
             run,
         }
@@ -266,11 +280,17 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod expiry_tests;
+#[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
+#[cfg(test)]
+mod service_tests;
 #[cfg(test)]
 mod steps_tests;
 #[cfg(test)]

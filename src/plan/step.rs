@@ -1,12 +1,12 @@
 //! One step: what its Pods came to, put together, and what is to be said of its references.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
 use super::turn::{Scene, Turn, turn};
-use super::{PodDeletion, seconds};
+use super::{PodDeletion, rotation, seconds};
 use crate::api::reason::{Reason, StepState};
 use crate::api::status::{IndexStatus, ReferenceStatus, StepStatus};
 use crate::model::ranges;
@@ -190,14 +190,24 @@ fn indexes(turns: &[Turn]) -> Vec<IndexStatus> {
     turns.iter().filter(notable).take(MOST_INDEXES).map(row).collect()
 }
 
-/// The rows of the step's references, each with the version of its Secret that the step's Pods were started with: that
-/// of the oldest Pod which runs, or the last one's.
-pub(super) fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
-    let oldest = scene.crew.pods().filter(|pod| pod.stays()).min_by_key(|pod| pod.created_at);
-    let pod: Option<&PodFacts> = oldest.or_else(|| scene.crew.pods().next());
-    let versions = pod.map_or_else(BTreeMap::new, |pod| pod.started_with.clone());
+/// The rows of the step's references as its Pods of this run have them, or the last one had.
+fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
+    let staying: Vec<&PodFacts> = scene.crew.pods().filter(|pod| pod.stays()).collect();
+    if staying.is_empty() {
+        return rows_with(scene, &scene.crew.pods().take(1).collect::<Vec<_>>());
+    }
+    rows_with(scene, &staying)
+}
+
+/// The rows, each with the version of its Secret that the oldest of these Pods was started with, and whether any of them
+/// has a value from before a change.
+pub(super) fn rows_with(scene: &Scene<'_>, pods: &[&PodFacts]) -> Vec<ReferenceStatus> {
+    let oldest = pods.iter().min_by_key(|pod| (pod.created_at, &pod.name));
     // A ConfigMap may have the name of a Secret.
-    let version = |row: &ReferenceStatus| versions.get(&row.name).filter(|_| row.kind.is_none()).cloned();
+    let version = |row: &ReferenceStatus| {
+        let version = oldest.and_then(|pod| pod.started_with.get(&row.name));
+        version.filter(|_| row.kind.is_none()).cloned()
+    };
     let row = |row: &ReferenceStatus| ReferenceStatus { started_with: version(row), ..row.clone() };
-    scene.resolution.rows.iter().map(row).collect()
+    rotation::tell(scene.world, scene.step, pods, scene.resolution.rows.iter().map(row).collect())
 }

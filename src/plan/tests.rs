@@ -152,6 +152,7 @@ impl Story {
                 exit_code,
                 reason: "Error".into(),
                 start_error: None,
+                last_words: None,
                 finished_at: Some(at(finished)),
             });
         })
@@ -429,6 +430,21 @@ fn a_refused_pod_is_tried_again_at_its_time_and_not_before() {
         assert_eq!(plan(&refused.0).look_again, Some(at(5)));
         assert_eq!(refused.with(|world| world.now = at(5)).line(), "Starting/PodsStarting run 1; create r0");
     }
+}
+
+#[test]
+fn a_refused_deletion_is_told_and_tried_again_at_its_time_and_not_before() {
+    let changed = one().secret("db", &["password"]).pod(1, 0, PodPhase::Running).last_pod(|pod| {
+        pod.run_key = Some("v1:old/".into());
+    });
+    let pod = changed.0.pods[0].name.clone();
+    let setback = Setback { pod, kind: SetbackKind::Refused, message: "Pods stay here".into(), retry_at: at(5) };
+    let refused = changed.with(|world| world.setback = Some(setback));
+    assert_eq!(refused.line(), "Starting/EndingOldRun run 2");
+    let decided = plan(&refused.0);
+    assert!(decided.verdict.message.ends_with(" has ended; Pods stay here"), "{}", decided.verdict.message);
+    assert_eq!(decided.look_again, Some(at(5)));
+    assert_eq!(refused.with(|world| world.now = at(5)).line(), "Starting/EndingOldRun run 2; delete uid-pod-1-0");
 }
 
 #[test]

@@ -30,11 +30,24 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         return Some((Trouble::Unschedulable, format!("no node takes the Pod: {said}: {mend}")));
     }
     match &pod.waiting {
+        Some((reason, _)) if reason == "CrashLoopBackOff" => Some(crash_loop(world, pod)),
         Some((reason, message)) if reason != "ContainerCreating" && reason != "PodInitializing" => {
             Some(waiting(world, step, reason, message))
         }
         _ => pod.mount_failure.as_deref().map(|why| mount(world, step, why)),
     }
+}
+
+/// The kubelet starts the container again and again, later each time.
+fn crash_loop(world: &World, pod: &PodFacts) -> (Trouble, String) {
+    let code = pod.last_exit_code.map(|code| format!(", the last time with exit code {code}")).unwrap_or_default();
+    (
+        Trouble::CrashLoop,
+        format!(
+            "the container of Pod {} ends again and again{code}: kubectl logs {} -n {} --previous",
+            pod.name, pod.name, world.subject.namespace
+        ),
+    )
 }
 
 /// Text from elsewhere as one short line without control characters.

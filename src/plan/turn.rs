@@ -5,10 +5,12 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::crew::Crew;
 use super::resolve::Resolution;
+use super::rotation::uses_old_value;
 use super::tries::{self, Outcome, Tries};
 use super::{PodDeletion, heal, trouble};
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::build;
+use crate::model::names::SecretName;
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Step, Work};
 use crate::model::world::{PodFacts, PodPhase, SetbackKind, World};
@@ -57,7 +59,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    fn of(id: &PodIdentity) -> Self {
+    pub(super) fn of(id: &PodIdentity) -> Self {
         Self {
             index: id.index,
             state: StepState::Starting,
@@ -186,16 +188,25 @@ fn not_again(base: Turn, last: Option<&Outcome>, why: &str) -> Turn {
 }
 
 fn alive(scene: &Scene<'_>, id: &PodIdentity, pod: &PodFacts) -> Turn {
-    let Scene { world, step, resolution, .. } = scene;
+    let Scene { world, work, step, resolution, .. } = scene;
     let (state, reason) = match pod.phase {
         PodPhase::Running => (StepState::Running, Reason::PodsRunning),
         _ => (StepState::Starting, Reason::PodsStarting),
     };
     let found = (state == StepState::Starting).then(|| trouble::of(world, step, pod)).flatten();
     let pending = tries::pending_deadline(step, pod).filter(|_| state == StepState::Starting);
-    let healed = found.as_ref().and_then(|(kind, _)| heal::mended(world, step, pod, *kind));
+    // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
+    let stuck = found.as_ref().filter(|_| resolution.gate.is_none());
+    let healed = stuck.and_then(|(kind, _)| heal::mended(world, step, pod, *kind));
+    let old = uses_old_value(world, step, pod, work.on_secret_change);
+    let rotation = old.as_ref().map(|old| old.due(work.rotation_debounce));
+    let rotated = old.filter(|_| rotation.is_some_and(|due| due <= world.now));
     let why_over = match scene.overdue() {
         Some(whose) => Some(format!("{whose} timeout has passed")),
+        None if rotated.is_some() => rotated.map(|old| {
+            let names: Vec<&str> = old.secrets.iter().map(SecretName::as_str).collect();
+            format!("Secret {} changed, and a fresh Pod takes the new value", names.join(", "))
+        }),
         None if pending.is_some_and(|at| at <= world.now) => Some("it did not start within pending_timeout".to_owned()),
         None => None,
     };
@@ -213,7 +224,8 @@ fn alive(scene: &Scene<'_>, id: &PodIdentity, pod: &PodFacts) -> Turn {
         // It may have begun to run since it was seen; then it is no longer what was decided about.
         (why_over.is_some() || healed.is_some()).then(|| PodDeletion::as_seen(pod))
     };
-    let deadlines = scene.deadline.map(|(at, _)| at).into_iter().chain(pending).filter(|at| *at > world.now);
+    let deadlines =
+        scene.deadline.map(|(at, _)| at).into_iter().chain(pending).chain(rotation).filter(|at| *at > world.now);
     Turn {
         state,
         reason,

@@ -11,7 +11,7 @@ use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
 use crate::model::world::World;
-use crate::plan::{Plan, References, Verdict, seconds};
+use crate::plan::{Plan, References, Verdict, rotation, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
 const MOST_NAMED: usize = 3;
@@ -30,6 +30,9 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
             Some(resolved(rows)),
             (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)),
         ),
+        References::AsRecorded if plan.verdict.result.is_some() => {
+            (recorded.references.iter().map(rotation::over).collect(), recorded.resolved.clone(), None)
+        }
         References::AsRecorded => (recorded.references.clone(), recorded.resolved.clone(), None),
         References::Unknown => (Vec::new(), None, None),
     };
@@ -47,7 +50,7 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
             None => recorded.last_handled_run_request.clone(),
         },
         runs: past_runs(world, plan),
-        replicas: i32::try_from(world.pods.iter().filter(|pod| pod.is_live()).count()).ok(),
+        replicas: i32::try_from(world.pods.iter().filter(|pod| pod.stays()).count()).ok(),
         selector: Some(format!("{PIPELINE_LABEL}={}", world.subject.name)),
         run: plan.run.as_ref().map(|run| run_status(world, plan, run)),
     }
@@ -129,7 +132,8 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
     }
 }
 
-/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`, and kstatus' two only while they are True.
+/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring` and kstatus' two only while they
+/// are True.
 fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let Verdict { phase, reason, message, result: _ } = &plan.verdict;
     let ready = match phase {
@@ -139,7 +143,10 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
     all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
-    if matches!(phase, Phase::Waiting | Phase::Starting) {
+    if let Some((reason, message)) = &plan.expiring {
+        all.push(condition(world, ConditionType::CredentialExpiring, true.into(), *reason, message));
+    }
+    if matches!(phase, Phase::Waiting | Phase::Starting) || *reason == Reason::Rolling {
         all.push(condition(world, ConditionType::Reconciling, true.into(), *reason, message));
     }
     if *phase == Phase::Failed {

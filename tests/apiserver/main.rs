@@ -8,12 +8,18 @@ mod canary;
 mod counts;
 mod docs;
 mod gate;
+mod heal;
+mod life;
+mod many;
+mod moments;
 mod outage;
 mod pods;
 mod restart;
 mod rights;
 mod runs;
 mod stored;
+mod strangers;
+mod suspended;
 mod tries;
 mod volumes;
 
@@ -22,6 +28,7 @@ use std::sync::OnceLock;
 use kube::Client;
 use lockgate_cluster::{Cluster, Options};
 
+use support::audit::Audit;
 use support::{Operator, Space};
 
 /// The cluster and the operator that most tests share; each test has a namespace of its own.
@@ -33,7 +40,7 @@ struct Shared {
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let cluster = support::install(Options::new());
+        let cluster = support::install(Options::new().audit(true));
         let operator = Operator::start(&cluster);
         Shared { cluster, _operator: operator }
     })
@@ -44,4 +51,9 @@ async fn space(name: &str) -> Space {
     let shared = tokio::task::spawn_blocking(shared).await.unwrap();
     let client: Client = support::admin(&shared.cluster).await;
     Space::new(&client, name).await
+}
+
+/// The requests of the shared operator.
+async fn audit() -> Audit {
+    Audit::of(&tokio::task::spawn_blocking(shared).await.unwrap().cluster)
 }

@@ -5,7 +5,7 @@ use lockgate::api::reason::{Phase, Reason};
 use serde_json::{Value, json};
 
 use crate::space;
-use crate::support::{Space, condition, ended, message, name_of};
+use crate::support::{Space, condition, failed_now, message, name_of};
 
 fn with(policies: &Value) -> Value {
     let mut spec = json!({"transform": {"image": "registry.test/edges:1", "cmd": ["true"]}});
@@ -24,15 +24,6 @@ async fn pod_of_try(space: &Space, pipeline: &str, attempts: i32, replacements: 
         })
         .await;
     found.status.unwrap().steps[0].pod.clone().unwrap()
-}
-
-/// The same as the kubelet would write now.
-fn failed_now(exit_code: i32) -> Value {
-    let mut status = ended(exit_code, "Error");
-    let now = k8s_openapi::jiff::Timestamp::now();
-    status["containerStatuses"][0]["state"]["terminated"]["finishedAt"] =
-        json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    status
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 mod support;
 
 mod healing;
+mod last_words;
 mod life;
 mod main_job;
 mod pulling;

@@ -48,7 +48,7 @@ pub async fn paper_node(client: &Client) {
     let nodes: Api<Node> = Api::all(client.clone());
     let node = json!({"metadata": {"name": "paper", "labels": {"kubernetes.io/hostname": "paper"}}});
     nodes.create(&PostParams::default(), &serde_json::from_value(node).unwrap()).await.unwrap();
-    let size = json!({"cpu": "1000", "memory": "1Ti", "ephemeral-storage": "1Ti", "pods": "10000"});
+    let size = json!({"cpu": "100000", "memory": "100Ti", "ephemeral-storage": "1Ti", "pods": "100000"});
     let ready = json!({"type": "Ready", "status": "True", "reason": "Paper", "message": "a test plays this node"});
     let status = json!({"status": {"capacity": size, "allocatable": size, "conditions": [ready]}});
     nodes.patch_status("paper", &PatchParams::default(), &Patch::Strategic(status)).await.unwrap();

@@ -76,6 +76,11 @@ impl Operator {
 
     /// Starts it with another kubeconfig of that account.
     pub fn start_with(cluster: &Cluster, kubeconfig: &Path) -> Self {
+        Self::start_with_flags(cluster, kubeconfig, &[])
+    }
+
+    /// Starts it with these flags.
+    pub fn start_with_flags(cluster: &Cluster, kubeconfig: &Path, flags: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let log = cluster.dir().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let file = std::fs::File::create(&log).unwrap();
@@ -83,6 +88,7 @@ impl Operator {
         command
             .args(["operator", "--log-level", "trace", "--kubeconfig"])
             .arg(kubeconfig)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
@@ -91,6 +97,16 @@ impl Operator {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The memory that it has now, and the most that it ever had, in MiB.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let of = |field: &str| {
+            let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+        };
+        (of("VmRSS:"), of("VmHWM:"))
     }
 
     /// Whether it runs still.
@@ -300,6 +316,15 @@ pub fn ended(exit_code: i32, reason: &str) -> Value {
             "state": {"terminated": {"exitCode": exit_code, "reason": reason, "finishedAt": "2026-01-01T00:00:00Z"}},
         }],
     })
+}
+
+/// The status of a Pod that failed, as the kubelet would write it now.
+pub fn failed_now(exit_code: i32) -> Value {
+    let mut status = ended(exit_code, "Error");
+    let now = k8s_openapi::jiff::Timestamp::now();
+    status["containerStatuses"][0]["state"]["terminated"]["finishedAt"] =
+        json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    status
 }
 
 /// The condition of that type, as `status/reason`.

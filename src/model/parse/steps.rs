@@ -34,7 +34,7 @@ pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<Step> {
         let own = placement::parse(&fields(&base, spec, wire), report);
         steps.push(step(&base, spec, wire, &wire.container, own, report));
     }
-    report.require(spec.transform.is_some() != !spec.steps.is_empty(), "spec", rules::TRANSFORM_OR_STEPS);
+    report.require(spec.transform.is_some() == spec.steps.is_empty(), "spec", rules::TRANSFORM_OR_STEPS);
     report.require(references(&steps) <= MAX_REFERENCES, "spec", rules::REFERENCES_AT_MOST);
     steps
 }

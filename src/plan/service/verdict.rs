@@ -1,0 +1,139 @@
+//! What is said of a Service.
+
+use super::Fleet;
+use crate::api::pipeline::OnMissingSecret;
+use crate::api::reason::{Phase, Reason, StepState};
+use crate::api::status::{RunResult, StepStatus};
+use crate::model::world::PodFacts;
+use crate::plan::step;
+use crate::plan::turn::{Scene, making_place};
+use crate::plan::{Plan, References, Verdict};
+
+/// Makes the fleet's decisions the plan's, with the words for them.
+pub(super) fn tell(scene: &Scene<'_>, fleet: Fleet<'_>, mut plan: Plan) -> Plan {
+    let world = scene.world;
+    plan.verdict = waiting(scene, &fleet, &mut plan).unwrap_or_else(|| going(scene, &fleet));
+    let first = fleet.first();
+    let trouble = fleet.trouble.as_ref().and_then(|(_, found)| found.clone());
+    let state = match plan.verdict.phase {
+        Phase::Waiting => StepState::Waiting,
+        Phase::Suspended => StepState::Suspended,
+        Phase::Failed if plan.verdict.result.is_some() => StepState::Failed,
+        _ => fleet.state(),
+    };
+    plan.steps.push(StepStatus {
+        state,
+        ready: i32::try_from(fleet.ready()).ok(),
+        pod: first.map(|pod| pod.name.clone()),
+        pod_uid: first.map(|pod| pod.uid.clone()),
+        replacements: first.and_then(|pod| pod.identity.as_ref()).map_or(0, |id| id.replacement),
+        trouble: trouble.as_ref().map(|(kind, _)| *kind),
+        message: trouble.map(|(_, text)| text),
+        ..step::status(scene)
+    });
+    let staying: Vec<&PodFacts> = world.pods.iter().filter(|pod| pod.stays()).collect();
+    plan.references = References::Seen { rows: step::rows_with(scene, &staying), gate: scene.resolution.gate.clone() };
+    if plan.verdict.result.is_none() {
+        plan.look_again = fleet.timers.iter().copied().chain(plan.look_again).filter(|at| *at > world.now).min();
+    }
+    for deletion in fleet.delete {
+        if !plan.delete.iter().any(|known| known.uid == deletion.uid) {
+            plan.delete.push(deletion);
+        }
+    }
+    plan.create = fleet.create.into_iter().filter_map(|turn| turn.create).collect();
+    plan
+}
+
+/// Pods are missing and may not be made.
+fn waiting(scene: &Scene<'_>, fleet: &Fleet<'_>, plan: &mut Plan) -> Option<Verdict> {
+    let work = scene.work;
+    if fleet.empty.is_empty() {
+        return None;
+    }
+    if work.suspend {
+        let message = "spec.suspend is true: no Pod is started".to_owned();
+        return Some(Verdict { phase: Phase::Suspended, reason: Reason::Suspended, message, result: None });
+    }
+    let (reason, message) = scene.resolution.gate.clone()?;
+    let since = scene.world.recorded.waiting_since.as_ref().map_or(scene.world.now, |time| time.0);
+    let deadline = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
+    // As long as any Pod of it runs, the Service is not given up.
+    let none_runs = fleet.berths.iter().all(super::Berth::is_empty);
+    let given_up = if scene.resolution.missing && work.on_missing_secret == OnMissingSecret::Fail {
+        Some((Reason::SecretMissing, format!("on_missing_secret is Fail: {message}")))
+    } else if deadline.is_some_and(|deadline| deadline <= scene.world.now) {
+        Some((Reason::MissingSecretTimeout, format!("missing_secret_timeout has passed: {message}")))
+    } else {
+        None
+    };
+    if let Some((reason, message)) = given_up.filter(|_| none_runs) {
+        plan.finished_at = Some(scene.world.now);
+        let result = Some(RunResult { succeeded: false, reason, message: message.clone() });
+        return Some(Verdict { phase: Phase::Failed, reason, message, result });
+    }
+    plan.waiting_since = Some(since);
+    plan.look_again = deadline;
+    Some(Verdict { phase: Phase::Waiting, reason, message, result: None })
+}
+
+/// Pods are made, run or are exchanged.
+fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
+    let (ready, wanted) = (fleet.ready(), fleet.berths.len());
+    let verdict = |phase, reason, message| Verdict { phase, reason, message, result: None };
+    let held = fleet.create.iter().find(|turn| turn.reason != Reason::PodsStarting);
+    if let Some(turn) = held {
+        return verdict(Phase::Starting, turn.reason, turn.message.clone());
+    }
+    let trouble = fleet.trouble.as_ref().map(|(pod, found)| why_not_ready(pod, found.as_ref().map(|(_, text)| text)));
+    if let Some(stuck) = fleet.stuck {
+        let why = trouble.unwrap_or_else(|| format!("Pod {} is not ready", stuck.name));
+        return verdict(
+            Phase::Failed,
+            Reason::RollStuck,
+            format!(
+                "the roll stopped, since Pod {} is not ready after progress_deadline; {ready} of {wanted} Pods are ready and are left as they are: {why}",
+                stuck.name
+            ),
+        );
+    }
+    let going = fleet.delete.iter().find(|deletion| deletion.resource_version.is_some());
+    if let (Some(going), Some((pod, Some((kind, _))))) = (going, &fleet.trouble)
+        && going.uid == pod.uid
+        && let Some(secret) = crate::plan::heal::mended(scene.world, scene.step, pod, *kind)
+    {
+        return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &secret));
+    }
+    if ready < wanted {
+        let message = match (trouble, fleet.create.first()) {
+            (Some(why), _) => format!("{ready} of {wanted} Pods are ready: {why}"),
+            (None, Some(turn)) => turn.message.clone(),
+            (None, None) => format!("{ready} of {wanted} Pods are ready"),
+        };
+        return verdict(Phase::Starting, Reason::PodsStarting, message);
+    }
+    let old = fleet.berths.iter().filter(|berth| !berth.old.is_empty()).count();
+    if old > 0 {
+        let why = match (&scene.resolution.gate, scene.work.suspend) {
+            (_, true) => "; it goes on when spec.suspend is false".to_owned(),
+            (Some((_, message)), _) => format!("; it goes on when all is there: {message}"),
+            (None, false) => String::new(),
+        };
+        let message = format!("{old} of {wanted} Pods are being exchanged for fresh ones{why}");
+        return verdict(Phase::Running, Reason::Rolling, message);
+    }
+    let message = match wanted {
+        0 => "no Pod is asked for: parallelism is 0".to_owned(),
+        1 => "1 Pod is ready".to_owned(),
+        _ => format!("{wanted} Pods are ready"),
+    };
+    verdict(Phase::Running, Reason::PodsRunning, message)
+}
+
+fn why_not_ready(pod: &PodFacts, trouble: Option<&String>) -> String {
+    match trouble {
+        Some(text) => text.clone(),
+        None if pod.started_at.is_some() => format!("Pod {} runs and is not ready yet", pod.name),
+        None => format!("Pod {} was created; it does not run yet", pod.name),
+    }
+}
