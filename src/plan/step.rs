@@ -204,10 +204,9 @@ fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
 pub(super) fn rows_with(scene: &Scene<'_>, pods: &[&PodFacts]) -> Vec<ReferenceStatus> {
     let oldest = pods.iter().min_by_key(|pod| (pod.created_at, &pod.name));
     // A ConfigMap may have the name of a Secret.
-    let version = |row: &ReferenceStatus| {
-        let version = oldest.and_then(|pod| pod.started_with.get(&row.name));
-        version.filter(|_| row.kind.is_none()).cloned()
-    };
-    let row = |row: &ReferenceStatus| ReferenceStatus { started_with: version(row), ..row.clone() };
+    let secret = |row: &ReferenceStatus| row.kind.is_none();
+    let version = |row: &ReferenceStatus| oldest.and_then(|pod| pod.started_with.get(&row.name).cloned());
+    let row =
+        |row: &ReferenceStatus| ReferenceStatus { started_with: version(row).filter(|_| secret(row)), ..row.clone() };
     rotation::tell(scene.world, scene.step, pods, scene.resolution.rows.iter().map(row).collect())
 }

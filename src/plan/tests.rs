@@ -498,6 +498,15 @@ fn once_its_writes_are_done_a_plan_wants_nothing_more() {
 }
 
 #[test]
+fn equal_worlds_give_equal_plans_whatever_the_order_of_their_pods() {
+    for story in all() {
+        let story = story.pod(7, 1, PodPhase::Succeeded).pod(7, 0, PodPhase::Running);
+        let reversed = story.clone().with(|world| world.pods.reverse());
+        assert_eq!(format!("{:?}", plan(&story.0)), format!("{:?}", plan(&reversed.0)));
+    }
+}
+
+#[test]
 fn a_restart_writes_nothing() {
     for story in all() {
         let settled = story.settle();

@@ -62,10 +62,10 @@ fn said_by(status: &PipelineStatus, kind: ConditionType) -> Option<(Reason, &str
 fn is_warning(reason: Reason) -> bool {
     match reason {
         Reason::SecretForbidden
-        | Reason::VolumeForbidden
         | Reason::ExpiresSoon
         | Reason::Expired
         | Reason::ExpiryUnreadable
+        | Reason::VolumeForbidden
         | Reason::SecretMissing
         | Reason::MissingSecretTimeout
         | Reason::InvalidSpec
