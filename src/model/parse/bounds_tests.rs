@@ -16,7 +16,7 @@ fn many(count: usize, element: impl Fn(usize) -> Value) -> Value {
 }
 
 /// One step with more fields.
-fn step(more: Value) -> Value {
+fn step(more: &Value) -> Value {
     let mut step = json!({"name": "a", "image": "a"});
     step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     json!({"steps": [step]})
@@ -29,10 +29,10 @@ fn a_step_has_its_own_bounds_and_a_transform_keeps_others() {
         let items = many(count, |n| json!({"key": "k", "path": n.to_string()}));
         json!([{"name": "s", "mount_path": "/a", "items": items}])
     };
-    assert_eq!(refused(step(json!({"secrets": entries(32)}))), [""; 0]);
-    assert_eq!(refused(step(json!({"secrets": entries(33)}))), ["spec.steps[0].secrets"]);
-    assert_eq!(refused(step(json!({"secrets": items(16)}))), [""; 0]);
-    assert_eq!(refused(step(json!({"secrets": items(17)}))), ["spec.steps[0].secrets[0].items"]);
+    assert_eq!(refused(step(&json!({"secrets": entries(32)}))), [""; 0]);
+    assert_eq!(refused(step(&json!({"secrets": entries(33)}))), ["spec.steps[0].secrets"]);
+    assert_eq!(refused(step(&json!({"secrets": items(16)}))), [""; 0]);
+    assert_eq!(refused(step(&json!({"secrets": items(17)}))), ["spec.steps[0].secrets[0].items"]);
 
     let transform = |secrets| json!({"transform": {"image": "a", "secrets": secrets}});
     assert_eq!(refused(transform(entries(64))), [""; 0]);
@@ -62,15 +62,15 @@ fn the_graph_has_bounds() {
     assert_eq!(refused(needing(8)), [""; 0]);
     assert_eq!(refused(needing(9)), ["spec.steps[9].needs"]);
 
-    assert_eq!(refused(step(json!({"name": "a".repeat(40)}))), [""; 0]);
-    assert_eq!(refused(step(json!({"name": "a".repeat(41)}))), ["spec.steps[0].name"]);
+    assert_eq!(refused(step(&json!({"name": "a".repeat(40)}))), [""; 0]);
+    assert_eq!(refused(step(&json!({"name": "a".repeat(41)}))), ["spec.steps[0].name"]);
     for (more, field) in [
         (json!({"parallelism": 1001}), "spec.steps[0].parallelism"),
         (json!({"parallelism": -1}), "spec.steps[0].parallelism"),
         (json!({"retries": 1001}), "spec.steps[0].retries"),
         (json!({"retries": -1}), "spec.steps[0].retries"),
     ] {
-        assert_eq!(refused(step(more)), [field]);
+        assert_eq!(refused(step(&more)), [field]);
     }
 }
 
