@@ -130,6 +130,8 @@ moves! {
         => "-1/0/0 +2/1/0 Running/Rolling";
     the_last_old_pod_goes: of(2).fresh(0).fresh(1).old(1)
         => "-1/1/0 Running/PodsRunning";
+    a_fresh_pod_that_crashed_after_it_was_ready_holds_back_the_next: of(3).serves(2, 0, 0, false).old(1).old(2)
+        => "Starting/PodsStarting";
     max_surge_makes_several_at_once: service(&json!({"parallelism": 3, "max_surge": 2})).old(0).old(1).old(2)
         => "+2/0/0 +2/1/0 Running/Rolling";
     max_unavailable_lets_old_ones_go_first: service(&json!({"parallelism": 3, "max_surge": 0, "max_unavailable": 2})).old(0).old(1).old(2)
@@ -253,6 +255,7 @@ fn status_says_what_scale_and_an_autoscaler_need() {
     let status = report::status(&told.0, &plan(&told.0));
     assert_eq!((status.replicas, status.selector.as_deref()), (Some(3), Some("lockgate.dev/pipeline=edges")));
     assert_eq!((status.steps[0].ready, status.steps[0].parallelism), (Some(2), 3));
+    assert!(status.conditions.iter().all(|condition| condition.type_ != "Complete"), "it has no end");
 }
 
 /// The kubelet's part: whatever was deleted is gone, whatever was made runs and is ready.

@@ -82,8 +82,9 @@ pub fn service(transform: Value, more: Value) -> Value {
         "scheduling_spec": {"node_selector": {"kubernetes.io/hostname": "paper"}},
         "tolerations": [{"operator": "Exists"}],
     });
-    spec["transform"].as_object_mut().unwrap().extend(transform.as_object().unwrap().clone());
-    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (Value::Object(transform), Value::Object(more)) = (transform, more) else { panic!("these are no objects") };
+    spec["transform"].as_object_mut().unwrap().extend(transform);
+    spec.as_object_mut().unwrap().extend(more);
     spec
 }
 

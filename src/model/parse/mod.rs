@@ -5,11 +5,13 @@
 
 mod amounts;
 mod conflicts;
+mod graph;
 mod image;
 mod lifecycle;
 mod placement;
 mod report;
 mod secrets;
+mod service;
 mod steps;
 mod transform;
 mod volumes;
@@ -64,5 +66,7 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
     report.into_result(work)
 }
 
+#[cfg(test)]
+mod bounds_tests;
 #[cfg(test)]
 mod tests;
