@@ -91,17 +91,21 @@ async fn a_disruption_budget_knows_how_many_pods_there_should_be() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_roll_costs_three_writes_for_each_pod_and_one_status_more() {
     let mut scene = stage().await.scene("rolls").await;
-    for pods in [1, 3] {
-        let name = format!("api-{pods}");
-        scene.pipeline(&name, service(json!({}), json!({"parallelism": pods}))).await;
+    for (pods, surge) in [(1, 1), (3, 1), (3, 0)] {
+        let name = format!("api-{pods}-{surge}");
+        let policies = json!({"parallelism": pods, "max_surge": surge, "max_unavailable": 1 - surge});
+        scene.pipeline(&name, service(json!({}), policies)).await;
         scene.rests(&name, 1, pods).await;
         let begun = Timestamp::now();
         scene.patch(&name, json!({"spec": {"transform": {"args": ["--new"]}}})).await;
         scene.rests(&name, 2, pods).await;
-        let writes = scene.writes(begun).await;
-        println!("a roll of {pods}: {writes:?}");
-        let pods = usize::try_from(pods).unwrap();
-        assert_eq!(writes, counts(pods, pods, pods + 1));
+        let asked = scene.asked(begun).await;
+        println!("a roll of {pods} with max_surge {surge}: {:?}", tally(&asked));
+        let writes = tally(&asked.into_iter().filter(Entry::is_write).collect::<Vec<_>>());
+        let each = usize::try_from(pods).unwrap();
+        if surge > 0 {
+            assert_eq!(writes, counts(each, each, each + 1));
+        }
         let fresh: Vec<String> = (0..pods).map(|index| format!("2/{index}/0")).collect();
         assert_eq!(scene.standing(&name).await, fresh);
     }

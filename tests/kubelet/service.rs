@@ -15,6 +15,7 @@ use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Trouble;
 use serde_json::{Value, json};
 
+use crate::support::stage::is_ready;
 use crate::support::{CANARY, Space, condition, message, name_of, step};
 use crate::{PATIENCE, journey, with};
 
@@ -38,12 +39,6 @@ fn serving(image: &str, script: &str, more: Value) -> Value {
 async fn set_password(space: &Space, value: &str) {
     let patch = Patch::Merge(json!({"stringData": {"password": format!("{CANARY}-{value}")}}));
     space.api::<Secret>().patch("db", &PatchParams::default(), &patch).await.unwrap();
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    pod.metadata.deletion_timestamp.is_none()
-        && conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// What the Pod at this address serves.

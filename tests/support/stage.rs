@@ -1,6 +1,6 @@
 //! A cluster, an operator and a kubelet that is played: what tests of Services share.
 //!
-//! The Pods are bound to a Node of paper. A task runs them: they are ready at once, unless their variable `READY` says
+//! The Pods are bound to a Node of paper. A task runs them: they run, are ready then, unless their variable `READY` says
 //! `no`, and go when they are deleted, unless a finalizer holds them.
 
 use std::collections::BTreeMap;
@@ -153,6 +153,13 @@ pub fn counts(created: usize, deleted: usize, statuses: usize) -> BTreeMap<Strin
     rows.into_iter().filter(|(_, count)| *count > 0).map(|(kind, count)| (kind.to_owned(), count)).collect()
 }
 
+/// Whether the Pod is ready, and nobody has deleted it.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
 /// The status of a Pod that runs since now.
 pub fn running(ready: bool) -> Value {
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -200,10 +207,16 @@ async fn play(api: &Api<Pod>, pod: &Pod) {
         if pod.metadata.deletion_grace_period_seconds != Some(0) {
             let _ = api.delete(&name_of(pod), &now).await;
         }
-    } else if phase == Some("Pending") && spec.is_some_and(|spec| spec.node_name.as_deref() == Some("paper")) {
+    } else if spec.is_some_and(|spec| spec.node_name.as_deref() == Some("paper")) {
         let env = spec.into_iter().flat_map(|spec| &spec.containers).flat_map(|c| c.env.iter().flatten());
-        let ready = !env.into_iter().any(|var| var.name == "READY" && var.value.as_deref() == Some("no"));
-        let patch = Patch::Merge(json!({"status": running(ready)}));
+        let never = env.into_iter().any(|var| var.name == "READY" && var.value.as_deref() == Some("no"));
+        // It runs, and is ready a moment later.
+        let status = match phase {
+            Some("Pending") => running(false),
+            Some("Running") if !never && !is_ready(pod) => json!({"conditions": running(true)["conditions"]}),
+            _ => return,
+        };
+        let patch = Patch::Merge(json!({"status": status}));
         let _ = api.patch_status(&name_of(pod), &PatchParams::default(), &patch).await;
     }
 }
