@@ -8,6 +8,8 @@ mod canary;
 mod counts;
 mod docs;
 mod gate;
+mod graph;
+mod graph_counts;
 mod heal;
 mod life;
 mod many;
