@@ -18,6 +18,12 @@ macro_rules! secret_key {
         concat!($this, ".matches('^[-._a-zA-Z0-9]+$') && ", $this, " != '.' && !", $this, ".startsWith('..')")
     };
 }
+/// A quantity in Kubernetes' notation that is not negative.
+macro_rules! quantity {
+    () => {
+        "^([0-9]+([.][0-9]*)?|[.][0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]{1,2})?$"
+    };
+}
 /// One part of a path.
 macro_rules! path_part {
     () => {
@@ -174,8 +180,55 @@ pub(super) const REFERENCES_AT_MOST: &str = concat!(
     " + ",
     uses!("self.transform.secrets"),
     " + ((has(self.image_pull_secrets) ? self.image_pull_secrets : []) + ",
-    "(has(self.transform.image_pull_secrets) ? self.transform.image_pull_secrets : [])).distinct().size() <= 256"
+    "(has(self.transform.image_pull_secrets) ? self.transform.image_pull_secrets : [])).distinct().size()",
+    " + (has(self.transform.volumes) ? self.transform.volumes.filter(v, !has(v.scratch)).size() : 0) <= 256"
 );
+
+pub(super) const VOLUME_ONE_SOURCE: &str =
+    "[has(self.claim), has(self.config_map), has(self.scratch)].filter(given, given).size() == 1";
+pub(super) const VOLUME_READ_ONLY: &str = "!has(self.read_only) || !self.read_only || !has(self.scratch)";
+pub(super) const VOLUME_OPTIONAL: &str = "!has(self.optional) || !self.optional || has(self.config_map)";
+pub(super) const VOLUME_SUB_PATH_SCRATCH: &str = "!has(self.sub_path) || !has(self.scratch)";
+pub(super) const VOLUME_SUB_PATH_KEY: &str =
+    concat!("!has(self.sub_path) || !has(self.config_map) || ", secret_key!("self.sub_path"));
+pub(super) const VOLUME_SIZE: &str =
+    concat!("type(self) == int ? self > 0 : self.matches('", quantity!(), "') && self.matches('^[0-9.]*[1-9]')");
+
+/// Two paths of which neither is the other, nor lies below it. The longer one is looked at alone, which halves the cost.
+macro_rules! apart {
+    ($a:literal, $b:literal) => {
+        concat!(
+            "(",
+            $a,
+            ".size() < ",
+            $b,
+            ".size() ? !(",
+            $b,
+            " + '/').startsWith(",
+            $a,
+            " + '/') : !(",
+            $a,
+            " + '/').startsWith(",
+            $b,
+            " + '/'))"
+        )
+    };
+}
+pub(super) const VOLUMES_APART: &str =
+    concat!("self.all(i, v, self.all(j, w, i <= j || ", apart!("v.mount_path", "w.mount_path"), "))");
+pub(super) const VOLUMES_APART_FROM_SECRETS: &str = concat!(
+    "!has(self.volumes) || !has(self.secrets) || self.secrets.all(s, !has(s.mount_path) || self.volumes.all(v, ",
+    apart!("s.mount_path", "v.mount_path"),
+    "))"
+);
+pub(super) const VOLUMES_APART_SPEC: &str = concat!(
+    "!has(self.transform) || !has(self.transform.volumes) || !has(self.secrets) || ",
+    "self.secrets.all(s, !has(s.mount_path) || self.transform.volumes.all(v, ",
+    apart!("s.mount_path", "v.mount_path"),
+    "))"
+);
+pub(super) const MEMORY_VOLUME_APART: &str = "!has(self.memory_volume) || !self.memory_volume || (!has(self.secrets) || self.secrets.all(s, !has(s.mount_path) || !(s.mount_path + '/').startsWith('/pfs/'))) && (!has(self.volumes) || self.volumes.all(v, !(v.mount_path + '/').startsWith('/pfs/')))";
+pub(super) const MEMORY_VOLUME_APART_SPEC: &str = "!has(self.transform) || !has(self.transform.memory_volume) || !self.transform.memory_volume || !has(self.secrets) || self.secrets.all(s, !has(s.mount_path) || !(s.mount_path + '/').startsWith('/pfs/'))";
 
 pub(super) const TRANSFORM_OR_STEPS: &str = "has(self.transform) != (has(self.steps) && self.steps.size() > 0)";
 
@@ -225,7 +278,8 @@ pub(super) const IMAGE_LONG: &str = concat!(
 );
 
 pub(super) const RESOURCE_NAMES: &str = "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || (name.startsWith('hugepages-') || name.contains('/')) && !format.qualifiedName().validate(name).hasValue())";
-pub(super) const QUANTITIES: &str = "self.all(name, type(self[name]) == int ? self[name] >= 0 : self[name].matches('^([0-9]+([.][0-9]*)?|[.][0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]{1,2})?$'))";
+pub(super) const QUANTITIES: &str =
+    concat!("self.all(name, type(self[name]) == int ? self[name] >= 0 : self[name].matches('", quantity!(), "'))");
 pub(super) const RESOURCE_NEEDS_LIMIT: &str = "!has(self.resource_requests) || self.resource_requests.all(name, !name.startsWith('hugepages-') && (!name.contains('/') || name.contains('kubernetes.io/')) || has(self.resource_limits) && name in self.resource_limits)";
 pub(super) const LABEL_KEYS: &str = "self.all(key, !format.qualifiedName().validate(key).hasValue())";
 /// Kubernetes lowers the key of an annotation before it looks (`ValidateAnnotations`).

@@ -11,6 +11,7 @@ pub mod rules;
 pub mod status;
 pub mod step;
 pub mod transform;
+pub mod volume;
 
 /// The API group of every Lockgate resource, and the prefix of its labels and annotations.
 pub const GROUP: &str = "lockgate.dev";

@@ -49,6 +49,8 @@ use super::{cel, rules};
 #[x_kube(validation = Rule::new(cel::MOUNT_PATH_SUB_PATH_SPEC).message(rules::MOUNT_PATH_SUB_PATH).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::FILE_UNIQUE_SPEC).message(rules::FILE_UNIQUE).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::FILES_AT_MOST).message(rules::FILES_AT_MOST))]
+#[x_kube(validation = Rule::new(cel::VOLUMES_APART_SPEC).message(rules::VOLUMES_APART).field_path(".transform.volumes"))]
+#[x_kube(validation = Rule::new(cel::MEMORY_VOLUME_APART_SPEC).message(rules::MEMORY_VOLUME_APART).field_path(".transform.memory_volume"))]
 #[x_kube(validation = Rule::new(cel::USER_RESTRICTED).message(rules::USER_RESTRICTED).field_path(".transform.user"))]
 #[x_kube(validation = Rule::new(cel::RESOURCE_NEEDS_LIMIT).message(rules::RESOURCE_NEEDS_LIMIT).field_path(".resource_requests"))]
 #[x_kube(validation = Rule::new(cel::REFERENCES_AT_MOST).message(rules::REFERENCES_AT_MOST))]

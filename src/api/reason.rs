@@ -77,6 +77,8 @@ closed_set! {
         SecretsResolved,
         /// The run of a Job ended well.
         Complete,
+        /// A Secret's label `lockgate.dev/expires-on` names a day that is near or past. Present only while True.
+        CredentialExpiring,
         /// kstatus: on its way. Present only while True.
         Reconciling,
         /// kstatus: will not get on without a change. Present only while True.
@@ -85,11 +87,11 @@ closed_set! {
 }
 
 closed_set! {
-    /// The state of one reference to a Secret.
+    /// The state of one reference.
     ReferenceState {
         /// The Secret is there, of a fitting type, with its key.
         Resolved,
-        /// There is no such Secret.
+        /// There is no such object, or it is being deleted.
         NotFound,
         /// The Secret has no such key.
         KeyMissing,
@@ -97,11 +99,11 @@ closed_set! {
         KeyUnverified,
         /// A pull secret that is no docker config: the kubelet would skip it in silence.
         WrongType,
-        /// Lockgate may not look at the Secret.
+        /// Lockgate may not look at it.
         Forbidden,
         /// Optional, and not there.
         Absent,
-        /// Not looked at: the installation grants no access to Secrets.
+        /// Not looked at yet, or the installation grants no access to Secrets.
         Unchecked,
     }
 }
@@ -117,6 +119,18 @@ closed_set! {
         Mount,
         /// Credentials for the image's registry.
         ImagePull,
+        /// A claim, or a ConfigMap's files.
+        Volume,
+    }
+}
+
+closed_set! {
+    /// The kind of what is referred to, where it is no Secret.
+    ObjectKind {
+        /// Files.
+        ConfigMap,
+        /// Storage.
+        PersistentVolumeClaim,
     }
 }
 
@@ -139,8 +153,12 @@ closed_set! {
         AllResolved,
         /// At least one Secret, or a key of one, is missing or of the wrong type.
         WaitingForSecrets,
+        /// At least one ConfigMap or PersistentVolumeClaim is missing.
+        WaitingForVolumes,
         /// Lockgate may not look at a Secret that is named.
         SecretForbidden,
+        /// Lockgate may not look at the ConfigMaps or PersistentVolumeClaims.
+        VolumeForbidden,
         /// The ServiceAccount of the Pods does not exist.
         ServiceAccountNotFound,
         /// What the API server knows could not be read yet.
@@ -183,6 +201,12 @@ closed_set! {
         Suspended,
         /// A write to the API server failed and is tried again.
         WriteFailed,
+        /// `CredentialExpiring`: the day that a Secret's label names is at most 14 days away.
+        ExpiresSoon,
+        /// `CredentialExpiring`: the day that a Secret's label names is past.
+        Expired,
+        /// `CredentialExpiring`: a Secret's label `lockgate.dev/expires-on` is no date.
+        ExpiryUnreadable,
     }
 }
 

@@ -73,6 +73,31 @@ pub const FILE_UNIQUE: &str =
 pub const FILES_AT_MOST: &str =
     "entries that share a mount_path may name at most 256 items in all: mount some of them elsewhere";
 
+/// A claim by name.
+pub const CLAIM_NAME: &str = "must be the name of a PersistentVolumeClaim in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', at most 253 characters";
+/// A ConfigMap by name.
+pub const CONFIG_MAP_NAME: &str = "must be the name of a ConfigMap in the Pipeline's own namespace: lower-case letters, digits, '-' and '.', at most 253 characters";
+/// A volume of none or of several kinds.
+pub const VOLUME_ONE_SOURCE: &str = "must have exactly one of claim, config_map and scratch: one entry is one mount";
+/// Scratch space that nobody could write to.
+pub const VOLUME_READ_ONLY: &str =
+    "read_only needs claim or config_map: scratch is empty, and nothing could be put into it";
+/// Something other than a ConfigMap that may be missing.
+pub const VOLUME_OPTIONAL: &str =
+    "optional needs config_map: a Pod cannot start without its claim, and scratch is always there";
+/// A folder of an empty folder.
+pub const VOLUME_SUB_PATH_SCRATCH: &str = "sub_path needs claim or config_map: scratch is empty, so leave it out";
+/// A path in a ConfigMap, which has no folders.
+pub const VOLUME_SUB_PATH_KEY: &str = "sub_path of a config_map must be one of its keys: letters, digits, '-', '_' and '.', as in app.conf; it becomes the file mount_path";
+/// The form of a path in a volume.
+pub const VOLUME_SUB_PATH: &str = "must be a path inside the volume: relative, at most 255 characters, without '.', '..', ':', '//', control characters or a '/' at its ends, and not starting with '..'";
+/// How much scratch space may hold.
+pub const VOLUME_SIZE: &str = "must be an amount above zero, as in 500Mi or 1Gi, at most 32 characters";
+/// Two mounts in one place.
+pub const VOLUMES_APART: &str = "the mount_path of a volume must be no other mount's, nor lie below or above one, Secrets' included: mount side by side";
+/// Something in the place of Pachyderm's volume.
+pub const MEMORY_VOLUME_APART: &str = "memory_volume is mounted at /pfs, as in Pachyderm, so that nothing else can be mounted there: take another mount_path, or write a scratch volume instead";
+
 /// A named user.
 pub const USER: &str = "must be a number from 0 to 2147483647: Kubernetes cannot look up a user's name inside the image, so write its number, as in \"1000\"";
 /// A named group.
@@ -95,7 +120,7 @@ pub const DURATION: &str = "must be a duration longer than zero, as in 90s, 15m,
 /// The length of a Pipeline's name.
 pub const NAME: &str = "must be at most 52 characters: it becomes a label value of the Pods";
 /// The number of references.
-pub const REFERENCES_AT_MOST: &str = "a Pipeline may name Secrets at most 256 times: each env_var, env_prefix and mount_path counts, and each distinct pull secret";
+pub const REFERENCES_AT_MOST: &str = "a Pipeline may have at most 256 references: each env_var, env_prefix and mount_path counts, each claim and config_map, and each distinct pull secret";
 
 /// The name of a resource.
 pub const RESOURCE_NAME: &str = "must be keyed by names of resources: cpu, memory, ephemeral-storage, hugepages-<size> or a name with a domain, as in nvidia.com/gpu";
@@ -119,9 +144,6 @@ pub const NO_DEBUG: &str = "debug is not supported, because Lockgate adds nothin
 /// Pachyderm's `dockerfile`.
 pub const NO_DOCKERFILE: &str =
     "dockerfile is not supported, because Lockgate builds no images: build and push it, then name it in image";
-/// Pachyderm's `memory_volume`.
-pub const NO_MEMORY_VOLUME: &str =
-    "memory_volume is not supported yet: most images have /dev/shm, which is in memory (64Mi)";
 /// Pachyderm's `datum_batching`.
 pub const NO_DATUM_BATCHING: &str =
     "datum_batching is not supported, because Lockgate has no datums: let cmd loop over its input itself";

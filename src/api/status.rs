@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reason::{Phase, ReferenceState, ReferenceUse, RunCause, StepState, Trouble};
+use super::reason::{ObjectKind, Phase, ReferenceState, ReferenceUse, RunCause, StepState, Trouble};
 
 /// What the operator last saw and decided.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -18,7 +18,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
 
-    /// `Ready`, `SecretsResolved`, `Complete`; `Reconciling` and `Stalled` only while True.
+    /// `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring`, `Reconciling` and `Stalled` only while True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -35,7 +35,7 @@ pub struct PipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<Time>,
 
-    /// One row for each place where a step names a Secret.
+    /// One row for each place where a step names a Secret, a ConfigMap or a claim.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<ReferenceStatus>,
 
@@ -64,21 +64,25 @@ pub struct PipelineStatus {
     pub last_handled_run_request: Option<String>,
 }
 
-/// One place where a step names a Secret.
+/// One place where a step names a Secret, a ConfigMap or a claim.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ReferenceStatus {
     /// The step.
     pub step: String,
 
-    /// What the Secret is used for.
+    /// What it is used for.
     #[serde(rename = "use")]
     pub usage: ReferenceUse,
 
-    /// The Secret's name.
+    /// The kind of what is named, where it is no Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ObjectKind>,
+
+    /// Its name.
     pub name: String,
 
-    /// The key that is used, where one is named.
+    /// The key of the Secret that is used, where one is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 

@@ -6,11 +6,14 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::volume::VolumeEntry;
 use super::{cel, rules};
 
 /// One container's worth of work.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[x_kube(validation = Rule::new(cel::STDIN_NEEDS_CMD).message(rules::STDIN_NEEDS_CMD).field_path(".stdin"))]
+#[x_kube(validation = Rule::new(cel::VOLUMES_APART_FROM_SECRETS).message(rules::VOLUMES_APART).field_path(".volumes"))]
+#[x_kube(validation = Rule::new(cel::MEMORY_VOLUME_APART).message(rules::MEMORY_VOLUME_APART).field_path(".memory_volume"))]
 pub struct Transform {
     /// The image, as in `registry.example.com/team/app:1.4` or with a digest.
     #[schemars(length(max = 512))]
@@ -74,6 +77,12 @@ pub struct Transform {
     #[x_kube(validation = Rule::new(cel::ALL_SUBDOMAINS).message(rules::PULL_SECRET_NAME))]
     pub image_pull_secrets: Vec<String>,
 
+    /// What the container mounts besides Secrets: claims, ConfigMaps, scratch space.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(cel::VOLUMES_APART).message(rules::VOLUMES_APART))]
+    pub volumes: Vec<VolumeEntry>,
+
     /// Lines that `cmd` reads from its standard input, a newline after each; at most 200 KiB. The image needs `/bin/sh`. They stand in an annotation of the Pod: no place for a password.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8192), inner(length(max = 204_800)))]
@@ -108,9 +117,8 @@ pub struct Transform {
     #[x_kube(validation = Rule::new(cel::EMPTY).message(rules::NO_DOCKERFILE))]
     pub dockerfile: Option<String>,
 
-    /// Not supported yet: a volume in memory.
+    /// `true`: an empty folder in memory at `/pfs`, as in Pachyderm.
     #[serde(default, skip_serializing_if = "is_false")]
-    #[x_kube(validation = Rule::new(cel::FALSE).message(rules::NO_MEMORY_VOLUME))]
     pub memory_volume: bool,
 
     /// Not supported: Pachyderm's datum batching.
@@ -120,7 +128,7 @@ pub struct Transform {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde hands a reference.
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !*value
 }
 

@@ -2,12 +2,16 @@
 
 mod env;
 mod meta;
+mod mounts;
 mod pod;
 mod stdin;
 mod volumes;
 
+pub(crate) use mounts::mount_name;
 pub use pod::pod;
 pub(crate) use volumes::volume_name;
 
+#[cfg(test)]
+mod mount_tests;
 #[cfg(test)]
 mod tests;

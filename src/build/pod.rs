@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{env, meta, stdin, volumes};
+use super::{env, meta, mounts, stdin, volumes};
 use crate::api::pipeline::{ImagePullPolicy, Security};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Lifecycle, Step, Usage};
@@ -19,6 +19,9 @@ use crate::model::world::{WorkState, World};
 pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, parallelism: i32) -> Pod {
     let is_service = matches!(&world.work, WorkState::Valid(work) if matches!(work.lifecycle, Lifecycle::Service(_)));
     let (mut volumes, mut mounts) = volumes::volumes(step);
+    let (others, other_mounts) = mounts::mounts(step);
+    volumes.extend(others);
+    mounts.extend(other_mounts);
     if let Some((volume, mount)) = stdin::volume(step) {
         volumes.push(volume);
         mounts.push(mount);
@@ -40,6 +43,8 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, paralleli
                 ports: some(step.ports.clone()),
                 readiness_probe: step.readiness_probe.clone(),
                 liveness_probe: step.liveness_probe.clone(),
+                // Last words come from their file and never from the log, which may hold anything.
+                termination_message_policy: Some("File".into()),
                 security_context: container_security(step.security),
                 ..Container::default()
             }],

@@ -30,6 +30,7 @@ fn built(spec: &Value) -> Pod {
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
         secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
@@ -38,7 +39,7 @@ fn built(spec: &Value) -> Pod {
     pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, &step, &id, 3)
 }
 
-fn spec_of(spec: &Value) -> PodSpec {
+pub(super) fn spec_of(spec: &Value) -> PodSpec {
     built(spec).spec.unwrap()
 }
 
@@ -197,6 +198,7 @@ fn pods_run_once() {
 fn what_is_empty_is_left_out() {
     let container = container(&json!({"transform": {"image": "a"}}));
     assert!(container.env_from.is_none() && container.command.is_none() && container.volume_mounts.is_none());
+    assert_eq!(container.termination_message_policy.as_deref(), Some("File"));
     assert!(container.image_pull_policy.is_none() && container.resources.is_none());
 }
 

@@ -1,4 +1,4 @@
-//! Volumes: one for each mount path. Several Secrets at one path share a projected volume.
+//! Secrets as volumes: one for each mount path. Several Secrets at one path share a projected volume.
 
 use std::collections::BTreeMap;
 

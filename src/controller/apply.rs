@@ -48,6 +48,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
         started_at: _,
         finished_at: _,
         waiting_since: _,
+        expiring: _,
         look_again: _,
     } = plan;
     let key = ObjectKey::new(world.subject.namespace.as_str(), world.subject.name.as_str());

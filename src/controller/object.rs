@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use kube::core::ObjectMeta;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -134,43 +135,67 @@ impl StoredPipeline {
     }
 }
 
-/// A Secret in a metadata watch: which object, which version. Whatever else comes along is dropped while it is decoded.
-#[derive(Clone, Debug, Serialize)]
-pub struct WireSecret {
-    metadata: ObjectMeta,
+/// Declares an object in a metadata watch: which object, which version, and whether it is being deleted. Whatever else
+/// comes along is dropped while it is decoded.
+macro_rules! names_only {
+    ($(#[$doc:meta])* $name:ident, $kind:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Serialize)]
+        pub struct $name {
+            metadata: ObjectMeta,
+        }
+
+        resource_like!($name, $kind, metadata_api = true);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Ok(Self { metadata: names_of(deserializer)? })
+            }
+        }
+    };
 }
 
-resource_like!(WireSecret, Secret, metadata_api = true);
+names_only! {
+    /// A Secret in a metadata watch.
+    WireSecret, Secret
+}
+names_only! {
+    /// A ConfigMap in a metadata watch.
+    WireConfigMap, ConfigMap
+}
+names_only! {
+    /// A PersistentVolumeClaim in a metadata watch.
+    WireClaim, PersistentVolumeClaim
+}
 
-impl<'de> Deserialize<'de> for WireSecret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Partial {
-            metadata: Names,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Names {
-            #[serde(default)]
-            name: Option<String>,
-            #[serde(default)]
-            namespace: Option<String>,
-            #[serde(default)]
-            uid: Option<String>,
-            #[serde(default)]
-            resource_version: Option<String>,
-        }
-        let Partial { metadata } = Partial::deserialize(deserializer)?;
-        Ok(Self {
-            metadata: ObjectMeta {
-                name: metadata.name,
-                namespace: metadata.namespace,
-                uid: metadata.uid,
-                resource_version: metadata.resource_version,
-                ..ObjectMeta::default()
-            },
-        })
+fn names_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize)]
+    struct Partial {
+        metadata: Names,
     }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Names {
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        namespace: Option<String>,
+        #[serde(default)]
+        uid: Option<String>,
+        #[serde(default)]
+        resource_version: Option<String>,
+        #[serde(default)]
+        deletion_timestamp: Option<Time>,
+    }
+    let Partial { metadata } = Partial::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+        resource_version: metadata.resource_version,
+        deletion_timestamp: metadata.deletion_timestamp,
+        ..ObjectMeta::default()
+    })
 }
 
 impl WireSecret {
@@ -203,6 +228,22 @@ mod tests {
         assert!(matches!(from_the_future.work, WorkState::Unreadable(why) if why.starts_with("spec")));
         let status = stored(&json!({"transform": {"image": "a"}}), &json!({"phase": "Levitating"}));
         assert!(matches!(status.work, WorkState::Unreadable(why) if why.starts_with("status")));
+    }
+
+    #[test]
+    fn a_config_map_s_annotations_and_data_are_dropped_while_it_is_decoded() {
+        let wire: WireConfigMap = serde_json::from_value(json!({
+            "metadata": {
+                "name": "app", "namespace": "team-a", "resourceVersion": "7", "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary-7c1f"},
+                "managedFields": [{"fieldsV1": {"f:data": {"f:canary-7c1f": {}}}}],
+            },
+            "data": {"key": "canary-7c1f"},
+        }))
+        .unwrap();
+        assert!(!format!("{wire:?}").contains("canary"));
+        assert!(wire.metadata.deletion_timestamp.is_some());
+        assert_eq!(wire.metadata.resource_version.as_deref(), Some("7"), "the watch goes on from here");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 
 use super::context::Context;
+use super::index::Uses;
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::reader;
@@ -17,6 +18,7 @@ use crate::api::reason::StepState;
 use crate::api::status::StepStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::AccountKnowledge;
+use crate::model::volume::{ObjectRef, VolumeUse};
 use crate::model::work::Work;
 use crate::model::world::{PodFacts, WorkState, World};
 
@@ -33,11 +35,17 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
         WorkState::Valid(work) if !is_finished(stored) => Some(work),
         _ => None,
     };
+    let objects: BTreeSet<ObjectRef> = work.map(|work| object_refs(work)).unwrap_or_default();
+    let in_namespace = |name: &str| ObjectKey::new(namespace, name);
     let (accounts, names) = context.with_state(|state| {
         let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
         let names = work.map(|work| secret_names(work, &accounts)).unwrap_or_default();
-        let secrets: BTreeSet<ObjectKey> = names.iter().map(|n| ObjectKey::new(namespace, n.as_str())).collect();
-        state.depends_on(&key, secrets, accounts.keys().map(|n| ObjectKey::new(namespace, n.as_str())).collect());
+        let uses = Uses {
+            secrets: names.iter().map(|name| in_namespace(name.as_str())).collect(),
+            accounts: accounts.keys().map(|name| in_namespace(name)).collect(),
+            objects: objects.iter().map(|object| (object.kind, in_namespace(object.name.as_str()))).collect(),
+        };
+        state.depends_on(&key, uses);
         (accounts, names)
     });
     let keys: Vec<ObjectKey> = names.iter().map(|name| ObjectKey::new(namespace, name.as_str())).collect();
@@ -54,6 +62,13 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
             .into_iter()
             .zip(&keys)
             .filter_map(|(name, key)| Some((name, state.book.look_up(key, now)?)))
+            .collect(),
+        objects: objects
+            .into_iter()
+            .map(|object| {
+                let known = state.objects.of(object.kind).look_up(&in_namespace(object.name.as_str()));
+                (object, known)
+            })
             .collect(),
         accounts,
         pods: state.pods_of(&stored.subject.uid),
@@ -85,6 +100,10 @@ fn accounts(state: &State, namespace: &str, work: &Work) -> BTreeMap<String, Acc
             (name.to_owned(), known)
         })
         .collect()
+}
+
+fn object_refs(work: &Work) -> BTreeSet<ObjectRef> {
+    work.steps.iter().flat_map(|step| &step.volumes).filter_map(VolumeUse::object).collect()
 }
 
 fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> BTreeSet<SecretName> {

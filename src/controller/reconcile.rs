@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn status(steps: Value) -> PipelineStatus {
+    fn status(steps: &Value) -> PipelineStatus {
         serde_json::from_value(json!({"phase": "Starting", "steps": steps})).unwrap()
     }
 
@@ -154,7 +154,7 @@ mod tests {
             (json!([starts]), json!([runs, starts]), true),
             (json!([starts]), json!([lost]), true),
         ] {
-            assert_eq!(tells_of_pods(&status(old.clone()), &status(new.clone())), news, "{old} -> {new}");
+            assert_eq!(tells_of_pods(&status(&old), &status(&new)), news, "{old} -> {new}");
         }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::cache::Cache;
 use super::facts::FactBook;
-use super::index::UseIndex;
+use super::index::{UseIndex, Uses};
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
+use super::presence::Objects;
 use crate::model::world::{PodFacts, Setback};
 
 /// The state.
@@ -21,7 +22,9 @@ pub struct State {
     pub accounts: Cache<Vec<String>>,
     /// Secrets that are named.
     pub book: FactBook,
-    /// Who names which Secret and ServiceAccount.
+    /// Names of ConfigMaps and claims.
+    pub objects: Objects,
+    /// Who names what of these.
     pub users: UseIndex,
     /// Pods that were seen deleted before their last state was recorded, by owner uid.
     pub tombstones: HashMap<String, Vec<PodFacts>>,
@@ -53,6 +56,7 @@ impl State {
             && self.pods.is_synced()
             && self.accounts.is_synced()
             && (self.book.is_synced() || self.doorbell_refused)
+            && self.objects.have_answers()
     }
 
     /// Notes a Pod, from the watch or from a write of ours. Returns whom to wake.
@@ -137,14 +141,12 @@ impl State {
     pub fn at_rest(&mut self, key: &ObjectKey) {
         self.setbacks.remove(key);
         self.failed_looks.remove(key);
-        for unused in self.users.set(key, BTreeSet::new(), BTreeSet::new()) {
-            self.book.forget(&unused);
-        }
+        self.depends_on(key, Uses::default());
     }
 
-    /// Notes which Secrets and ServiceAccounts a Pipeline depends on.
-    pub fn depends_on(&mut self, key: &ObjectKey, secrets: BTreeSet<ObjectKey>, accounts: BTreeSet<ObjectKey>) {
-        for unused in self.users.set(key, secrets, accounts) {
+    /// Notes what a Pipeline depends on.
+    pub fn depends_on(&mut self, key: &ObjectKey, uses: Uses) {
+        for unused in self.users.set(key, uses) {
             self.book.forget(&unused);
         }
     }
@@ -208,7 +210,7 @@ mod tests {
         state.pod_gone(&key(), pod(UID));
         state.looked(&key(), true);
         let used = BTreeSet::from([ObjectKey::new("team-a", "db")]);
-        state.depends_on(&key(), used, BTreeSet::new());
+        state.depends_on(&key(), Uses { secrets: used, ..Uses::default() });
         state.pipeline_seen(&key(), UID);
         assert_eq!(state.tombstones.len(), 1, "it is the same");
         state.pipeline_seen(&key(), "uid-of-another");

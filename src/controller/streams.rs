@@ -15,8 +15,10 @@ use tracing::{debug, info, warn};
 
 use super::context::Context;
 use super::key::{ObjectKey, version};
-use super::object::{StoredPipeline, WirePipeline, WireSecret};
+use super::object::{StoredPipeline, WireClaim, WireConfigMap, WirePipeline, WireSecret};
+use super::sightings;
 use super::state::StoredPod;
+use crate::api::reason::ObjectKind;
 use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid};
 use crate::model::world::PodFacts;
 
@@ -24,21 +26,27 @@ use crate::model::world::PodFacts;
 /// default of 290 s would leave us blind for as long.
 const WATCH_SECONDS: u32 = 20;
 /// The longest pause before a watch that failed is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-fn config() -> watcher::Config {
+pub(super) fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
 /// Runs every watch. Ends only when it is dropped.
 pub(super) async fn run(context: Arc<Context>) {
     let c = &context;
-    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), mount_failures(c));
+    let config_maps = sightings::watch::<WireConfigMap>(c, ObjectKind::ConfigMap);
+    let claims = sightings::watch::<WireClaim>(c, ObjectKind::PersistentVolumeClaim);
+    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), config_maps, claims, mount_failures(c));
 }
 
 /// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
 /// `on_forbidden` hears of each 403.
-fn events<K>(client: &Client, config: watcher::Config, on_forbidden: impl Fn()) -> impl Stream<Item = Event<K>>
+pub(super) fn events<K>(
+    client: &Client,
+    config: watcher::Config,
+    on_forbidden: impl Fn(),
+) -> impl Stream<Item = Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
@@ -110,7 +118,7 @@ fn key_of<K: Resource>(object: &K) -> (ObjectKey, u64) {
     )
 }
 
-fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectKey>) {
+pub(super) fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectKey>) {
     keys.into_iter().for_each(|key| context.queue.wake(key));
 }
 

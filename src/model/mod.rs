@@ -3,6 +3,7 @@
 //! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
 
 pub mod backoff;
+pub mod last_words;
 pub mod names;
 pub mod parse;
 pub mod pod;
@@ -10,5 +11,6 @@ pub mod ranges;
 pub mod run;
 pub mod secret;
 pub mod validate;
+pub mod volume;
 pub mod work;
 pub mod world;

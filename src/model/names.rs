@@ -40,6 +40,10 @@ checked_name! {
     SecretName, dns_subdomain
 }
 checked_name! {
+    /// The name of a ConfigMap or a PersistentVolumeClaim: a DNS subdomain (RFC 1123), at most 253 characters.
+    ObjectName, dns_subdomain
+}
+checked_name! {
     /// A key of a Secret's data: letters, digits, `-`, `_`, `.`; at most 253 characters, not `.`, not starting with `..`.
     SecretKey, secret_key
 }

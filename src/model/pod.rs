@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
+use super::last_words;
 use super::run::PodIdentity;
 use super::world::{PodFacts, PodPhase, Termination};
 
@@ -147,10 +148,14 @@ fn terminated(container: &ContainerStatus) -> Option<Termination> {
     let ended = container.state.as_ref()?.terminated.as_ref()?;
     // What containerd's and CRI-O's containers end with that were never started.
     let never_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"));
+    // The kubelet's own words, where it lost the container.
+    let unknown = ended.reason.as_deref() == Some("ContainerStatusUnknown");
+    let said = ended.message.as_deref().filter(|_| !never_started && !unknown);
     Some(Termination {
         exit_code: ended.exit_code,
         reason: ended.reason.clone().unwrap_or_default(),
         start_error: never_started.then(|| ended.message.clone().unwrap_or_default()),
+        last_words: said.and_then(last_words::of),
         finished_at: ended.finished_at.as_ref().map(|time| time.0),
     })
 }

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerPort, Probe, Toleration};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::names::{EnvVarName, MountPath, SecretKey, SecretName};
+use super::volume::VolumeUse;
 use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, OnSecretChange, Security};
 
 /// The name of the one step that a `transform` is.
@@ -102,6 +103,8 @@ pub struct Step {
     /// Every place where the step names a Secret: its own entries, the spec's, its own pull secrets, the spec's.
     /// Pull secrets are deduplicated.
     pub uses: Vec<SecretUse>,
+    /// What it mounts besides Secrets.
+    pub volumes: Vec<VolumeUse>,
     /// The security context's level.
     pub security: Security,
     /// The ServiceAccount that is named, if any.

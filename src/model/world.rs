@@ -8,6 +8,7 @@ use super::names::SecretName;
 use super::parse::Violation;
 use super::run::{PodIdentity, RunRef};
 use super::secret::{AccountKnowledge, SecretKnowledge};
+use super::volume::{ObjectKnowledge, ObjectRef};
 use super::work::{Step, Usage, Work};
 use crate::api::status::PipelineStatus;
 
@@ -26,6 +27,8 @@ pub struct World {
     pub recorded: PipelineStatus,
     /// What is known of each Secret that is named.
     pub secrets: BTreeMap<SecretName, SecretKnowledge>,
+    /// What is known of each ConfigMap and PersistentVolumeClaim that is named.
+    pub objects: BTreeMap<ObjectRef, ObjectKnowledge>,
     /// What is known of each ServiceAccount that is named.
     pub accounts: BTreeMap<String, AccountKnowledge>,
     /// The Pods that the subject owns, by uid of the owner reference.
@@ -186,9 +189,10 @@ pub struct Termination {
     pub exit_code: i32,
     /// The kubelet's word, as in `OOMKilled`.
     pub reason: String,
-    /// Why it never started, in the runtime's words. Of a container that did start nothing is kept: what it left as its
-    /// last words may be anything.
+    /// Why it never started, in the runtime's words.
     pub start_error: Option<String>,
+    /// Of one that did start: its [last words](super::last_words). They may be anything.
+    pub last_words: Option<String>,
     /// When.
     pub finished_at: Option<Timestamp>,
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::api::reason::ObjectKind;
 use crate::model::names::SecretKey;
 use crate::model::parse::Violation;
+use crate::model::volume::{ObjectRef, VolumeSource, VolumeUse};
 use crate::model::work::{SecretUse, Usage};
 
 /// More problems than this are counted, not listed: the rows in `status.references` have them all.
@@ -99,6 +101,60 @@ pub(super) fn forbidden(namespace: &str, usage: &SecretUse) -> String {
 
 pub(super) fn unread(usage: &SecretUse, why: &str) -> String {
     format!("Secret {} ({}) could not be read: {why}; it is tried again", usage.secret, used_as(usage))
+}
+
+pub(super) fn object_not_found(namespace: &str, volume: &VolumeUse, object: &ObjectRef) -> String {
+    format!("{} does not exist: {}", mounted(volume, object), create_object(namespace, volume, object))
+}
+
+pub(super) fn object_leaving(namespace: &str, volume: &VolumeUse, object: &ObjectRef) -> String {
+    format!(
+        "{} is being deleted: when it is gone, make it anew: {}",
+        mounted(volume, object),
+        create_object(namespace, volume, object)
+    )
+}
+
+pub(super) fn object_forbidden(volume: &VolumeUse, object: &ObjectRef) -> String {
+    format!(
+        "Lockgate may not see {}: grant its ServiceAccount list and watch on {} in every namespace",
+        mounted(volume, object),
+        resource(object.kind)
+    )
+}
+
+pub(super) fn object_unread(volume: &VolumeUse, object: &ObjectRef) -> String {
+    format!("{} was not looked at: the watch on {} has not begun", mounted(volume, object), resource(object.kind))
+}
+
+/// The command that makes a ConfigMap or a claim.
+fn create_object(namespace: &str, volume: &VolumeUse, object: &ObjectRef) -> String {
+    let name = &object.name;
+    match object.kind {
+        ObjectKind::ConfigMap => {
+            let key = match &volume.source {
+                VolumeSource::ConfigMap { key: Some(key), .. } => key.as_str(),
+                _ => "KEY",
+            };
+            format!("kubectl create configmap {name} -n {namespace} --from-literal={key}=VALUE")
+        }
+        ObjectKind::PersistentVolumeClaim => format!(
+            "echo '{{\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\",\"metadata\":{{\"name\":\"{name}\"}},\"spec\":{{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{{\"requests\":{{\"storage\":\"1Gi\"}}}}}}}}' | kubectl apply -n {namespace} -f -"
+        ),
+    }
+}
+
+/// The object and where the container has it.
+pub(super) fn mounted(volume: &VolumeUse, object: &ObjectRef) -> String {
+    format!("{} {} (mounted at {})", object.kind, object.name, volume.path)
+}
+
+/// How `kubectl` and RBAC call the kind.
+pub(super) fn resource(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::ConfigMap => "configmaps",
+        ObjectKind::PersistentVolumeClaim => "persistentvolumeclaims",
+    }
 }
 
 pub(super) fn account_missing(namespace: &str, account: &str) -> String {

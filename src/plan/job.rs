@@ -10,7 +10,7 @@ use super::resolve::{Resolution, resolve};
 use super::step::{self, StepPlan};
 use super::tries::{self, Tries};
 use super::turn::Scene;
-use super::{Plan, References, Verdict, advice};
+use super::{Plan, References, Verdict, advice, rotation};
 use crate::api::pipeline::OnMissingSecret;
 use crate::api::reason::{Phase, Reason, StepState};
 use crate::api::status::RunResult;
@@ -268,7 +268,7 @@ fn references(world: &World, steps: &[StepPlan]) -> References {
     let rows = steps.iter().flat_map(|step| match &step.rows {
         Some(rows) => rows.clone(),
         None => {
-            world.recorded.references.iter().filter(|row| row.step == step.status.name).cloned().collect::<Vec<_>>()
+            world.recorded.references.iter().filter(|row| row.step == step.status.name).map(rotation::over).collect()
         }
     });
     let gates: Vec<&(Reason, String)> = steps.iter().filter_map(|step| step.gate.as_ref()).collect();

@@ -3,10 +3,11 @@
 
 mod advice;
 mod crew;
+mod expiry;
 mod heal;
 mod job;
 mod resolve;
-mod rotation;
+pub(crate) mod rotation;
 mod service;
 mod step;
 mod tries;
@@ -47,6 +48,8 @@ pub struct Plan {
     pub finished_at: Option<Timestamp>,
     /// Since when a reference is missing.
     pub waiting_since: Option<Timestamp>,
+    /// Which Secrets' ends are near or past, and what to do.
+    pub expiring: Option<(Reason, String)>,
     /// When to look again though no event came.
     pub look_again: Option<Timestamp>,
 }
@@ -128,7 +131,7 @@ pub fn plan(world: &World) -> Plan {
             };
             let mut plan = match ended {
                 Some(result) => Plan::finished(world, run, result),
-                None => unfinished(world, work, run),
+                None => expiry::tell(world, unfinished(world, work, run)),
             };
             plan.delete.extend(outdated);
             held_back(world, plan)
@@ -223,6 +226,7 @@ impl Plan {
             started_at: same_run.and_then(|r| r.started_at.as_ref()).map(|time| time.0),
             finished_at: same_run.and_then(|r| r.finished_at.as_ref()).map(|time| time.0),
             waiting_since: None,
+            expiring: None,
             look_again: None,
             run,
         }
@@ -283,9 +287,13 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod expiry_tests;
+#[cfg(test)]
 mod graph_tests;
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod order_tests;
 #[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
@@ -300,3 +308,5 @@ pub(crate) mod tests;
 mod tries_tests;
 #[cfg(test)]
 mod trouble_tests;
+#[cfg(test)]
+mod volume_tests;

@@ -7,6 +7,7 @@ use crate::api::reason::{Reason, ReferenceState, ReferenceUse};
 use crate::api::status::ReferenceStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretFacts, SecretKnowledge};
+use crate::model::volume::{ObjectKnowledge, ObjectRef, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::World;
 
@@ -16,7 +17,8 @@ pub(super) struct Resolution {
     pub rows: Vec<ReferenceStatus>,
     /// Why no Pod may start; `None`: it may.
     pub gate: Option<(Reason, String)>,
-    /// Whether what is missing is a Secret, a key or a type, so that `on_missing_secret` speaks of it.
+    /// Whether something is missing that a person can make, so that `on_missing_secret` speaks of it: a Secret, a key, a
+    /// type, a ServiceAccount, a ConfigMap, a claim.
     pub missing: bool,
     /// When to look again at what no event announces the end of.
     pub look_again: Option<Timestamp>,
@@ -26,13 +28,16 @@ pub(super) struct Resolution {
 pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     let account = step.service_account_name();
     let mut rows: Vec<ReferenceStatus> = step.uses.iter().map(|usage| row(world, step, usage)).collect();
+    rows.extend(step.volumes.iter().filter_map(|volume| volume_row(world, step, volume)));
     let named = rows.len();
     rows.extend(world.pull_secrets_of_account(step).iter().map(|name| account_row(world, step, account, name)));
 
     let problems: Vec<&ReferenceStatus> = rows.iter().take(named).filter(|row| blocks(row.state)).collect();
-    let any = |state: ReferenceState| problems.iter().any(|row| row.state == state);
+    let any = |state: ReferenceState| problems.iter().any(|row| row.state == state && row.kind.is_none());
+    let any_volume = |state: ReferenceState| problems.iter().any(|row| row.state == state && row.kind.is_some());
     let account_missing = matches!(world.accounts.get(account), Some(AccountKnowledge::Absent));
     let missing = any(ReferenceState::NotFound) || any(ReferenceState::KeyMissing) || any(ReferenceState::WrongType);
+    let volume_missing = any_volume(ReferenceState::NotFound);
 
     let mut messages: Vec<String> = problems.iter().filter_map(|row| row.message.clone()).collect();
     if account_missing {
@@ -40,17 +45,24 @@ pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     }
     let reason = if missing {
         Some(Reason::WaitingForSecrets)
+    } else if volume_missing {
+        Some(Reason::WaitingForVolumes)
     } else if any(ReferenceState::Forbidden) {
         Some(Reason::SecretForbidden)
+    } else if any_volume(ReferenceState::Forbidden) {
+        Some(Reason::VolumeForbidden)
     } else if account_missing {
         Some(Reason::ServiceAccountNotFound)
-    } else if any(ReferenceState::Unchecked) || !world.accounts.contains_key(account) {
+    } else if any(ReferenceState::Unchecked)
+        || any_volume(ReferenceState::Unchecked)
+        || !world.accounts.contains_key(account)
+    {
         Some(Reason::NotRead)
     } else {
         None
     };
     Resolution {
-        missing: missing || account_missing,
+        missing: missing || volume_missing || account_missing,
         look_again: world.secrets.values().filter_map(retry_at).min(),
         gate: reason.map(|reason| (reason, advice::all(&messages))),
         rows,
@@ -89,6 +101,7 @@ fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
     ReferenceStatus {
         step: step.name.clone(),
         usage: kind,
+        kind: None,
         name: usage.secret.to_string(),
         key,
         via: None,
@@ -107,6 +120,7 @@ fn account_row(world: &World, step: &Step, account: &str, name: &str) -> Referen
         Err(why) => ReferenceStatus {
             step: step.name.clone(),
             usage: ReferenceUse::ImagePull,
+            kind: None,
             name: name.to_owned(),
             key: None,
             via: None,
@@ -119,6 +133,46 @@ fn account_row(world: &World, step: &Step, account: &str, name: &str) -> Referen
     };
     row.via = Some(format!("serviceaccount/{account}"));
     row
+}
+
+/// A mount of an object that has to be there; scratch space is always there.
+fn volume_row(world: &World, step: &Step, volume: &VolumeUse) -> Option<ReferenceStatus> {
+    let object = volume.object()?;
+    let known = world.objects.get(&object).copied().unwrap_or(ObjectKnowledge::Unread);
+    let (state, message) = judge_object(world, volume, &object, known);
+    Some(ReferenceStatus {
+        step: step.name.clone(),
+        usage: ReferenceUse::Volume,
+        kind: Some(object.kind),
+        name: object.name.to_string(),
+        key: None,
+        via: None,
+        state,
+        message,
+        started_with: None,
+        stale: None,
+        data_changed_at: None,
+    })
+}
+
+/// One mount against what is known of its object.
+fn judge_object(
+    world: &World,
+    volume: &VolumeUse,
+    object: &ObjectRef,
+    known: ObjectKnowledge,
+) -> (ReferenceState, Option<String>) {
+    let namespace = world.subject.namespace.as_str();
+    match known {
+        ObjectKnowledge::Present => (ReferenceState::Resolved, None),
+        ObjectKnowledge::Absent | ObjectKnowledge::Leaving if volume.is_optional() => (ReferenceState::Absent, None),
+        ObjectKnowledge::Absent => {
+            (ReferenceState::NotFound, Some(advice::object_not_found(namespace, volume, object)))
+        }
+        ObjectKnowledge::Leaving => (ReferenceState::NotFound, Some(advice::object_leaving(namespace, volume, object))),
+        ObjectKnowledge::Forbidden => (ReferenceState::Forbidden, Some(advice::object_forbidden(volume, object))),
+        ObjectKnowledge::Unread => (ReferenceState::Unchecked, Some(advice::object_unread(volume, object))),
+    }
 }
 
 /// One reference against what is known of its Secret.

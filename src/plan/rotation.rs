@@ -17,13 +17,6 @@ use crate::model::world::{PodFacts, World};
 /// before the start a change may have come too late. A fresh Pod too many does less harm than a missed rotation.
 const START_TAKES: SignedDuration = SignedDuration::from_secs(5);
 
-/// A Pod and when its container started; `None`: it does not run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Container<'a> {
-    pub pod: &'a PodFacts,
-    pub started_at: Option<Timestamp>,
-}
-
 /// What a container has from before a change, and what `on_secret_change` says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OldValues {
@@ -42,12 +35,7 @@ impl OldValues {
 
 /// The old values for which the policy asks for a fresh Pod. A Secret that went away asks for none: what runs is never
 /// stopped by that.
-pub(super) fn uses_old_value(
-    world: &World,
-    step: &Step,
-    container: Container<'_>,
-    policy: OnSecretChange,
-) -> Option<OldValues> {
+pub(super) fn uses_old_value(world: &World, step: &Step, pod: &PodFacts, policy: OnSecretChange) -> Option<OldValues> {
     let counts = |usage: &&SecretUse| match policy {
         OnSecretChange::Ignore => false,
         OnSecretChange::Restart => settled_at_start(usage),
@@ -55,7 +43,7 @@ pub(super) fn uses_old_value(
     };
     let mut found: Option<OldValues> = None;
     for usage in step.uses.iter().filter(counts) {
-        let (Some(facts), Some(started_at)) = (changed_since(world, usage, container), container.started_at) else {
+        let (Some(facts), Some(started_at)) = (changed_since(world, usage, pod), pod.started_at) else {
             continue;
         };
         let changed_at = facts.data_changed_at.unwrap_or(started_at);
@@ -68,20 +56,15 @@ pub(super) fn uses_old_value(
     found
 }
 
-/// The step's rows, each with whether one of these containers has an old value, whatever the policy says. The time of
-/// the first change stands until the container is another one: more changes make nothing staler.
-pub(super) fn tell(
-    world: &World,
-    step: &Step,
-    containers: &[Container<'_>],
-    rows: Vec<ReferenceStatus>,
-) -> Vec<ReferenceStatus> {
+/// The step's rows, each with whether the container of one of these Pods has an old value, whatever the policy says. The
+/// time of the first change stands until the Pods are others: more changes make nothing staler.
+pub(super) fn tell(world: &World, step: &Step, pods: &[&PodFacts], rows: Vec<ReferenceStatus>) -> Vec<ReferenceStatus> {
     // The rows of what the step itself names come first, in its order; others are of pull secrets.
     let mut uses = step.uses.iter();
     rows.into_iter()
         .map(|row| {
             let Some(usage) = uses.next().filter(|usage| settled_at_start(usage)) else { return row };
-            let old = containers.iter().find_map(|container| changed_since(world, usage, *container));
+            let old = pods.iter().find_map(|pod| changed_since(world, usage, pod));
             let Some(facts) = old else { return row };
             let told = world.recorded.references.iter().find(|old| is_same(old, &row) && old.stale == Some(true));
             let changed_at = match told {
@@ -91,6 +74,11 @@ pub(super) fn tell(
             ReferenceStatus { stale: Some(true), data_changed_at: changed_at, ..row }
         })
         .collect()
+}
+
+/// A row that was recorded, once its step is over: no container runs that could have an old value.
+pub(crate) fn over(row: &ReferenceStatus) -> ReferenceStatus {
+    ReferenceStatus { stale: None, data_changed_at: None, ..row.clone() }
 }
 
 /// Whether two rows speak of one place and one version.
@@ -109,9 +97,9 @@ fn settled_at_start(usage: &SecretUse) -> bool {
 }
 
 /// The Secret, where its data changed since the container took its value, or where that cannot be ruled out.
-fn changed_since<'a>(world: &'a World, usage: &SecretUse, container: Container<'_>) -> Option<&'a SecretFacts> {
+fn changed_since<'a>(world: &'a World, usage: &SecretUse, pod: &PodFacts) -> Option<&'a SecretFacts> {
     let Some(SecretKnowledge::Present(facts)) = world.secrets.get(&usage.secret) else { return None };
-    let Container { pod, started_at } = container;
+    let started_at = pod.started_at.filter(|_| pod.is_live());
     if pod.started_with.get(usage.secret.as_str()) == Some(&facts.resource_version) {
         return None;
     }

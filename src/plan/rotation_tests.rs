@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::rotation::{Container, OldValues, tell, uses_old_value};
+use super::rotation::{OldValues, over, tell, uses_old_value};
 use super::tests::{Story, at, story};
 use crate::api::pipeline::OnSecretChange::{self, Ignore, Restart, RestartAll};
 use crate::api::status::ReferenceStatus;
@@ -23,6 +23,7 @@ fn using(entry: &Value) -> Story {
         .pod(1, 0, PodPhase::Running);
     pod.last_pod(|pod| {
         pod.created_at = Some(at(0));
+        pod.started_at = Some(at(STARTS));
         pod.started_with = [("db", "1"), ("regcred", "1")].map(|(name, of)| (name.into(), of.into())).into();
     })
 }
@@ -66,23 +67,21 @@ impl Story {
         work
     }
 
-    fn old_values(&self, policy: OnSecretChange, started_at: Option<i64>) -> Option<OldValues> {
-        let container = Container { pod: &self.0.pods[0], started_at: started_at.map(at) };
-        uses_old_value(&self.0, &self.work().steps[0], container, policy)
+    fn old_values(&self, policy: OnSecretChange) -> Option<OldValues> {
+        uses_old_value(&self.0, &self.work().steps[0], &self.0.pods[0], policy)
     }
 
     fn rolls(&self, policy: OnSecretChange) -> bool {
-        self.old_values(policy, Some(STARTS)).is_some()
+        self.old_values(policy).is_some()
     }
 
     fn marked(&self) -> Vec<ReferenceStatus> {
-        let container = Container { pod: &self.0.pods[0], started_at: Some(at(STARTS)) };
         let step = &self.work().steps[0];
         let mut rows = super::resolve::resolve(&self.0, step).rows;
         for row in &mut rows {
-            row.started_with = container.pod.started_with.get(&row.name).cloned();
+            row.started_with = self.0.pods[0].started_with.get(&row.name).cloned();
         }
-        tell(&self.0, step, &[container], rows)
+        tell(&self.0, step, &self.0.pods.iter().collect::<Vec<_>>(), rows)
     }
 
     fn is_stale(&self) -> bool {
@@ -147,7 +146,9 @@ fn when_a_container_has_an_old_value() {
 #[test]
 fn a_container_that_has_not_started_reads_the_new_value() {
     for story in [env(), sub_path()] {
-        assert_eq!(story.changed(100).old_values(RestartAll, None), None);
+        let pending = story.changed(100).last_pod(|pod| pod.started_at = None);
+        assert_eq!(pending.old_values(RestartAll), None);
+        assert!(!pending.is_stale());
     }
 }
 
@@ -156,10 +157,9 @@ fn changes_that_follow_each_other_are_one_roll() {
     let two = story(&json!({"transform": {"image": "a", "secrets": [
         {"name": "db", "env_prefix": "A_"}, {"name": "api", "env_prefix": "B_"}, {"name": "db", "env_prefix": "C_"},
     ]}}));
-    let two = two.pod(1, 0, PodPhase::Running);
+    let two = two.pod(1, 0, PodPhase::Running).last_pod(|pod| pod.started_at = Some(at(STARTS)));
     let of = |db: Option<i64>, api: Option<i64>| {
-        let found =
-            two.clone().version("db", "2", db).version("api", "2", api).old_values(Restart, Some(STARTS)).unwrap();
+        let found = two.clone().version("db", "2", db).version("api", "2", api).old_values(Restart).unwrap();
         let names: Vec<String> = found.secrets.iter().map(ToString::to_string).collect();
         (names, found.changed_at, found.due(SignedDuration::from_secs(10)))
     };
@@ -179,4 +179,13 @@ fn status_names_the_first_change_and_says_nothing_more_of_the_next() {
     assert_eq!(row(&next), first);
     let other_pod = next.last_pod(|pod| _ = pod.started_with.insert("db".into(), "2".into()));
     assert_eq!(row(&other_pod).data_changed_at.map(|time| time.0), Some(at(500)));
+}
+
+#[test]
+fn what_is_over_has_no_old_value() {
+    let running = env().changed(100).settle();
+    assert_eq!(running.0.recorded.references[0].stale, Some(true));
+    let done = running.last_pod(|pod| pod.phase = PodPhase::Succeeded).settle();
+    assert_eq!(done.0.recorded.references[0].stale, None);
+    assert_eq!(done.0.recorded.references[0], over(&done.0.recorded.references[0]));
 }

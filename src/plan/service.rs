@@ -11,7 +11,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::crew::{self, Crew, Member};
 use super::resolve::resolve;
-use super::rotation::{Container, uses_old_value};
+use super::rotation::uses_old_value;
 use super::turn::{Scene, Turn, starting, unwatched_again};
 use super::{Plan, PodDeletion, heal, tries, trouble};
 use crate::api::reason::{Reason, StepState, Trouble};
@@ -243,8 +243,7 @@ impl<'a> Fleet<'a> {
 
 /// When the Pod has to be exchanged for its old values.
 fn due(scene: &Scene<'_>, pod: &PodFacts) -> Option<Timestamp> {
-    let container = Container { pod, started_at: pod.started_at };
-    let old = uses_old_value(scene.world, scene.step, container, scene.work.on_secret_change)?;
+    let old = uses_old_value(scene.world, scene.step, pod, scene.work.on_secret_change)?;
     Some(old.due(scene.work.rotation_debounce))
 }
 

@@ -7,7 +7,7 @@ use super::tests::{Story, at, story};
 use crate::api::reason::Trouble;
 use crate::model::run::PodIdentity;
 use crate::model::secret::{Keys, SecretFacts, SecretKnowledge};
-use crate::model::world::{PodFacts, PodPhase};
+use crate::model::world::{PodFacts, PodPhase, Setback, SetbackKind};
 use crate::report;
 
 /// A Service that uses a Secret as a variable, with these further fields.
@@ -212,6 +212,17 @@ fn a_pod_stuck_in_what_was_mended_makes_place_and_is_replaced_at_once() {
     assert_eq!(stuck.moves(), "-2/0/0 Starting/PodsStarting");
     assert!(stuck.message_of().starts_with("Secret db was mended: Pod "), "{}", stuck.message_of());
     assert_eq!(stuck.settle().moves(), "+2/0/1 Starting/PodsStarting");
+}
+
+#[test]
+fn a_quota_without_room_for_one_more_holds_the_roll_and_not_the_service() {
+    let rolling = of(1).old(0);
+    let pod = plan(&rolling.0).create[0].metadata.name.clone().unwrap();
+    let setback = Setback { pod, kind: SetbackKind::Quota, message: "exceeded quota".into(), retry_at: at(5) };
+    let held = rolling.with(|world| world.setback = Some(setback));
+    assert_eq!(held.moves(), "Running/Rolling");
+    assert!(held.message_of().ends_with("the next one could not be made: exceeded quota"), "{}", held.message_of());
+    assert_eq!(plan(&held.0).look_again, Some(at(5)));
 }
 
 #[test]

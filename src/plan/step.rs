@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
-use super::rotation::{Container, tell};
 use super::turn::{Scene, Turn, after_tries, turn, with_log};
-use super::{PodDeletion, seconds};
+use super::{PodDeletion, rotation, seconds};
 use crate::api::reason::{Reason, StepState};
 use crate::api::status::{IndexStatus, ReferenceStatus, StepStatus};
 use crate::model::ranges;
@@ -238,8 +237,10 @@ fn rows(scene: &Scene<'_>) -> Vec<ReferenceStatus> {
 /// has a value from before a change.
 pub(super) fn rows_with(scene: &Scene<'_>, pods: &[&PodFacts]) -> Vec<ReferenceStatus> {
     let oldest = pods.iter().min_by_key(|pod| (pod.created_at, &pod.name));
-    let version = |name: &String| oldest.and_then(|pod| pod.started_with.get(name).cloned());
-    let row = |row: &ReferenceStatus| ReferenceStatus { started_with: version(&row.name), ..row.clone() };
-    let containers: Vec<Container<'_>> = pods.iter().map(|pod| Container { pod, started_at: pod.started_at }).collect();
-    tell(scene.world, scene.step, &containers, scene.resolution.rows.iter().map(row).collect())
+    // A ConfigMap may have the name of a Secret.
+    let secret = |row: &ReferenceStatus| row.kind.is_none();
+    let version = |row: &ReferenceStatus| oldest.and_then(|pod| pod.started_with.get(&row.name).cloned());
+    let row =
+        |row: &ReferenceStatus| ReferenceStatus { started_with: version(row).filter(|_| secret(row)), ..row.clone() };
+    rotation::tell(scene.world, scene.step, pods, scene.resolution.rows.iter().map(row).collect())
 }

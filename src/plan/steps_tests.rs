@@ -40,6 +40,7 @@ impl Story {
                 exit_code: 3,
                 reason: "Error".into(),
                 start_error: None,
+                last_words: None,
                 finished_at: Some(at(-20)),
             });
             let uid = format!("uid-{step}-{index}-{attempt}");

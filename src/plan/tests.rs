@@ -43,6 +43,7 @@ pub(crate) fn story(spec: &Value) -> Story {
         run_key: run_key(&spec, None),
         recorded: PipelineStatus::default(),
         secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
@@ -151,6 +152,7 @@ impl Story {
                 exit_code,
                 reason: "Error".into(),
                 start_error: None,
+                last_words: None,
                 finished_at: Some(at(finished)),
             });
         })
@@ -492,6 +494,15 @@ fn once_its_writes_are_done_a_plan_wants_nothing_more() {
         let settled = story.settle();
         let again = plan(&settled.0);
         assert!(again.create.is_empty() && again.delete.is_empty(), "{}", settled.line());
+    }
+}
+
+#[test]
+fn equal_worlds_give_equal_plans_whatever_the_order_of_their_pods() {
+    for story in all() {
+        let story = story.pod(7, 1, PodPhase::Succeeded).pod(7, 0, PodPhase::Running);
+        let reversed = story.clone().with(|world| world.pods.reverse());
+        assert_eq!(format!("{:?}", plan(&story.0)), format!("{:?}", plan(&reversed.0)));
     }
 }
 

@@ -8,7 +8,7 @@ use super::trouble;
 use crate::model::backoff::{DISRUPTED, RETRY};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
-use crate::model::world::{PodFacts, PodPhase, Termination, World};
+use crate::model::world::{PodFacts, PodPhase, Termination, WorkState, World};
 
 /// How a container ended, or why it never ran.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a
         replacement,
     };
     if let Some((id, pod)) = pods.iter().find(|(_, pod)| has_succeeded(step, pod)) {
-        return Tries::Succeeded(id.clone(), Some(pod), outcome(step, pod));
+        return Tries::Succeeded(id.clone(), Some(pod), outcome(world, step, pod));
     }
     if let Some(record) = recorded.as_ref().filter(|record| record.succeeded) {
         return Tries::Succeeded(id(record.attempts, record.replacements), None, outcome_of_record(record));
@@ -58,7 +58,7 @@ pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a
     let by_record = recorded.as_ref().map_or(0, |record| record.attempts);
     let attempt = by_pods.max(by_record);
     let last = match failed {
-        Some((_, pod)) if by_pods >= by_record => Some(outcome(step, pod)),
+        Some((_, pod)) if by_pods >= by_record => Some(outcome(world, step, pod)),
         _ => recorded.as_ref().filter(|_| attempt > 0).map(outcome_of_record),
     };
     let for_good = recorded.as_ref().is_some_and(|record| record.failed);
@@ -152,13 +152,20 @@ fn never_started(step: &Step, pod: &PodFacts) -> bool {
         && pending_deadline(step, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))
 }
 
-fn outcome(step: &Step, pod: &PodFacts) -> Outcome {
+fn outcome(world: &World, step: &Step, pod: &PodFacts) -> Outcome {
     let ended = pod.terminated.as_ref();
+    let last_words = last_words(world, pod).map(|said| format!("; it said: \"{said}\"")).unwrap_or_default();
     Outcome {
-        message: message(step, pod),
+        message: format!("{}{last_words}", message(step, pod)),
         exit_code: ended.map(|ended| ended.exit_code),
         finished_at: ended.and_then(|ended| ended.finished_at).or(pod.deletion_requested_at),
     }
+}
+
+/// What the container left as its last words, where the spec lets it stand in status.
+fn last_words<'a>(world: &World, pod: &'a PodFacts) -> Option<&'a str> {
+    let WorkState::Valid(work) = &world.work else { return None };
+    pod.terminated.as_ref()?.last_words.as_deref().filter(|_| work.termination_message)
 }
 
 fn outcome_of_record(record: &Record) -> Outcome {

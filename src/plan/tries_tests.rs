@@ -62,6 +62,22 @@ fn a_failed_try_is_followed_by_a_pause_and_then_by_a_fresh_pod() {
 }
 
 #[test]
+fn last_words_stand_in_the_message_where_the_spec_lets_them() {
+    let said = |policies: &Value, phase, code| {
+        let ended = with(policies).try_of(0, 0, phase).ended(code, 0);
+        ended.last_pod(|pod| pod.terminated.as_mut().unwrap().last_words = Some("disk full".into())).message()
+    };
+    let on = json!({});
+    assert!(said(&on, PodPhase::Failed, 3).contains("ended with exit code 3; it said: \"disk full\": kubectl logs"));
+    assert!(said(&on, PodPhase::Succeeded, 0).ends_with("ended with exit code 0; it said: \"disk full\""));
+    assert!(said(&json!({"retries": 1}), PodPhase::Failed, 3).contains("it said: \"disk full\"; try 2 of 2"));
+    let off = json!({"termination_message": false});
+    for phase in [PodPhase::Failed, PodPhase::Succeeded] {
+        assert!(!said(&off, phase, 3).contains("disk full"));
+    }
+}
+
+#[test]
 fn the_pause_doubles() {
     let second = with(&json!({"retries": 5})).failed(1, 0);
     let next = plan(&second.0).look_again.unwrap();

@@ -8,6 +8,7 @@ use crate::api::reason::Trouble;
 use crate::build;
 use crate::model::names::SecretName;
 use crate::model::secret::SecretKnowledge;
+use crate::model::volume::{VolumeSource, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::{PodFacts, World};
 
@@ -17,13 +18,16 @@ const MOST_TEXT: usize = 400;
 /// What keeps this Pod from running, if anything is known to.
 pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble, String)> {
     if let Some(why) = &pod.unschedulable {
-        return Some((
-            Trouble::Unschedulable,
-            format!(
-                "no node takes the Pod: {}: change resource_requests, scheduling_spec or tolerations, or add a node",
-                plain(why).trim_end_matches('.')
-            ),
-        ));
+        let namespace = &world.subject.namespace;
+        // The scheduler's words for a claim that has no volume, or one that no node can reach.
+        let mend = if why.contains("PersistentVolumeClaim") || why.contains("volume node affinity") {
+            format!("see what the claim waits for (kubectl describe persistentvolumeclaims -n {namespace})")
+        } else {
+            "change resource_requests, scheduling_spec or tolerations, or add a node".to_owned()
+        };
+        let said = plain(why);
+        let said = said.trim_end_matches('.');
+        return Some((Trouble::Unschedulable, format!("no node takes the Pod: {said}: {mend}")));
     }
     match &pod.waiting {
         Some((reason, _)) if reason == "CrashLoopBackOff" => Some(crash_loop(world, pod)),
@@ -122,6 +126,9 @@ fn config(world: &World, said: &str) -> (Trouble, String) {
 }
 
 fn mount(world: &World, step: &Step, why: &str) -> (Trouble, String) {
+    if let Some(volume) = step.volumes.iter().find(|volume| why.contains(&build::mount_name(volume))) {
+        return (Trouble::VolumeMount, mount_of(world, volume, why));
+    }
     // The kubelet speaks of the volume, whose name is a hash.
     let mounted = |usage: &SecretUse| match &usage.usage {
         Usage::Mount { path, .. } if why.contains(&build::volume_name(path)) => {
@@ -137,14 +144,28 @@ fn mount(world: &World, step: &Step, why: &str) -> (Trouble, String) {
         }
         None => "a volume cannot be mounted".to_owned(),
     };
-    (
-        Trouble::VolumeMount,
-        format!(
-            "{what}: {}: mend it, and the Pod goes on by itself (kubectl describe secrets -n {} lists the keys that are there)",
-            plain(why),
-            world.subject.namespace
+    // Of a claim's storage the kubelet gives the PersistentVolume's name, which the step does not know.
+    let is_claim = |volume: &VolumeUse| matches!(volume.source, VolumeSource::Claim { .. });
+    let namespace = &world.subject.namespace;
+    let see = if found.is_empty() && step.volumes.iter().any(is_claim) {
+        format!("kubectl describe persistentvolumeclaims -n {namespace} tells of the claims")
+    } else {
+        format!("kubectl describe secrets -n {namespace} lists the keys that are there")
+    };
+    (Trouble::VolumeMount, format!("{what}: {}: mend it, and the Pod goes on by itself ({see})", plain(why)))
+}
+
+/// A mount that is no Secret's.
+fn mount_of(world: &World, volume: &VolumeUse, why: &str) -> String {
+    let namespace = &world.subject.namespace;
+    let (what, mend) = match volume.object() {
+        Some(object) => (
+            advice::mounted(volume, &object),
+            format!(" (kubectl describe {} {} -n {namespace})", advice::resource(object.kind), object.name),
         ),
-    )
+        None => (format!("the scratch space at {}", volume.path), String::new()),
+    };
+    format!("{what} cannot be mounted: {}: mend it, and the Pod goes on by itself{mend}", plain(why))
 }
 
 fn unparsable(text: &str) -> bool {

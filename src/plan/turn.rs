@@ -5,7 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::crew::Crew;
 use super::resolve::Resolution;
-use super::rotation::{Container, uses_old_value};
+use super::rotation::uses_old_value;
 use super::tries::{self, Outcome, Tries};
 use super::{PodDeletion, heal, trouble};
 use crate::api::reason::{Reason, StepState, Trouble};
@@ -207,8 +207,7 @@ fn alive(scene: &Scene<'_>, id: &PodIdentity, pod: &PodFacts) -> Turn {
     let may_follow = resolution.gate.is_none() && scene.halted.is_none() && !work.suspend;
     let stuck = found.as_ref().filter(|_| may_follow);
     let healed = stuck.and_then(|(kind, _)| heal::mended(world, step, pod, *kind));
-    let container = Container { pod, started_at: pod.started_at };
-    let old = uses_old_value(world, step, container, work.on_secret_change).filter(|_| may_follow);
+    let old = uses_old_value(world, step, pod, work.on_secret_change).filter(|_| may_follow);
     let rotation = old.as_ref().map(|old| old.due(work.rotation_debounce));
     let rotated = old.filter(|_| rotation.is_some_and(|due| due <= world.now));
     let why_over = match scene.overdue() {

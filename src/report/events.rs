@@ -15,7 +15,8 @@ pub struct Warning {
 /// The API server refuses notes longer than 1 kB.
 const MOST_NOTE: usize = 1000;
 
-/// What a person should hear of: the reason of `Ready` became a bad one, or a step got into another trouble.
+/// What a person should hear of: the reason of `Ready` became a bad one, a credential comes to its end, or a step got into
+/// another trouble.
 #[must_use]
 pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning> {
     let mut found = Vec::new();
@@ -23,6 +24,12 @@ pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning>
     if let Some((reason, note)) = new
         && old.map(|(reason, _)| reason) != Some(reason)
         && is_warning(reason)
+    {
+        found.push(Warning { reason: reason.as_str(), note: cut(note) });
+    }
+    let (old, new) = (expiring(before), expiring(after));
+    if let Some((reason, note)) = new
+        && old.map(|(reason, _)| reason) != Some(reason)
     {
         found.push(Warning { reason: reason.as_str(), note: cut(note) });
     }
@@ -38,7 +45,15 @@ pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning>
 }
 
 fn ready(status: &PipelineStatus) -> Option<(Reason, &str)> {
-    let condition = status.conditions.iter().find(|c| c.type_ == ConditionType::Ready.as_str())?;
+    said_by(status, ConditionType::Ready)
+}
+
+fn expiring(status: &PipelineStatus) -> Option<(Reason, &str)> {
+    said_by(status, ConditionType::CredentialExpiring)
+}
+
+fn said_by(status: &PipelineStatus, kind: ConditionType) -> Option<(Reason, &str)> {
+    let condition = status.conditions.iter().find(|c| c.type_ == kind.as_str())?;
     let reason = Reason::ALL.iter().copied().find(|reason| reason.as_str() == condition.reason)?;
     Some((reason, &condition.message))
 }
@@ -47,6 +62,10 @@ fn ready(status: &PipelineStatus) -> Option<(Reason, &str)> {
 fn is_warning(reason: Reason) -> bool {
     match reason {
         Reason::SecretForbidden
+        | Reason::ExpiresSoon
+        | Reason::Expired
+        | Reason::ExpiryUnreadable
+        | Reason::VolumeForbidden
         | Reason::SecretMissing
         | Reason::MissingSecretTimeout
         | Reason::InvalidSpec
@@ -61,6 +80,7 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::RollStuck => true,
         Reason::AllResolved
         | Reason::WaitingForSecrets
+        | Reason::WaitingForVolumes
         | Reason::ServiceAccountNotFound
         | Reason::NotRead
         | Reason::PodsStarting

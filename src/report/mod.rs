@@ -6,12 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 pub use events::{Warning, warnings};
 
-use crate::api::reason::{ConditionType, Phase, Reason, ReferenceState};
+use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceState};
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
 use crate::model::world::World;
-use crate::plan::{Plan, References, Verdict, seconds};
+use crate::plan::{Plan, References, Verdict, rotation, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
 const MOST_NAMED: usize = 3;
@@ -30,6 +30,9 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
             Some(resolved(rows)),
             (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)),
         ),
+        References::AsRecorded if plan.verdict.result.is_some() => {
+            (recorded.references.iter().map(rotation::over).collect(), recorded.resolved.clone(), None)
+        }
         References::AsRecorded => (recorded.references.clone(), recorded.resolved.clone(), None),
         References::Unknown => (Vec::new(), None, None),
     };
@@ -109,12 +112,18 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
         names.push("ServiceAccount".to_owned());
     }
     for row in rows.iter().filter(|row| named(row)).filter(|row| !good(row)) {
+        let what = match row.kind {
+            None => "Secret",
+            Some(ObjectKind::ConfigMap) => "ConfigMap",
+            Some(ObjectKind::PersistentVolumeClaim) => "claim",
+        };
         let name = match (row.state, &row.key) {
             (ReferenceState::KeyMissing, Some(key)) => format!("key {}/{key}", row.name),
             (ReferenceState::KeyMissing, None) => format!("keys of {}", row.name),
             (ReferenceState::WrongType, _) => format!("type of {}", row.name),
-            (ReferenceState::Forbidden, _) => format!("access to {}", row.name),
-            _ => format!("Secret {}", row.name),
+            (ReferenceState::Forbidden, _) if row.kind.is_none() => format!("access to {}", row.name),
+            (ReferenceState::Forbidden, _) => format!("access to {what} {}", row.name),
+            _ => format!("{what} {}", row.name),
         };
         if !names.contains(&name) {
             names.push(name);
@@ -127,7 +136,8 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
     }
 }
 
-/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`, and kstatus' two only while they are True.
+/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring` and kstatus' two only while they
+/// are True.
 fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let Verdict { phase, reason, message, result: _ } = &plan.verdict;
     let ready = match phase {
@@ -137,6 +147,9 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
     all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    if let Some((reason, message)) = &plan.expiring {
+        all.push(condition(world, ConditionType::CredentialExpiring, true.into(), *reason, message));
+    }
     if matches!(phase, Phase::Waiting | Phase::Starting) || *reason == Reason::Rolling {
         all.push(condition(world, ConditionType::Reconciling, true.into(), *reason, message));
     }

@@ -4,6 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
 use super::*;
+use crate::model::secret::{Expiry, SecretKnowledge};
 use crate::model::world::{PodPhase, Setback, SetbackKind};
 use crate::plan::plan;
 use crate::plan::tests::{Story, at, one, story, three};
@@ -152,4 +153,29 @@ fn a_refusal_is_told_when_it_begins() {
         line(&refused),
         "Starting: Ready=False/QuotaExceeded SecretsResolved=True/AllResolved Complete=False/QuotaExceeded Reconciling=True/QuotaExceeded"
     );
+}
+
+fn dated(expires_on: Expiry) -> Story {
+    one().secret("db", &["password"]).pod(1, 0, PodPhase::Running).with(|world| {
+        for known in world.secrets.values_mut() {
+            let SecretKnowledge::Present(facts) = known else { panic!("it is there") };
+            facts.expires_on = Some(expires_on);
+        }
+    })
+}
+
+#[test]
+fn an_expiring_secret_is_told_while_it_is_so_and_once_by_an_event() {
+    let day = |text: &str| dated(Expiry::On(text.parse().unwrap()));
+    // It is 2027-01-15.
+    let (fresh, soon, expired) = (day("2027-06-01"), day("2027-01-20"), day("2027-01-01"));
+    let running = "Running: Ready=True/PodsRunning SecretsResolved=True/AllResolved Complete=False/PodsRunning";
+    assert_eq!(line(&fresh), running);
+    assert_eq!(line(&soon), format!("{running} CredentialExpiring=True/ExpiresSoon"));
+    assert_eq!(line(&expired), format!("{running} CredentialExpiring=True/Expired"));
+    assert_eq!(line(&dated(Expiry::NoDate)), format!("{running} CredentialExpiring=True/ExpiryUnreadable"));
+    assert_eq!(reasons(&fresh, &soon), ["ExpiresSoon"]);
+    assert_eq!(reasons(&soon, &soon), [""; 0]);
+    assert_eq!(reasons(&soon, &expired), ["Expired"]);
+    assert_eq!(reasons(&expired, &fresh), [""; 0]);
 }

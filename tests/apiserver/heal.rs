@@ -52,7 +52,7 @@ impl Drop for Remover {
 }
 
 /// The paper node's taint finds no fault with it, however slow the machine.
-fn with(transform: Value, more: Value) -> Value {
+fn with(transform: &Value, more: &Value) -> Value {
     let mut spec = json!({"transform": {"image": "registry.test/edges:1"}, "tolerations": [{"operator": "Exists"}]});
     spec["transform"].as_object_mut().unwrap().extend(transform.as_object().unwrap().clone());
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -119,7 +119,7 @@ async fn healed(space: &Space, pipeline: &str) {
 
 /// A Pipeline from begin to its Pod: whatever was woken before it was looked at.
 async fn marker(space: &Space, name: &str) {
-    space.pipeline(name, with(json!({}), json!({}))).await;
+    space.pipeline(name, with(&json!({}), &json!({}))).await;
     bound(space, name).await;
 }
 
@@ -165,8 +165,8 @@ async fn what_is_mended_replaces_the_stuck_pod_once_and_touches_nothing_that_run
 /// One Pod of each kind of trouble, one after the other.
 async fn of_every_kind(client: &Client, audit: &mut Audit) {
     let space = Space::new(client, "heal").await;
-    let uses = |secrets: Value| with(json!({"secrets": secrets}), json!({}));
-    let pulls = |name: &str| with(json!({"image_pull_secrets": [name]}), json!({}));
+    let uses = |secrets: Value| with(&json!({"secrets": secrets}), &json!({}));
+    let pulls = |name: &str| with(&json!({"image_pull_secrets": [name]}), &json!({}));
 
     // A pull secret, used by a Pod that is stuck and by one that runs.
     space.pull_secret("regcred", WRONG).await;
@@ -217,7 +217,7 @@ async fn of_every_kind(client: &Client, audit: &mut Audit) {
         serde_json::from_value(json!({"metadata": {"name": "robot"}, "imagePullSecrets": [{"name": "theirs"}]}))
             .unwrap();
     space.api::<ServiceAccount>().create(&PostParams::default(), &robot).await.unwrap();
-    let as_robot = || with(json!({}), json!({"service_account_name": "robot"}));
+    let as_robot = || with(&json!({}), &json!({"service_account_name": "robot"}));
     stuck(&space, "account", as_robot(), unauthorized(), Trouble::ImageUnauthorized).await;
     marker(&space, "marker-7").await;
     let begun = Timestamp::now();
@@ -250,7 +250,7 @@ async fn many_at_once(client: &Client, audit: &mut Audit) {
     each(0..MANY, |i| {
         let space = &space;
         async move {
-            let spec = with(json!({"image_pull_secrets": ["regcred"]}), json!({}));
+            let spec = with(&json!({"image_pull_secrets": ["regcred"]}), &json!({}));
             stuck(space, &format!("p-{i:02}"), spec, unauthorized(), Trouble::ImageUnauthorized).await;
         }
     })

@@ -1,5 +1,5 @@
 //! The operator against a real kube-apiserver and etcd: no node, so the tests play the kubelet where one is needed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::large_futures)] // It is a test.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -23,6 +23,7 @@ mod stored;
 mod strangers;
 mod suspended;
 mod tries;
+mod volumes;
 
 use std::sync::OnceLock;
 

@@ -94,7 +94,7 @@ impl Moment {
             }
             Self::Refused => {
                 let pipeline = space.pipeline(name, with(json!({"suspend": true}))).await;
-                let object = stranger(&first_pod_name(&pipeline), json!({}), json!([]));
+                let object = stranger(&first_pod_name(&pipeline), &json!({}), &json!([]));
                 space.api::<Pod>().create(&PostParams::default(), &object).await.unwrap();
                 space.patch(name, json!({"spec": {"suspend": false}})).await;
                 space.until(name, "a conflict", |p: &Pipeline| condition(p, "Ready") == "False/NameConflict").await
@@ -115,7 +115,7 @@ pub fn first_pod_name(pipeline: &Pipeline) -> String {
 }
 
 /// A Pod that somebody else made.
-pub fn stranger(name: &str, labels: Value, owners: Value) -> Pod {
+pub fn stranger(name: &str, labels: &Value, owners: &Value) -> Pod {
     serde_json::from_value(json!({
         "metadata": {"name": name, "labels": labels, "ownerReferences": owners},
         "spec": {"containers": [{"name": "main", "image": "registry.test/other:1"}]},

@@ -43,7 +43,7 @@ async fn labels_make_no_pod_ours_nor_does_a_reference_that_does_not_control() {
         for (number, status) in
             [json!({"phase": "Running"}), ended(0, "Completed"), ended(3, "Error")].iter().enumerate()
         {
-            let pod = stranger(&format!("{name}-{number}"), our_labels(i32::try_from(number).unwrap()), owners.clone());
+            let pod = stranger(&format!("{name}-{number}"), &our_labels(i32::try_from(number).unwrap()), &owners);
             let pod = space.api::<Pod>().create(&PostParams::default(), &pod).await.unwrap();
             space.pod_status(&name_of(&pod), status.clone()).await;
             lookalikes.push(pod);
@@ -110,7 +110,7 @@ async fn refuse_deletions(space: &Space) {
         shared.cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap()
     });
     let pods: Api<Pod> = Api::namespaced(client(&kubeconfig.await.unwrap()).await, &space.name);
-    space.api::<Pod>().create(&PostParams::default(), &stranger("probe", json!({}), json!([]))).await.unwrap();
+    space.api::<Pod>().create(&PostParams::default(), &stranger("probe", &json!({}), &json!([]))).await.unwrap();
     let try_out = DeleteParams { dry_run: true, ..DeleteParams::default() };
     let refused = async {
         while pods.delete("probe", &try_out).await.is_ok() {

@@ -12,6 +12,7 @@
 mod support;
 
 mod healing;
+mod last_words;
 mod life;
 mod main_job;
 mod pulling;
@@ -19,6 +20,7 @@ mod receiving;
 mod security;
 mod stdin;
 mod verdicts;
+mod volumes;
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -163,7 +163,15 @@ fn the_page_shows_valid_manifests_and_names_every_field() {
     let crd = serde_json::to_value(lockgate::api::crd::pipeline().unwrap()).unwrap();
     let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
     let transform = &spec["transform"]["properties"];
-    let lists = [spec, transform, &transform["secrets"]["items"]["properties"], &spec["scheduling_spec"]["properties"]];
+    let volume = &transform["volumes"]["items"]["properties"];
+    let lists = [
+        spec,
+        transform,
+        &transform["secrets"]["items"]["properties"],
+        volume,
+        &volume["scratch"]["properties"],
+        &spec["scheduling_spec"]["properties"],
+    ];
     for field in lists.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
         assert!(page.contains(&format!("`{field}`")), "docs/pipeline.md does not name `{field}`");
     }

@@ -12,6 +12,7 @@ mod report;
 mod secrets;
 mod steps;
 mod transform;
+mod volumes;
 
 use report::Report;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::placement::{self, Placement};
 use super::report::Report;
 use super::secrets::{self, Lists};
-use super::{conflicts, transform};
+use super::{conflicts, transform, volumes};
 use crate::api::pipeline::{PipelineSpec, Security};
 use crate::api::rules;
 use crate::api::step::Step as WireStep;
@@ -68,6 +68,7 @@ fn step(
     let lists = Lists { base, own, spec };
     let uses = secrets::parse(&lists, report);
     conflicts::check(&lists, report);
+    let volumes = volumes::parse(&lists, report);
     let root = spec.security == Security::Restricted && own.user.as_deref() == Some("0");
     report.require(!root, &format!("{base}.user"), rules::USER_RESTRICTED);
     let retries = wire.retries.unwrap_or(spec.retries);
@@ -102,6 +103,7 @@ fn step(
         group: container.group,
         fs_group: container.fs_group,
         uses,
+        volumes,
         security: spec.security,
         service_account: placement.service_account,
         requests: placement.requests,
@@ -120,12 +122,14 @@ fn field(base: &str, own: Option<i32>, name: &str) -> String {
     if own.is_some() { format!("{base}.{name}") } else { format!("spec.{name}") }
 }
 
-/// How many references there are: each use of each step, and each distinct pull secret of each step.
+/// How many references there are: each use of each step, each claim and ConfigMap that it mounts, and each distinct pull
+/// secret of it.
 fn references(steps: &[Step]) -> usize {
     let of = |step: &Step| {
         let named = |u: &&SecretUse| u.usage != Usage::ImagePull;
         let pull: BTreeSet<_> = step.uses.iter().filter(|u| u.usage == Usage::ImagePull).map(|u| &u.secret).collect();
-        step.uses.iter().filter(named).count() + pull.len()
+        let volumes = step.volumes.iter().filter(|volume| volume.object().is_some()).count();
+        step.uses.iter().filter(named).count() + volumes + pull.len()
     };
     steps.iter().map(of).sum()
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::api::pipeline::{PodMetadata, Quantity, SchedulingSpec};
 use crate::api::transform::{Item, SecretEntry, Transform};
+use crate::api::volume::{Scratch, VolumeEntry};
 use crate::model::validate::validate;
 use crate::model::work::Step;
 use crate::model::work::{Files, Usage};
@@ -152,6 +153,35 @@ fn entry() -> BoxedStrategy<SecretEntry> {
         .boxed()
 }
 
+fn volume() -> BoxedStrategy<VolumeEntry> {
+    let paths = text(&["/a", "/x", "/y/z", "/c", "/pfs"]);
+    let size =
+        of(prop_oneof![any::<i64>().prop_map(Quantity::Number), text(&["1Gi", "0.0", "1e3"]).prop_map(Quantity::Text)]);
+    let scratch = (size, any::<bool>()).prop_map(|(size, memory)| Scratch { size, memory });
+    let sub_path = || of(text(&["in", "a/b", "app.conf"]));
+    let claim = (names(), sub_path(), any::<bool>()).prop_map(|(name, sub_path, read_only)| VolumeEntry {
+        claim: Some(name),
+        sub_path,
+        read_only,
+        ..VolumeEntry::default()
+    });
+    let config_map = (names(), sub_path(), any::<bool>()).prop_map(|(name, sub_path, optional)| VolumeEntry {
+        config_map: Some(name),
+        sub_path,
+        optional,
+        ..VolumeEntry::default()
+    });
+    let scratch = (scratch, rare(any::<bool>())).prop_map(|(scratch, odd)| VolumeEntry {
+        scratch: Some(scratch),
+        read_only: odd == Some(true),
+        optional: odd == Some(false),
+        ..VolumeEntry::default()
+    });
+    (prop_oneof![claim, config_map, scratch], paths, rare(names()))
+        .prop_map(|(entry, mount_path, claim)| VolumeEntry { mount_path, claim: entry.claim.or(claim), ..entry })
+        .boxed()
+}
+
 fn transform() -> impl Strategy<Value = Transform> {
     let ids = || of(text(&["0", "1000", "2147483647"]));
     let images = text(&["busybox", "a.b/c:1", "localhost:5000/a_b/c__d", "A/b"]);
@@ -160,13 +190,15 @@ fn transform() -> impl Strategy<Value = Transform> {
     let env = btree_map(text(&["X", "Y", "Z z"]), any::<String>(), 0..3);
     let codes = prop_oneof![60 => vec(0..=255_i64, 0..3), 1 => vec(any::<i64>(), 1)];
     let refused = (rare(vec(any::<String>(), 1)), codes, rare(any::<bool>()), rare(any::<String>()));
-    (run, env, (ids(), ids(), ids()), vec(entry(), 0..3), vec(names(), 0..3), refused).prop_map(
+    let volumes = (vec(volume(), 0..3), any::<bool>());
+    (run, env, (ids(), ids(), ids()), vec(entry(), 0..3), vec(names(), 0..3), volumes, refused).prop_map(
         |(
             (image, cmd, args, working_dir, stdin),
             env,
             (user, group, fs_group),
             secrets,
             image_pull_secrets,
+            (volumes, memory_volume),
             refused,
         )| {
             Transform {
@@ -180,13 +212,14 @@ fn transform() -> impl Strategy<Value = Transform> {
                 fs_group,
                 secrets,
                 image_pull_secrets,
+                volumes,
                 stdin,
                 err_cmd: refused.0.clone().unwrap_or_default(),
                 err_stdin: refused.0.unwrap_or_default(),
                 accept_return_code: refused.1,
                 debug: refused.2.unwrap_or_default(),
                 dockerfile: refused.3,
-                memory_volume: refused.2.unwrap_or_default(),
+                memory_volume,
                 datum_batching: refused.2.unwrap_or_default(),
             }
         },

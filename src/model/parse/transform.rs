@@ -124,6 +124,5 @@ fn refuse(base: &str, transform: &Transform, report: &mut Report) {
     refuse(!transform.err_stdin.is_empty(), "err_stdin", rules::NO_ERR_STDIN);
     refuse(transform.debug, "debug", rules::NO_DEBUG);
     refuse(transform.dockerfile.as_deref().is_some_and(|text| !text.is_empty()), "dockerfile", rules::NO_DOCKERFILE);
-    refuse(transform.memory_volume, "memory_volume", rules::NO_MEMORY_VOLUME);
     refuse(transform.datum_batching, "datum_batching", rules::NO_DATUM_BATCHING);
 }

@@ -82,7 +82,7 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     let (ready, wanted) = (fleet.ready(), fleet.berths.len());
     let verdict = |phase, reason, message| Verdict { phase, reason, message, result: None };
     let held = fleet.create.iter().find(|turn| turn.reason != Reason::PodsStarting);
-    if let Some(turn) = held {
+    if let Some(turn) = held.filter(|_| ready < wanted) {
         return verdict(Phase::Starting, turn.reason, turn.message.clone());
     }
     let trouble = fleet.trouble.as_ref().map(|(pod, found)| why_not_ready(pod, found.as_ref().map(|(_, text)| text)));
@@ -114,10 +114,11 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     }
     let old = fleet.berths.iter().filter(|berth| !berth.old.is_empty()).count();
     if old > 0 {
-        let why = match (&scene.resolution.gate, scene.work.suspend) {
-            (_, true) => "; it goes on when spec.suspend is false".to_owned(),
-            (Some((_, message)), _) => format!("; it goes on when all is there: {message}"),
-            (None, false) => String::new(),
+        let why = match (&scene.resolution.gate, scene.work.suspend, held) {
+            (_, true, _) => "; it goes on when spec.suspend is false".to_owned(),
+            (Some((_, message)), ..) => format!("; it goes on when all is there: {message}"),
+            (None, false, Some(turn)) => format!("; the next one could not be made: {}", turn.message),
+            (None, false, None) => String::new(),
         };
         let message = format!("{old} of {wanted} Pods are being exchanged for fresh ones{why}");
         return verdict(Phase::Running, Reason::Rolling, message);
