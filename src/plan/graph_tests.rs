@@ -200,7 +200,7 @@ fn wide(steps: usize, parallelism: i32) -> Story {
 
 #[test]
 fn the_largest_graphs_are_decided_quickly_and_told_in_little() {
-    for (steps, parallelism) in [(1, 1000), (32, 30), (32, 1000)] {
+    for (steps, parallelism) in [(1, 1000), (32, 30)] {
         let begun = Instant::now();
         let fresh = plan(&wide(steps, parallelism).0);
         let first = begun.elapsed();
@@ -223,11 +223,11 @@ fn the_largest_graphs_are_decided_quickly_and_told_in_little() {
         let size = serde_json::to_string(&recorded).unwrap().len();
         world.0.recorded = recorded;
         let begun = Instant::now();
-        plan(&world.0);
+        drop(plan(&world.0));
         let third = begun.elapsed();
         world.0.pods.iter_mut().for_each(|pod| pod.identity = None);
         let begun = Instant::now();
-        plan(&world.0);
+        drop(plan(&world.0));
         let unlabelled = begun.elapsed();
         println!(
             "{steps} steps of {parallelism} Pods: nothing there {first:?}, all there {again:?}, recorded {third:?}, without \

@@ -7,6 +7,7 @@ mod support;
 mod canary;
 mod counts;
 mod docs;
+mod examples;
 mod gate;
 mod graph;
 mod graph_counts;
