@@ -4,12 +4,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
+use super::amend::amend;
 use super::pipeline::Pipeline;
 
 /// The CustomResourceDefinition of `Pipeline`.
 ///
-/// Three things are added to what the derive makes. `metadata.name` is declared, because a rule's field path must name
-/// a declared property. `nullable` is taken away everywhere, so that the API server drops
+/// Four things are added to what the derive makes: first, those of [`super::amend`]. `metadata.name` is declared, because
+/// a rule's field path must name a declared property. `nullable` is taken away everywhere, so that the API server drops
 /// a `null` (and puts the default there) instead of storing it, and `has()` in CEL means what it says. And status is
 /// born with `observedGeneration: -1`, so that nothing reads a Pipeline as done before the operator saw it (kstatus).
 ///
@@ -21,8 +22,8 @@ pub fn pipeline() -> Result<CustomResourceDefinition, serde_json::Error> {
         for version in versions {
             if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
                 drop_nullable(schema);
-                if let Some(steps) = schema.pointer_mut("/properties/spec/properties/steps/items") {
-                    drop_rules(steps);
+                if let Some(spec) = schema.pointer_mut("/properties/spec") {
+                    amend(spec);
                 }
                 if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
                     let name = json!({"type": "string"});
@@ -35,18 +36,6 @@ pub fn pipeline() -> Result<CustomResourceDefinition, serde_json::Error> {
         }
     }
     serde_json::from_value(crd)
-}
-
-/// The rules of a transform are too dear for 32 of them.
-fn drop_rules(schema: &mut Value) {
-    match schema {
-        Value::Object(map) => {
-            map.remove("x-kubernetes-validations");
-            map.values_mut().for_each(drop_rules);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_rules),
-        _ => {}
-    }
 }
 
 fn drop_nullable(schema: &mut Value) {

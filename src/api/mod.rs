@@ -3,6 +3,7 @@
 //! Spec fields are `snake_case`, because the fields that Pachyderm pipelines already carry are; status follows
 //! Kubernetes' own conventions (`camelCase`, `observedGeneration`, upstream `Condition`).
 
+pub mod amend;
 mod cel;
 pub mod crd;
 pub mod pipeline;

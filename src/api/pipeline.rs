@@ -42,18 +42,41 @@ use super::{cel, rules};
         priority = 1
     )
 )]
-#[x_kube(validation = Rule::new(cel::TRANSFORM_OR_STEPS).message(rules::TRANSFORM_OR_STEPS))]
+#[x_kube(validation = Rule::new(cel::steps::TRANSFORM_OR_STEPS).message(rules::TRANSFORM_OR_STEPS))]
 #[x_kube(validation = Rule::new(cel::ENV_UNIQUE_SPEC).message(rules::ENV_UNIQUE_SPEC).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::ENV_UNIQUE_LITERAL).message(rules::ENV_UNIQUE_LITERAL).field_path(".transform.env"))]
 #[x_kube(validation = Rule::new(cel::MOUNT_PATH_NESTED_SPEC).message(rules::MOUNT_PATH_NESTED).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::MOUNT_PATH_SUB_PATH_SPEC).message(rules::MOUNT_PATH_SUB_PATH).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::FILE_UNIQUE_SPEC).message(rules::FILE_UNIQUE).field_path(".secrets"))]
 #[x_kube(validation = Rule::new(cel::FILES_AT_MOST).message(rules::FILES_AT_MOST))]
-#[x_kube(validation = Rule::new(cel::VOLUMES_APART_SPEC).message(rules::VOLUMES_APART).field_path(".transform.volumes"))]
-#[x_kube(validation = Rule::new(cel::MEMORY_VOLUME_APART_SPEC).message(rules::MEMORY_VOLUME_APART).field_path(".transform.memory_volume"))]
+#[x_kube(validation = Rule::new(cel::volumes::APART_SPEC).message(rules::VOLUMES_APART).field_path(".transform.volumes"))]
+#[x_kube(validation = Rule::new(cel::volumes::MEMORY_APART_SPEC).message(rules::MEMORY_VOLUME_APART).field_path(".transform.memory_volume"))]
 #[x_kube(validation = Rule::new(cel::USER_RESTRICTED).message(rules::USER_RESTRICTED).field_path(".transform.user"))]
 #[x_kube(validation = Rule::new(cel::RESOURCE_NEEDS_LIMIT).message(rules::RESOURCE_NEEDS_LIMIT).field_path(".resource_requests"))]
 #[x_kube(validation = Rule::new(cel::REFERENCES_AT_MOST).message(rules::REFERENCES_AT_MOST))]
+#[x_kube(validation = Rule::new(cel::steps::ENV_UNIQUE_SPEC).message(rules::ENV_UNIQUE_SPEC).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::steps::ENV_UNIQUE_LITERAL).message(rules::ENV_UNIQUE_LITERAL).field_path(".steps"))]
+#[x_kube(validation = Rule::new(cel::steps::MOUNT_PATH_NESTED).message(rules::MOUNT_PATH_NESTED).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::steps::MOUNT_PATH_SUB_PATH).message(rules::MOUNT_PATH_SUB_PATH).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::steps::FILE_UNIQUE).message(rules::FILE_UNIQUE).field_path(".secrets"))]
+#[x_kube(validation = Rule::new(cel::steps::FILES_AT_MOST).message(rules::FILES_AT_MOST))]
+#[x_kube(validation = Rule::new(cel::volumes::APART_STEPS).message(rules::VOLUMES_APART).field_path(".steps"))]
+#[x_kube(validation = Rule::new(cel::volumes::MEMORY_APART_STEPS).message(rules::MEMORY_VOLUME_APART).field_path(".steps"))]
+#[x_kube(validation = Rule::new(cel::steps::USER_RESTRICTED).message(rules::USER_RESTRICTED).field_path(".steps"))]
+#[x_kube(validation = Rule::new(cel::steps::RESOURCE_NEEDS_LIMIT).message(rules::RESOURCE_NEEDS_LIMIT).field_path(".steps"))]
+#[x_kube(validation = Rule::new(cel::steps::REFERENCES_AT_MOST).message(rules::REFERENCES_AT_MOST))]
+#[x_kube(validation = Rule::new(cel::service::HAS_NO_STEPS).message(rules::SERVICE_HAS_NO_STEPS).field_path(".steps"))]
+#[x_kube(validation = Rule::new(cel::service::HAS_NO_TIMEOUT).message(rules::SERVICE_HAS_NO_END).field_path(".timeout"))]
+#[x_kube(validation = Rule::new(cel::service::HAS_NO_TTL).message(rules::SERVICE_HAS_NO_END).field_path(".ttl_after_finished"))]
+#[x_kube(validation = Rule::new(cel::service::ROLL_NEEDS_ROOM).message(rules::ROLL_NEEDS_ROOM).field_path(".max_surge"))]
+#[x_kube(validation = Rule::new(cel::service::ONLY_PORTS).message(rules::ONLY_OF_SERVICES).field_path(".ports"))]
+#[x_kube(validation = Rule::new(cel::service::ONLY_READINESS_PROBE).message(rules::ONLY_OF_SERVICES).field_path(".readiness_probe"))]
+#[x_kube(validation = Rule::new(cel::service::ONLY_LIVENESS_PROBE).message(rules::ONLY_OF_SERVICES).field_path(".liveness_probe"))]
+#[x_kube(validation = Rule::new(cel::service::ONLY_MAX_SURGE).message(rules::ONLY_OF_SERVICES).field_path(".max_surge"))]
+#[x_kube(validation = Rule::new(cel::service::ONLY_MAX_UNAVAILABLE).message(rules::ONLY_OF_SERVICES).field_path(".max_unavailable"))]
+#[x_kube(validation = Rule::new(cel::service::ONLY_PROGRESS_DEADLINE).message(rules::ONLY_OF_SERVICES).field_path(".progress_deadline"))]
+#[x_kube(validation = Rule::new(cel::service::READINESS_PORT_IS_NAMED).message(rules::PROBE_PORT_IS_NAMED).field_path(".readiness_probe"))]
+#[x_kube(validation = Rule::new(cel::service::LIVENESS_PORT_IS_NAMED).message(rules::PROBE_PORT_IS_NAMED).field_path(".liveness_probe"))]
 pub struct PipelineSpec {
     /// The work: one container, in the words of a Pachyderm `transform`. Either this or `steps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,6 +85,9 @@ pub struct PipelineSpec {
     /// The work: containers that run side by side, each when the steps that it needs have succeeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(cel::steps::NAMES_UNIQUE).message(rules::STEP_NAMES_UNIQUE))]
+    #[x_kube(validation = Rule::new(cel::steps::NEEDS_KNOWN).message(rules::NEEDS_KNOWN))]
+    #[x_kube(validation = Rule::new(cel::steps::NO_CIRCLE).message(rules::NO_CIRCLE))]
     pub steps: Vec<Step>,
 
     /// Secrets given to every step, in the same forms as a transform's own.
@@ -92,6 +118,7 @@ pub struct PipelineSpec {
     /// Ports of a Service's container, as in a Pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(cel::service::PORT_NAMES_UNIQUE).message(rules::PORT_NAMES_UNIQUE))]
     pub ports: Vec<ContainerPort>,
 
     /// When a Pod of a Service is ready, as in a Pod. Absent: as soon as it runs.

@@ -40,9 +40,8 @@ pub const ENV_PREFIX: &str = "must be printable ASCII without '=', at most 253 c
 pub const ENV_RESERVED: &str = "must not start with LOCKGATE_: these variables are set by Lockgate; take another name";
 /// Two entries of one list set one variable.
 pub const ENV_UNIQUE: &str = "each environment variable may be set once: an env_var stands twice";
-/// An entry of the spec and one of the transform set one variable.
-pub const ENV_UNIQUE_SPEC: &str =
-    "each environment variable may be set once: an env_var stands in spec.secrets and in spec.transform.secrets";
+/// An entry of the spec and one of a container set one variable.
+pub const ENV_UNIQUE_SPEC: &str = "each environment variable may be set once: an env_var stands in spec.secrets and in the transform's or a step's own secrets";
 /// A literal and a Secret set one variable.
 pub const ENV_UNIQUE_LITERAL: &str =
     "each environment variable may be set once: a name stands in env and as the env_var of a Secret";
@@ -174,3 +173,54 @@ pub const MAX_PODS: &str = "must be between 0 and 1000";
 /// A roll that could not move.
 pub const ROLL_NEEDS_ROOM: &str =
     "max_surge and max_unavailable must not both be 0: no Pod could be exchanged; leave them out for 1 and 0";
+
+/// The name of a step.
+pub const STEP_NAME: &str = "must be lower-case letters, digits and '-', with a letter or digit at both ends, at most 40 characters: it becomes a part of the Pods' names";
+/// Two steps, one name.
+pub const STEP_NAMES_UNIQUE: &str = "each name may stand once in steps: two steps have one name, rename one of them";
+/// One need twice.
+pub const NEEDS_UNIQUE: &str = "each name may stand once in needs: take the second one away";
+/// A need that is no other step.
+pub const NEEDS_KNOWN: &str =
+    "needs must hold names of other steps of this Pipeline: write the name as it stands at the step, or take it away";
+/// Steps that could never start, before the path of the circle.
+pub const STEPS_IN_A_CIRCLE: &str = "the steps need each other in a circle: ";
+/// What to do about a circle, after its path.
+pub const BREAK_THE_CIRCLE: &str = "; none of them could ever start, so take one of these needs away";
+/// A circle, where its path cannot be told.
+pub const NO_CIRCLE: &str =
+    "the steps need each other in a circle: none of them could ever start, so take one of the needs away";
+
+/// A port out of range; the schema says it in its own words.
+pub const PORT: &str = "must be a number from 1 to 65535";
+/// The name of a port.
+pub const PORT_NAME: &str =
+    "must be at most 15 lower-case letters, digits and single '-' between them, with at least one letter, as in http";
+/// Two ports, one name.
+pub const PORT_NAMES_UNIQUE: &str = "each port's name may stand once: rename one of the ports";
+/// A port of the node.
+pub const NO_HOST_PORT: &str = "hostPort is refused: it takes a port of the node, and Pod Security forbids it from the level baseline on; put a Kubernetes Service in front";
+/// An address of the node.
+pub const NO_HOST_IP: &str = "hostIP is refused: it goes with hostPort; put a Kubernetes Service in front";
+/// A protocol that Kubernetes does not know; the schema says it in its own words.
+pub const PROTOCOL: &str = "must be TCP, UDP or SCTP";
+/// A probe that does nothing, or several things.
+pub const ONE_HANDLER: &str = "a probe must have exactly one of exec, httpGet, tcpSocket and grpc";
+/// `exec` without a command.
+pub const EXEC_NEEDS_COMMAND: &str = "exec needs command: the program and its arguments, as in [cat, /tmp/ready]";
+/// The port of a probe.
+pub const PROBE_PORT: &str = "must be a number from 1 to 65535, or the name of one of spec.ports";
+/// A port that is not there.
+pub const PROBE_PORT_IS_NAMED: &str =
+    "names a port that spec.ports does not have: write its number, or give a port this name";
+/// A grace period that has no meaning.
+pub const NO_READINESS_GRACE: &str =
+    "terminationGracePeriodSeconds is not for a readiness_probe: it ends nothing; write it at the liveness_probe";
+/// A scheme that Kubernetes does not know; the schema says it in its own words.
+pub const SCHEME: &str = "must be HTTP or HTTPS";
+/// A number of a probe out of bounds; the schema says it in its own words.
+pub const PROBE_NUMBER: &str = "must not be negative";
+/// How often a liveness probe has to succeed; the schema says it in its own words.
+pub const LIVENESS_SUCCESS: &str = "must be 1 for a liveness_probe";
+/// The grace period of a liveness probe; the schema says it in its own words.
+pub const LIVENESS_GRACE: &str = "must be at least 1";

@@ -15,14 +15,16 @@ use super::{cel, rules};
 pub struct Step {
     /// The step's name: a DNS label of at most 40 characters.
     #[schemars(length(max = 40))]
+    #[x_kube(validation = Rule::new(cel::steps::NAME).message(rules::STEP_NAME))]
     pub name: String,
 
     /// Names of steps that have to succeed before this one starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 40)))]
+    #[x_kube(validation = Rule::new(cel::steps::NEEDS_UNIQUE).message(rules::NEEDS_UNIQUE))]
     pub needs: Vec<String>,
 
-    /// The container.
+    /// The container. A step's `secrets` and their `items` have bounds of their own (`amend`).
     #[serde(flatten)]
     pub container: Transform,
 
@@ -61,11 +63,15 @@ pub struct Step {
     /// Resources that the scheduler reserves. Not empty: instead of the spec's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new(cel::RESOURCE_NAMES).message(rules::RESOURCE_NAME))]
+    #[x_kube(validation = Rule::new(cel::QUANTITIES).message(rules::QUANTITY))]
     pub resource_requests: BTreeMap<String, Quantity>,
 
     /// Resources that the container may not exceed. Not empty: instead of the spec's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
+    #[x_kube(validation = Rule::new(cel::RESOURCE_NAMES).message(rules::RESOURCE_NAME))]
+    #[x_kube(validation = Rule::new(cel::QUANTITIES).message(rules::QUANTITY))]
     pub resource_limits: BTreeMap<String, Quantity>,
 
     /// Where the step's Pods may be placed. Absent: as the spec says.

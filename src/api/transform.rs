@@ -12,8 +12,8 @@ use super::{cel, rules};
 /// One container's worth of work.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[x_kube(validation = Rule::new(cel::STDIN_NEEDS_CMD).message(rules::STDIN_NEEDS_CMD).field_path(".stdin"))]
-#[x_kube(validation = Rule::new(cel::VOLUMES_APART_FROM_SECRETS).message(rules::VOLUMES_APART).field_path(".volumes"))]
-#[x_kube(validation = Rule::new(cel::MEMORY_VOLUME_APART).message(rules::MEMORY_VOLUME_APART).field_path(".memory_volume"))]
+#[x_kube(validation = Rule::new(cel::volumes::APART_FROM_SECRETS).message(rules::VOLUMES_APART).field_path(".volumes"))]
+#[x_kube(validation = Rule::new(cel::volumes::MEMORY_APART).message(rules::MEMORY_VOLUME_APART).field_path(".memory_volume"))]
 pub struct Transform {
     /// The image, as in `registry.example.com/team/app:1.4` or with a digest.
     #[schemars(length(max = 512))]
@@ -80,7 +80,7 @@ pub struct Transform {
     /// What the container mounts besides Secrets: claims, ConfigMaps, scratch space.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new(cel::VOLUMES_APART).message(rules::VOLUMES_APART))]
+    #[x_kube(validation = Rule::new(cel::volumes::APART).message(rules::VOLUMES_APART))]
     pub volumes: Vec<VolumeEntry>,
 
     /// Lines that `cmd` reads from its standard input, a newline after each; at most 200 KiB. The image needs `/bin/sh`. They stand in an annotation of the Pod: no place for a password.
@@ -202,6 +202,7 @@ pub struct Item {
     /// The file, relative to `mount_path`.
     #[schemars(length(max = 255))]
     #[x_kube(validation = Rule::new(cel::ITEM_PATH).message(rules::ITEM_PATH))]
+    #[x_kube(validation = Rule::new(cel::ITEM_PATH_PARTS).message(rules::ITEM_PATH))]
     pub path: String,
 
     /// The file's mode bits, as Kubernetes reads them: the octal 0440 in YAML is 288 in JSON. Absent: 0644.

@@ -8,11 +8,11 @@ use super::{cel, rules};
 
 /// One mount: a claim, a ConfigMap's files, or an empty folder that lives as long as the Pod.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[x_kube(validation = Rule::new(cel::VOLUME_ONE_SOURCE).message(rules::VOLUME_ONE_SOURCE))]
-#[x_kube(validation = Rule::new(cel::VOLUME_READ_ONLY).message(rules::VOLUME_READ_ONLY).field_path(".read_only"))]
-#[x_kube(validation = Rule::new(cel::VOLUME_OPTIONAL).message(rules::VOLUME_OPTIONAL).field_path(".optional"))]
-#[x_kube(validation = Rule::new(cel::VOLUME_SUB_PATH_SCRATCH).message(rules::VOLUME_SUB_PATH_SCRATCH).field_path(".sub_path"))]
-#[x_kube(validation = Rule::new(cel::VOLUME_SUB_PATH_KEY).message(rules::VOLUME_SUB_PATH_KEY).field_path(".sub_path"))]
+#[x_kube(validation = Rule::new(cel::volumes::ONE_SOURCE).message(rules::VOLUME_ONE_SOURCE))]
+#[x_kube(validation = Rule::new(cel::volumes::READ_ONLY).message(rules::VOLUME_READ_ONLY).field_path(".read_only"))]
+#[x_kube(validation = Rule::new(cel::volumes::OPTIONAL).message(rules::VOLUME_OPTIONAL).field_path(".optional"))]
+#[x_kube(validation = Rule::new(cel::volumes::SUB_PATH_SCRATCH).message(rules::VOLUME_SUB_PATH_SCRATCH).field_path(".sub_path"))]
+#[x_kube(validation = Rule::new(cel::volumes::SUB_PATH_KEY).message(rules::VOLUME_SUB_PATH_KEY).field_path(".sub_path"))]
 pub struct VolumeEntry {
     /// A PersistentVolumeClaim, in the Pipeline's own namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +41,7 @@ pub struct VolumeEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     #[x_kube(validation = Rule::new(cel::ITEM_PATH).message(rules::VOLUME_SUB_PATH))]
+    #[x_kube(validation = Rule::new(cel::ITEM_PATH_PARTS).message(rules::VOLUME_SUB_PATH))]
     pub sub_path: Option<String>,
 
     /// `true`: the container may only read. A ConfigMap can only be read anyway.
@@ -57,7 +58,7 @@ pub struct VolumeEntry {
 pub struct Scratch {
     /// How much it may hold, as in `1Gi`. Absent: no limit of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new(cel::VOLUME_SIZE).message(rules::VOLUME_SIZE))]
+    #[x_kube(validation = Rule::new(cel::volumes::SIZE).message(rules::VOLUME_SIZE))]
     pub size: Option<Quantity>,
 
     /// `true`: in memory, where it counts against the container's memory limit. `false`: on the node's disk.

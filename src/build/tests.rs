@@ -25,6 +25,8 @@ fn built(spec: &Value) -> Pod {
             uid: "uid-edges".into(),
             generation: 1,
             deleting: false,
+            resource_version: "7".into(),
+            managed_by: None,
         },
         work: WorkState::Valid(Box::new(work)),
         run_key: "v1:key/".into(),

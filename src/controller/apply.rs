@@ -12,10 +12,11 @@ use tracing::{info, warn};
 
 use super::context::Context;
 use super::key::{ObjectKey, version};
+use super::object::WirePipeline;
 use super::pace::{Answer, Turn};
 use super::streams::stored_pod;
 use crate::model::backoff::{Backoff, TRANSIENT, UNANNOUNCED};
-use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, World};
+use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, Subject, World};
 use crate::plan::{Plan, PodDeletion};
 
 /// One write takes no longer.
@@ -41,6 +42,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
     let Plan {
         delete,
         create,
+        delete_subject,
         run: _,
         verdict: _,
         references: _,
@@ -52,6 +54,9 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
         look_again: _,
     } = plan;
     let key = ObjectKey::new(world.subject.namespace.as_str(), world.subject.name.as_str());
+    if *delete_subject {
+        return delete_pipeline(context, &key, &world.subject).await.into();
+    }
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &key.namespace);
     if delete.is_empty() && create.is_empty() {
         return Outcome { setback: world.setback.clone(), ..Outcome::default() }.into();
@@ -63,7 +68,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
             Ok(false) => return outcome.into(),
             Err(refusal) => {
                 // A Pod that cannot be cleaned up keeps no other from starting.
-                outcome.setback = Some(set_back(context, &key, &deletion.name, refusal));
+                outcome.setback = Some(set_back(context, &key, &deletion.name, refusal, &outcome));
                 break;
             }
         }
@@ -92,7 +97,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
             }
             Err(refusal) => {
                 context.with_state(|state| state.pods.not_written(&of_pod));
-                outcome.setback = Some(set_back(context, &key, &name, refusal));
+                outcome.setback = Some(set_back(context, &key, &name, refusal, &outcome));
                 break;
             }
         }
@@ -109,12 +114,15 @@ struct Refusal {
     message: String,
 }
 
-fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal) -> Setback {
+/// Notes a write that did not succeed. The pause grows as long as the same stands in the way of the same Pod, or of
+/// whichever is tried.
+fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, so_far: &Outcome) -> Setback {
     let Refusal { kind, message } = refusal;
     let backoff: Backoff = if kind == SetbackKind::Io { TRANSIENT } else { UNANNOUNCED };
+    let got_on = !so_far.created.is_empty() || !so_far.deleted.is_empty();
     let setback = context.with_state(|state| {
         let failures = match state.setbacks.get(key) {
-            Some((old, failures)) if old.pod == pod && old.kind == kind => failures.saturating_add(1),
+            Some((old, failures)) if (old.pod == pod || !got_on) && old.kind == kind => failures.saturating_add(1),
             _ => 1,
         };
         let retry_at = backoff.next(Timestamp::now(), failures, &format!("{key}/{pod}"));
@@ -124,6 +132,35 @@ fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal) -> 
     });
     warn!(pipeline = %key, pod, kind = ?setback.kind, retry_at = %setback.retry_at, "a write did not succeed: {}", setback.message);
     setback
+}
+
+/// Deletes the Pipeline as it was seen; its Pods go by their owner reference. One that was written since then may have
+/// been asked for another run: the event that tells is on its way.
+async fn delete_pipeline(context: &Context, key: &ObjectKey, subject: &Subject) -> Outcome {
+    let api: Api<WirePipeline> = Api::namespaced(context.client.clone(), &key.namespace);
+    let seen =
+        Preconditions { uid: Some(subject.uid.clone()), resource_version: Some(subject.resource_version.clone()) };
+    let params = DeleteParams::background().preconditions(seen);
+    let refusal = match tokio::time::timeout(WRITE_DEADLINE, api.delete(&key.name, &params)).await {
+        Ok(Ok(_)) => {
+            info!(pipeline = %key, "deleted it: its ttl_after_finished has passed");
+            return Outcome { subject_deleted: true, ..Outcome::default() };
+        }
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+            return Outcome { subject_deleted: true, ..Outcome::default() };
+        }
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => return Outcome::default(),
+        Ok(Err(kube::Error::Api(status))) => Refusal {
+            kind: SetbackKind::Refused,
+            message: format!(
+                "ttl_after_finished has passed, but the API server answered {} to the deletion: let Lockgate's ServiceAccount delete pipelines, as deploy/base does",
+                status.code
+            ),
+        },
+        Ok(Err(error)) => refusal(&error, "the deletion"),
+        Err(_) => no_answer(),
+    };
+    Outcome { setback: Some(set_back(context, key, &key.name, refusal)), ..Outcome::default() }
 }
 
 /// Returns whether the Pod goes; `false`: it is no longer as it was seen, and the event that tells is on its way.

@@ -16,6 +16,7 @@ use super::facts::Ring;
 use super::key::{ObjectKey, version};
 use crate::api::pipeline::{Pipeline, PipelineSpec};
 use crate::api::status::PipelineStatus;
+use crate::model::managed_by;
 use crate::model::parse::parse;
 use crate::model::run::run_key;
 use crate::model::world::{Subject, WorkState};
@@ -109,6 +110,7 @@ impl StoredPipeline {
                 }
             }
         };
+        let resource_version = meta.resource_version.unwrap_or_default();
         Self {
             subject: Subject {
                 namespace: meta.namespace.unwrap_or_default(),
@@ -116,8 +118,10 @@ impl StoredPipeline {
                 uid: meta.uid.unwrap_or_default(),
                 generation: meta.generation.unwrap_or_default(),
                 deleting: meta.deletion_timestamp.is_some(),
+                managed_by: managed_by::tool(meta.labels.as_ref(), meta.annotations.as_ref()),
+                resource_version: resource_version.clone(),
             },
-            resource_version: meta.resource_version.unwrap_or_default(),
+            resource_version,
             work,
             run_key: key,
             status: status.unwrap_or_else(|_| PipelineStatus {

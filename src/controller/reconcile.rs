@@ -75,6 +75,9 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     };
     let decided = plan(&world);
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
+    if outcome.subject_deleted {
+        return Look::Done(None);
+    }
 
     // The report is the plan of the world after the writes: the same words now and after a restart.
     let mut after = world.after(&outcome);
@@ -112,8 +115,8 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
 
 /// Whether the new status says more of Pods that are or were there than the old one.
 fn tells_of_pods(old: &PipelineStatus, new: &PipelineStatus) -> bool {
-    let tells =
-        |step: &&StepStatus| step.pod.is_some() || matches!(step.state, StepState::Succeeded | StepState::Failed);
+    let over = |step: &StepStatus| matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
+    let tells = |step: &&StepStatus| step.pod.is_some() || over(step);
     new.steps.iter().filter(tells).any(|step| !old.steps.contains(step))
 }
 

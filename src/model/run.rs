@@ -200,6 +200,20 @@ mod tests {
             serde_json::json!({"missing_secret_timeout": "1h"}),
             serde_json::json!({"metadata": {"labels": {"a": "b"}}}),
             serde_json::json!({"image_pull_policy": "Always"}),
+            serde_json::json!({"steps": []}),
+            serde_json::json!({"mode": "Job"}),
+            serde_json::json!({"parallelism": 7}),
+            serde_json::json!({"retries": 7}),
+            serde_json::json!({"timeout": "1h"}),
+            serde_json::json!({"pending_timeout": "1h"}),
+            serde_json::json!({"ttl_after_finished": "1h"}),
+            serde_json::json!({"termination_message": false}),
+            serde_json::json!({"history_limit": 1}),
+            serde_json::json!({"on_secret_change": "Restart"}),
+            serde_json::json!({"rotation_debounce": "1m"}),
+            serde_json::json!({"max_surge": 2}),
+            serde_json::json!({"max_unavailable": 2}),
+            serde_json::json!({"progress_deadline": "1m"}),
         ] {
             assert_eq!(key(same.clone()), plain, "{same}");
         }
@@ -210,10 +224,50 @@ mod tests {
             serde_json::json!({"security": "Restricted"}),
             serde_json::json!({"service_account_name": "robot"}),
             serde_json::json!({"resource_requests": {"cpu": 1}}),
+            serde_json::json!({"resource_limits": {"cpu": 1}}),
+            serde_json::json!({"scheduling_spec": {"node_selector": {"a": "b"}}}),
+            serde_json::json!({"tolerations": [{"operator": "Exists"}]}),
+            serde_json::json!({"steps": [{"name": "a", "image": "a"}]}),
+            serde_json::json!({"mode": "Service"}),
+            serde_json::json!({"ports": [{"containerPort": 80}]}),
+            serde_json::json!({"readiness_probe": {"grpc": {"port": 80}}}),
+            serde_json::json!({"liveness_probe": {"grpc": {"port": 80}}}),
         ] {
             assert_ne!(key(other.clone()), plain, "{other}");
         }
         assert_ne!(run_key(&spec(base.clone()), Some("2026-01-01T00:00:00Z")), plain);
+    }
+
+    #[test]
+    fn of_a_step_only_the_work_counts() {
+        let key = |extra: Value| {
+            let mut step = serde_json::json!({"name": "load", "image": "a"});
+            step.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            run_key(&spec(serde_json::json!({"steps": [step, {"name": "extract", "image": "a"}]})), None)
+        };
+        let plain = key(serde_json::json!({}));
+        for same in [
+            serde_json::json!({"parallelism": 7}),
+            serde_json::json!({"retries": 7}),
+            serde_json::json!({"timeout": "1h"}),
+            serde_json::json!({"pending_timeout": "1h"}),
+            serde_json::json!({"image_pull_policy": "Always"}),
+            serde_json::json!({"needs": []}),
+        ] {
+            assert_eq!(key(same.clone()), plain, "{same}");
+        }
+        for other in [
+            serde_json::json!({"name": "store"}),
+            serde_json::json!({"needs": ["extract"]}),
+            serde_json::json!({"image": "b"}),
+            serde_json::json!({"secrets": [{"name": "db", "env_prefix": ""}]}),
+            serde_json::json!({"service_account_name": "robot"}),
+            serde_json::json!({"resource_requests": {"cpu": 1}}),
+            serde_json::json!({"scheduling_spec": {"node_selector": {"a": "b"}}}),
+            serde_json::json!({"tolerations": [{"operator": "Exists"}]}),
+        ] {
+            assert_ne!(key(other.clone()), plain, "{other}");
+        }
     }
 
     fn identity() -> impl Strategy<Value = PodIdentity> {

@@ -87,6 +87,10 @@ pub struct Subject {
     pub generation: i64,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// Which version of it was seen.
+    pub resource_version: String,
+    /// The tool that would make it anew if it were deleted.
+    pub managed_by: Option<&'static str>,
 }
 
 /// What the spec asks for.
@@ -232,6 +236,8 @@ pub struct Outcome {
     pub deleted: Vec<String>,
     /// Pods that are there now.
     pub created: Vec<PodFacts>,
+    /// Whether the subject itself was deleted: then there is nothing left to report on.
+    pub subject_deleted: bool,
     /// The write that did not succeed, if one did not.
     pub setback: Option<Setback>,
 }

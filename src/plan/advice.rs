@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::reason::ObjectKind;
+use super::resolve::Resolution;
+use crate::api::reason::{ObjectKind, ReferenceState, ReferenceUse};
+use crate::api::status::ReferenceStatus;
 use crate::model::names::SecretKey;
 use crate::model::parse::Violation;
 use crate::model::volume::{ObjectRef, VolumeSource, VolumeUse};
@@ -25,6 +27,33 @@ pub(super) fn all(messages: &[String]) -> String {
     match distinct.len().saturating_sub(MOST_LISTED) {
         0 => listed,
         more => format!("{listed}; and {more} more, see status.references"),
+    }
+}
+
+/// All that keeps a run from starting, as `on_missing_secret: Fail` tells it: first each Secret and key in the sentences in
+/// which Pachyderm refuses a pipeline, so that what looks for them finds them; then all problems with what mends them.
+pub(super) fn refused(lacking: &[&Resolution]) -> String {
+    let mut sentences: Vec<String> = Vec::new();
+    for row in
+        lacking.iter().flat_map(|resolution| &resolution.rows).filter(|row| row.via.is_none() && row.kind.is_none())
+    {
+        sentences.extend(as_pachyderm(row).filter(|sentence| !sentences.contains(sentence)));
+    }
+    let gates = lacking.iter().filter_map(|resolution| resolution.gate.as_ref());
+    let problems = all(&gates.map(|(_, message)| message.clone()).collect::<Vec<_>>());
+    if sentences.is_empty() { problems } else { format!("{}. To mend it: {problems}", sentences.join("; ")) }
+}
+
+/// Pachyderm's sentence, where it has one: it looks at Secrets that a container uses, and at the keys of variables.
+fn as_pachyderm(row: &ReferenceStatus) -> Option<String> {
+    match (row.state, row.usage, &row.key) {
+        (ReferenceState::NotFound, ReferenceUse::Env | ReferenceUse::EnvPrefix | ReferenceUse::Mount, _) => {
+            Some(format!("missing Kubernetes secret {}", row.name))
+        }
+        (ReferenceState::KeyMissing, ReferenceUse::Env, Some(key)) => {
+            Some(format!("Kubernetes secret {} missing key {key}", row.name))
+        }
+        _ => None,
     }
 }
 

@@ -160,15 +160,13 @@ impl Wait {
         wait.until = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
         let late = wait.until.is_some_and(|until| until <= world.now);
         // Pachyderm refuses a pipeline for all that it lacks, before anything of it runs. The first that waits says it.
-        let mut everything: Vec<String> = scenes
-            .iter()
-            .filter(|scene| !begun && scene.resolution.missing)
-            .filter_map(|scene| scene.resolution.gate.as_ref().map(|(_, message)| message.clone()))
-            .collect();
+        let lacking = scenes.iter().map(|scene| &scene.resolution).filter(|resolution| resolution.missing);
+        let mut everything: Vec<&Resolution> = lacking.filter(|_| !begun).collect();
         for (at, resolution, (_, message)) in waiting {
             if resolution.missing && work.on_missing_secret == OnMissingSecret::Fail {
                 let everything = std::mem::take(&mut everything);
-                let all = if everything.is_empty() { message.clone() } else { advice::all(&everything) };
+                let all =
+                    if everything.is_empty() { advice::refused(&[resolution]) } else { advice::refused(&everything) };
                 wait.over.push((at, Reason::SecretMissing, format!("on_missing_secret is Fail: {all}")));
             } else if late {
                 let message = format!("missing_secret_timeout has passed: {message}");

@@ -12,6 +12,7 @@ mod service;
 mod step;
 mod tries;
 mod trouble;
+mod ttl;
 mod turn;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub delete: Vec<PodDeletion>,
     /// Pods to create, then.
     pub create: Vec<Pod>,
+    /// Whether the subject itself is to be deleted, and with it all that it owns.
+    pub delete_subject: bool,
     /// What is true.
     pub verdict: Verdict,
     /// Each reference and its state.
@@ -130,8 +133,8 @@ pub fn plan(world: &World) -> Plan {
                 Lifecycle::Service(_) => Vec::new(),
             };
             let mut plan = match ended {
-                Some(result) => Plan::finished(world, run, result),
-                None => expiry::tell(world, unfinished(world, work, run)),
+                Some(result) => ttl::tell(world, work, true, Plan::finished(world, run, result)),
+                None => ttl::tell(world, work, false, expiry::tell(world, unfinished(world, work, run))),
             };
             plan.delete.extend(outdated);
             held_back(world, plan)
@@ -185,7 +188,7 @@ fn unfinished(world: &World, work: &Work, run: RunRef) -> Plan {
 
 /// A write that was refused is not tried again before its time, and then after the others, so that it holds none back.
 /// What refuses one Pod of a subject (a quota, an admission rule) may refuse the next: while it is waited for, none is
-/// made.
+/// made, or none deleted.
 fn held_back(world: &World, mut plan: Plan) -> Plan {
     let Some(setback) = &world.setback else { return plan };
     let name = |pod: &Pod| pod.metadata.name.clone().unwrap_or_default();
@@ -195,8 +198,8 @@ fn held_back(world: &World, mut plan: Plan) -> Plan {
         if wanted {
             plan.create.clear();
         }
-        plan.delete.retain(|deletion| deletion.name != setback.pod);
         if unwanted {
+            plan.delete.clear();
             plan.verdict.message = format!("{}; {}", plan.verdict.message, setback.message);
         }
         if wanted || unwanted {
@@ -215,6 +218,7 @@ impl Plan {
         Self {
             delete: Vec::new(),
             create: Vec::new(),
+            delete_subject: false,
             verdict: Verdict {
                 phase: Phase::Starting,
                 reason: Reason::PodsStarting,
@@ -308,5 +312,7 @@ pub(crate) mod tests;
 mod tries_tests;
 #[cfg(test)]
 mod trouble_tests;
+#[cfg(test)]
+mod ttl_tests;
 #[cfg(test)]
 mod volume_tests;

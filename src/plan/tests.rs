@@ -35,6 +35,8 @@ pub(crate) fn story(spec: &Value) -> Story {
             uid: "uid-edges".into(),
             generation: 3,
             deleting: false,
+            resource_version: "7".into(),
+            managed_by: None,
         },
         work: match parse(&spec) {
             Ok(work) => WorkState::Valid(Box::new(work)),
@@ -215,6 +217,7 @@ impl Story {
             created: created.collect(),
             deleted: decided.delete.iter().map(|pod| pod.uid.clone()).collect(),
             setback: self.0.setback.clone(),
+            ..Outcome::default()
         };
         let mut after = self.0.clone().after(&outcome);
         after.recorded = report::status(&after, &plan(&after));
@@ -321,6 +324,40 @@ lines! {
     fail_does_not_mean_a_403: story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}}))
         .know("regcred", SecretKnowledge::Forbidden { retry_at: at(5) })
         => "Waiting/SecretForbidden run 1";
+}
+
+#[test]
+fn fail_names_everything_as_pachyderm_does_and_then_what_mends_it() {
+    let said = |spec: Value, known: fn(Story) -> Story| {
+        let mut whole = json!({"on_missing_secret": "Fail"});
+        whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        plan(&known(story(&whole)).0).verdict.message
+    };
+    let secrets = json!([
+        {"name": "db", "env_var": "DB", "key": "password"}, {"name": "db", "mount_path": "/etc/db"},
+        {"name": "api", "env_var": "API", "key": "token"}, {"name": "tls", "mount_path": "/etc/tls"},
+        {"name": "ca", "mount_path": "/etc/ca", "items": [{"key": "ca.crt", "path": "ca.pem"}]},
+    ]);
+    let all =
+        said(json!({"transform": {"image": "a", "secrets": secrets, "image_pull_secrets": ["regcred"]}}), |story| {
+            story.absent("db").secret("api", &["user"]).absent("tls").secret("ca", &["x"]).absent("regcred")
+        });
+    let begins = "on_missing_secret is Fail: missing Kubernetes secret db; Kubernetes secret api missing key token; \
+                  missing Kubernetes secret tls. To mend it: ";
+    assert!(all.starts_with(begins), "{all}");
+    for mend in ["create secret generic db", "patch secret api", "patch secret ca", "docker-registry regcred"] {
+        assert!(all.contains(mend), "{mend}: {all}");
+    }
+    let pull =
+        said(json!({"transform": {"image": "a", "image_pull_secrets": ["regcred"]}}), |story| story.absent("regcred"));
+    assert!(pull.starts_with("on_missing_secret is Fail: Secret regcred (image pull) does not exist"), "{pull}");
+    // Before anything runs, what all steps lack is told at once.
+    let step =
+        |name: &str, secret: &str| json!({"name": name, "image": "a", "secrets": [{"name": secret, "env_prefix": ""}]});
+    let mut second = step("second", "b");
+    second["needs"] = json!(["first"]);
+    let steps = said(json!({"steps": [step("first", "a"), second]}), |story| story.absent("a").absent("b"));
+    assert!(steps.contains("missing Kubernetes secret a; missing Kubernetes secret b. To mend it: "), "{steps}");
 }
 
 #[test]
@@ -444,6 +481,9 @@ fn a_refused_deletion_is_told_and_tried_again_at_its_time_and_not_before() {
     let decided = plan(&refused.0);
     assert!(decided.verdict.message.ends_with("; Pods stay here"), "{}", decided.verdict.message);
     assert_eq!(decided.look_again, Some(at(5)));
+    // What refuses one may refuse the next.
+    let two = refused.clone().pod(1, 1, PodPhase::Running).last_pod(|pod| pod.run_key = Some("v1:old/".into()));
+    assert_eq!(two.line(), "Starting/EndingOldRun run 2");
     assert_eq!(refused.with(|world| world.now = at(5)).line(), "Starting/EndingOldRun run 2; delete uid-pod-1-0");
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::tests::{Story, at, story};
 use super::{References, plan};
+use crate::api::pipeline::OnMissingSecret;
 use crate::api::reason::{ObjectKind, Trouble};
 use crate::build;
 use crate::model::names::ObjectName;
@@ -232,4 +233,13 @@ fn a_claim_without_storage_is_no_matter_of_nodes() {
     });
     let said = plan(&pending.0).steps.remove(0).message.unwrap();
     assert!(said.ends_with("(kubectl describe persistentvolumeclaims -n team-a)"), "{said}");
+}
+
+#[test]
+fn pachyderm_s_sentences_are_of_secrets_only() {
+    let fail = mounts().config_map(ObjectKnowledge::Absent).claim(ObjectKnowledge::Absent).with(|world| {
+        let WorkState::Valid(work) = &mut world.work else { panic!("it is valid") };
+        work.on_missing_secret = OnMissingSecret::Fail;
+    });
+    assert!(!fail.verdict_says().contains("Kubernetes secret"), "{}", fail.verdict_says());
 }

@@ -130,7 +130,7 @@ async fn killed_amid_a_graph(
     assert_eq!(pod_ids(&space).await, ["1/index/0", "1/load/0"]);
 
     operator.kill();
-    // While nobody looks one ends, and a Pod that has ended is deleted.
+    // While nobody looks one ends.
     space.pod_succeeds(&pod(&space, "1/index/0").await).await;
     audit.settle(client).await;
     let restarted = Timestamp::now();

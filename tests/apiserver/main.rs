@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ageing;
 mod canary;
 mod counts;
 mod docs;
@@ -24,6 +25,7 @@ mod stored;
 mod strangers;
 mod suspended;
 mod tries;
+mod ttl;
 mod volumes;
 
 use std::sync::OnceLock;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use kube::api::PostParams;
+use kube::{Client, ResourceExt};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use lockgate_cluster::Cluster;
@@ -19,24 +19,24 @@ use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each, paper_node};
 use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, condition};
 
-/// Creations per second.
-const CAP: usize = 50;
+/// Creations per second: few, so that a slow machine, too, can be too quick.
+const CAP: usize = 20;
 /// Requests that may be under way at once: so many may have left in an earlier second than they arrived in.
 const WORKERS: usize = 16;
 /// In each of the small namespaces.
 const FEW: usize = 10;
 const SMALL: usize = 9;
 
-/// So many Pipelines in all; `LOCKGATE_MANY=10000` for the full size.
+/// So many Pipelines in all; `LOCKGATE_MANY=10000` for the full size (10 minutes).
 fn many() -> usize {
-    std::env::var("LOCKGATE_MANY").map_or(1000, |text| text.parse().expect("LOCKGATE_MANY is a number"))
+    std::env::var("LOCKGATE_MANY").map_or(600, |text| text.parse().expect("LOCKGATE_MANY is a number"))
 }
 
-fn spec() -> Value {
+fn spec(secret: &str) -> Value {
     json!({
         "transform": {
             "image": "registry.test/edges:1",
-            "secrets": [{"name": "the-secret", "env_var": "DB_PASSWORD", "key": "password"}],
+            "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
         },
         // The paper node has no heartbeat.
         "tolerations": [{"operator": "Exists"}],
@@ -49,20 +49,25 @@ fn start(cluster: &Cluster) -> Operator {
     Operator::start_with_flags(cluster, &kubeconfig, &["--pod-creates-per-second", &cap, "--concurrency", &workers])
 }
 
-/// A namespace with so many Pipelines that wait for its Secret, each named after it.
-async fn waiting(client: &Client, namespace: &str, count: usize) -> Space {
+/// A namespace whose ServiceAccount the operator has heard of: before that a Pipeline would wait for it.
+async fn known(client: &Client, namespace: &str) -> Space {
     let mut space = Space::new(client, namespace).await;
-    space.patience += Duration::from_millis(count as u64 * 50);
-    make_waiting(&space, count).await;
+    space.pipeline("first", spec("never")).await;
+    let waits = |p: &Pipeline| condition(p, "Ready").ends_with("/WaitingForSecrets");
+    space.until("first", "waits for its Secret", waits).await;
+    space.patience += Duration::from_millis(100 * many() as u64);
     space
 }
 
+/// Makes so many Pipelines that wait for the Secret, each named after its namespace.
 async fn make_waiting(space: &Space, count: usize) {
+    let name = |i: usize| format!("{}-{i:05}", space.name);
     each(0..count, |i| async move {
-        space.pipeline(&format!("{}-{i:05}", space.name), spec()).await;
+        space.pipeline(&name(i), spec("the-secret")).await;
     })
     .await;
-    let waits = |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Waiting);
+    let waits =
+        |p: &Pipeline| p.name_any() != "first" && p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Waiting);
     space.until_many::<Pipeline>(count, "waits", Instant::now(), waits).await;
 }
 
@@ -115,15 +120,14 @@ async fn many_that_wait_for_one_secret_start_at_a_steady_pace_and_namespaces_tak
     paper_node(&client).await;
     let operator = start(&cluster);
     let mut audit = Audit::of(&cluster);
-    let (begun, many) = (Timestamp::now(), many());
+    let many = many();
+    let big = known(&client, "big").await;
+    let names: Vec<String> = (0..SMALL).map(|i| format!("small-{i}")).collect();
+    let small = join_all(names.iter().map(|name| known(&client, name))).await;
 
-    let big = waiting(&client, "big", many - SMALL * FEW).await;
-    let mut small = Vec::new();
-    for i in 0..SMALL {
-        let mut space = waiting(&client, &format!("small-{i}"), FEW).await;
-        space.patience = big.patience;
-        small.push(space);
-    }
+    let begun = Timestamp::now();
+    make_waiting(&big, many - SMALL * FEW).await;
+    join_all(small.iter().map(|space| make_waiting(space, FEW))).await;
     audit.settle(&client).await;
     let (waiting_memory, rung) = (operator.memory(), Timestamp::now());
 
@@ -167,6 +171,45 @@ async fn many_that_wait_for_one_secret_start_at_a_steady_pace_and_namespaces_tak
     );
 }
 
+/// So many equal Pods.
+const EQUAL: usize = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_many_equal_pods_keeps_the_pace_and_leaves_others_their_turn() {
+    let cluster = Heavy::start().await;
+    let client = admin(&cluster).await;
+    paper_node(&client).await;
+    let _operator = start(&cluster);
+    let mut audit = Audit::of(&cluster);
+    let (wide, other) = (known(&client, "wide").await, known(&client, "other").await);
+    make_waiting(&other, FEW).await;
+    let begun = Timestamp::now();
+
+    let mut spec = spec("never");
+    spec["transform"]["secrets"] = json!([]);
+    spec["parallelism"] = json!(EQUAL);
+    wide.pipeline("wide", spec).await;
+    wide.until_many::<Pod>(CAP, "there", Instant::now(), |_| true).await;
+    other.secret("the-secret", &["password"]).await;
+    let all = |p: &Pipeline| p.status.as_ref().and_then(|s| s.replicas) == i32::try_from(EQUAL).ok();
+    tokio::join!(wide.until("wide", "all its Pods are in its status", all), started(&other, FEW));
+    audit.settle(&client).await;
+
+    let entries = audit.since(begun);
+    let created = of(&entries, "create pods", 201);
+    assert_each(&created, EQUAL + FEW, 1, "each Pod once");
+    assert_pace("creations", &created);
+    let last_other = created.iter().rposition(|entry| entry.namespace() == "other").unwrap();
+    assert!(last_other < EQUAL * 2 / 3, "the last of the other namespace was number {last_other}");
+    let told = of(&entries, "patch pipelines/status", 200).iter().filter(|e| e.namespace() == "wide").count();
+    assert!(told <= 4, "{told} statuses for {EQUAL} Pods");
+    println!(
+        "one step of {EQUAL} Pods: {:?} from the first to the last creation, {told} statuses; the last of {FEW} Pods of \
+         another namespace was number {last_other}",
+        between(&created)
+    );
+}
+
 /// So many that start as they should.
 const HEALTHY: usize = 300;
 /// So many that a ResourceQuota refuses.
@@ -183,15 +226,16 @@ async fn pipelines_that_are_refused_or_cannot_be_read_do_not_slow_the_others() {
     let _operator = start(&cluster);
     let mut audit = Audit::of(&cluster);
 
-    let alone = waiting(&client, "alone", HEALTHY).await;
+    let alone = known(&client, "alone").await;
+    make_waiting(&alone, HEALTHY).await;
     alone.secret("the-secret", &["password"]).await;
     started(&alone, HEALTHY).await;
     audit.settle(&client).await;
     let alone = between(&of(audit.read(), "create pods", 201));
 
+    let (healthy, refused) = (known(&client, "healthy").await, known(&client, "refused").await);
     let begun = Timestamp::now();
-    let healthy = waiting(&client, "healthy", HEALTHY).await;
-    let refused = Space::new(&client, "refused").await;
+    make_waiting(&healthy, HEALTHY).await;
     let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
     refused
         .api::<ResourceQuota>()

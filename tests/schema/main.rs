@@ -151,6 +151,15 @@ fn the_committed_crds_are_what_the_binary_prints() {
 }
 
 #[test]
+fn the_page_names_the_fields_that_are_the_work() {
+    let page = std::fs::read_to_string(root().join("docs/pipeline.md")).unwrap();
+    let sentence = page.lines().find_map(|line| line.strip_prefix("A change of ")).unwrap();
+    let (list, _) = sentence.split_once(" is another version of the work").unwrap();
+    let named: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert_eq!(named, lockgate::model::run::WORK_FIELDS);
+}
+
+#[test]
 fn the_page_shows_valid_manifests_and_names_every_field() {
     let page = std::fs::read_to_string(root().join("docs/pipeline.md")).unwrap();
     let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
@@ -163,10 +172,12 @@ fn the_page_shows_valid_manifests_and_names_every_field() {
     let crd = serde_json::to_value(lockgate::api::crd::pipeline().unwrap()).unwrap();
     let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
     let transform = &spec["transform"]["properties"];
+    let step = &spec["steps"]["items"]["properties"];
     let volume = &transform["volumes"]["items"]["properties"];
     let lists = [
         spec,
         transform,
+        step,
         &transform["secrets"]["items"]["properties"],
         volume,
         &volume["scratch"]["properties"],

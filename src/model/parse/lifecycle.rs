@@ -3,6 +3,7 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::report::Report;
+use super::service;
 use crate::api::pipeline::{Mode, OnSecretChange, PipelineSpec};
 use crate::api::rules;
 use crate::model::work::{Lifecycle, Service};
@@ -18,6 +19,7 @@ const MAX_PODS: i32 = 1000;
 
 /// Parses `mode` and the fields that belong to it.
 pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Lifecycle {
+    service::check(spec, report);
     let progress_deadline = report.duration("spec.progress_deadline", spec.progress_deadline.as_deref());
     match spec.mode {
         Mode::Job => {

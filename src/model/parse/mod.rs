@@ -5,11 +5,13 @@
 
 mod amounts;
 mod conflicts;
+mod graph;
 mod image;
 mod lifecycle;
 mod placement;
 mod report;
 mod secrets;
+mod service;
 mod steps;
 mod transform;
 mod volumes;

@@ -8,6 +8,7 @@ use super::amounts;
 use super::report::Report;
 use crate::api::pipeline::{PipelineSpec, PodMetadata, Quantity, SchedulingSpec};
 use crate::api::rules;
+use crate::api::step::Step;
 use crate::model::names::{is_dns_subdomain, is_label_value, is_qualified_name, is_resource_name};
 
 /// Where and as whom a step's Pods run.
@@ -41,14 +42,49 @@ const MAX_TOLERATIONS: usize = 32;
 /// `TotalAnnotationSizeLimitB` in apimachinery.
 const MAX_ANNOTATION: usize = 262_144;
 
-/// The fields on placement and resources, where they stand: on the spec, or on a step, which wins.
-pub(super) struct Fields<'a> {
-    pub(super) base: &'a str,
-    pub(super) service_account_name: Option<&'a String>,
-    pub(super) resource_requests: &'a BTreeMap<String, Quantity>,
-    pub(super) resource_limits: &'a BTreeMap<String, Quantity>,
-    pub(super) scheduling_spec: Option<&'a SchedulingSpec>,
-    pub(super) tolerations: &'a [Toleration],
+/// The fields on placement and resources, where they stand: on the spec, or on a step.
+struct Fields<'a> {
+    base: &'a str,
+    service_account_name: Option<&'a String>,
+    resource_requests: &'a BTreeMap<String, Quantity>,
+    resource_limits: &'a BTreeMap<String, Quantity>,
+    scheduling_spec: Option<&'a SchedulingSpec>,
+    tolerations: &'a [Toleration],
+}
+
+impl Placement {
+    /// Puts the spec's value where a step has none.
+    fn or(self, general: &Self, own: &Fields<'_>) -> Self {
+        let map = |own: BTreeMap<String, String>, general: &BTreeMap<_, _>| {
+            if own.is_empty() { general.clone() } else { own }
+        };
+        let (node_selector, priority_class_name) = match own.scheduling_spec {
+            Some(_) => (self.node_selector, self.priority_class_name),
+            None => (general.node_selector.clone(), general.priority_class_name.clone()),
+        };
+        Self {
+            service_account: self.service_account.or_else(|| general.service_account.clone()),
+            requests: map(self.requests, &general.requests),
+            limits: map(self.limits, &general.limits),
+            node_selector,
+            priority_class_name,
+            tolerations: if self.tolerations.is_empty() { general.tolerations.clone() } else { self.tolerations },
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// A step's own fields.
+    fn of_step(base: &'a str, step: &'a Step) -> Self {
+        Self {
+            base,
+            service_account_name: step.service_account_name.as_ref(),
+            resource_requests: &step.resource_requests,
+            resource_limits: &step.resource_limits,
+            scheduling_spec: step.scheduling_spec.as_ref(),
+            tolerations: &step.tolerations,
+        }
+    }
 }
 
 impl<'a> From<&'a PipelineSpec> for Fields<'a> {
@@ -64,16 +100,36 @@ impl<'a> From<&'a PipelineSpec> for Fields<'a> {
     }
 }
 
-/// Parses the fields on placement and resources.
-pub(super) fn parse(fields: &Fields<'_>, report: &mut Report) -> Placement {
+/// Parses the fields of the spec.
+pub(super) fn of_spec(spec: &PipelineSpec, report: &mut Report) -> Placement {
+    if spec.transform.is_some() {
+        check_limits("spec", &spec.resource_requests, &spec.resource_limits, report);
+    }
+    parse(&Fields::from(spec), report)
+}
+
+/// Parses the fields of a step, which win over the spec's.
+pub(super) fn of_step(
+    base: &str,
+    spec: &PipelineSpec,
+    step: &Step,
+    general: &Placement,
+    report: &mut Report,
+) -> Placement {
+    let requests = if step.resource_requests.is_empty() { &spec.resource_requests } else { &step.resource_requests };
+    let limits = if step.resource_limits.is_empty() { &spec.resource_limits } else { &step.resource_limits };
+    check_limits(base, requests, limits, report);
+    let own = Fields::of_step(base, step);
+    parse(&own, report).or(general, &own)
+}
+
+fn parse(fields: &Fields<'_>, report: &mut Report) -> Placement {
     let at = |field: &str| format!("{}.{field}", fields.base);
     if let Some(name) = fields.service_account_name {
         report.require(is_dns_subdomain(name), &at("service_account_name"), rules::SERVICE_ACCOUNT_NAME);
     }
     let requests = resources(fields.resource_requests, &at("resource_requests"), report);
     let limits = resources(fields.resource_limits, &at("resource_limits"), report);
-    let limited = |name: &String| can_be_overcommitted(name) || fields.resource_limits.contains_key(name);
-    report.require(fields.resource_requests.keys().all(limited), &at("resource_requests"), rules::RESOURCE_NEEDS_LIMIT);
     let scheduling = fields.scheduling_spec.cloned().unwrap_or_default();
     // `priority_class_name: ""` is how Kubernetes itself writes "none".
     let priority_class_name = scheduling.priority_class_name.filter(|name| !name.is_empty());
@@ -90,6 +146,18 @@ pub(super) fn parse(fields: &Fields<'_>, report: &mut Report) -> Placement {
         priority_class_name,
         tolerations: fields.tolerations.to_vec(),
     }
+}
+
+/// Checks that what cannot be overcommitted is limited where it is requested. What counts is what the Pods would have: of
+/// a step its own map, or the spec's where that is empty.
+fn check_limits(
+    base: &str,
+    requests: &BTreeMap<String, Quantity>,
+    limits: &BTreeMap<String, Quantity>,
+    report: &mut Report,
+) {
+    let limited = requests.keys().all(|name| can_be_overcommitted(name) || limits.contains_key(name));
+    report.require(limited, &format!("{base}.resource_requests"), rules::RESOURCE_NEEDS_LIMIT);
 }
 
 /// The labels and annotations that are passed on to the Pods.

@@ -20,6 +20,11 @@ impl Report {
         }
     }
 
+    /// Whether no rule was found broken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Notes the message unless `ok`.
     pub(super) fn require(&mut self, ok: bool, field: &str, message: &str) {
         if !ok {

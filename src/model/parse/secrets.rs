@@ -3,15 +3,26 @@
 use std::collections::BTreeSet;
 
 use super::report::Report;
+use crate::api::amend::{MAX_STEP_ENTRIES, MAX_STEP_ITEMS};
 use crate::api::pipeline::PipelineSpec;
 use crate::api::rules;
 use crate::api::transform::{Item, SecretEntry, Transform};
 use crate::model::names::{self, EnvVarName, MountPath, SecretKey, SecretName};
 use crate::model::work::{FileItem, Files, SecretUse, Usage};
 
-const MAX_ENTRIES: usize = 64;
-const MAX_ITEMS: usize = 64;
 const MAX_PULL_SECRETS: usize = 32;
+
+/// The bounds of a list of entries.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    entries: usize,
+    items: usize,
+}
+
+/// Those of a transform and of the spec.
+pub(super) const OF_A_TRANSFORM: Bounds = Bounds { entries: 64, items: 64 };
+/// Those of a step.
+pub(super) const OF_A_STEP: Bounds = Bounds { entries: MAX_STEP_ENTRIES, items: MAX_STEP_ITEMS };
 
 /// A container's own lists and the spec's, with the places where they stand.
 pub(super) struct Lists<'a> {
@@ -19,6 +30,8 @@ pub(super) struct Lists<'a> {
     pub(super) base: &'a str,
     /// The container.
     pub(super) own: &'a Transform,
+    /// The bounds of its own entries.
+    pub(super) bounds: Bounds,
     /// The spec, whose lists are given to every container.
     pub(super) spec: &'a PipelineSpec,
 }
@@ -40,10 +53,12 @@ impl<'a> Lists<'a> {
 /// Every use, in the order that `Step::uses` promises.
 pub(super) fn parse(lists: &Lists<'_>, report: &mut Report) -> Vec<SecretUse> {
     let mut uses = Vec::new();
-    for (list, entries) in lists.entries() {
-        report.at_most(entries.len(), MAX_ENTRIES, &list);
+    for ((list, entries), bounds) in lists.entries().into_iter().zip([lists.bounds, OF_A_TRANSFORM]) {
+        report.at_most(entries.len(), bounds.entries, &list);
         for (index, entry) in entries.iter().enumerate() {
-            parse_entry(&format!("{list}[{index}]"), entry, report, &mut uses);
+            let at = format!("{list}[{index}]");
+            report.at_most(entry.items.len(), bounds.items, &format!("{at}.items"));
+            parse_entry(&at, entry, report, &mut uses);
         }
     }
     let mut seen = BTreeSet::new();
@@ -107,7 +122,6 @@ fn check_form(at: &str, entry: &SecretEntry, report: &mut Report) {
 }
 
 fn parse_items(at: &str, items: &[Item], report: &mut Report) -> Files {
-    report.at_most(items.len(), MAX_ITEMS, &format!("{at}.items"));
     let mut files = Vec::new();
     let mut paths = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {

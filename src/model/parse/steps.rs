@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use super::placement::{self, Placement};
 use super::report::Report;
 use super::secrets::{self, Lists};
-use super::{conflicts, transform, volumes};
+use super::{conflicts, graph, transform, volumes};
 use crate::api::pipeline::{PipelineSpec, Security};
 use crate::api::rules;
 use crate::api::step::Step as WireStep;
-use crate::api::transform::Transform;
 use crate::model::work::{MAIN_STEP, SecretUse, Step, Usage};
 
 /// References that one Pipeline may have: its status has a row for each.
@@ -23,52 +22,31 @@ const MAX_PARALLELISM: i32 = 1000;
 
 /// Parses `transform` or `steps`, whichever there is.
 pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<Step> {
-    let general = placement::parse(&placement::Fields::from(spec), report);
+    graph::check(&spec.steps, report);
+    let general = placement::of_spec(spec, report);
     let mut steps = Vec::new();
     if let Some(transform) = &spec.transform {
         let main = WireStep { name: MAIN_STEP.to_owned(), ..WireStep::default() };
-        steps.push(step("spec.transform", spec, &main, transform, general.clone(), report));
+        let lists = Lists { base: "spec.transform", own: transform, bounds: secrets::OF_A_TRANSFORM, spec };
+        steps.push(step(&main, &lists, general.clone(), report));
     }
     for (index, wire) in spec.steps.iter().enumerate() {
         let base = format!("spec.steps[{index}]");
-        let own = placement::parse(&fields(&base, spec, wire), report);
-        steps.push(step(&base, spec, wire, &wire.container, own, report));
+        let placement = placement::of_step(&base, spec, wire, &general, report);
+        let lists = Lists { base: &base, own: &wire.container, bounds: secrets::OF_A_STEP, spec };
+        steps.push(step(wire, &lists, placement, report));
     }
     report.require(spec.transform.is_some() == spec.steps.is_empty(), "spec", rules::TRANSFORM_OR_STEPS);
     report.require(references(&steps) <= MAX_REFERENCES, "spec", rules::REFERENCES_AT_MOST);
     steps
 }
 
-/// A step's own fields where it has them, else the spec's.
-fn fields<'a>(base: &'a str, spec: &'a PipelineSpec, wire: &'a WireStep) -> placement::Fields<'a> {
-    let general = placement::Fields::from(spec);
-    placement::Fields {
-        base,
-        service_account_name: wire.service_account_name.as_ref().or(general.service_account_name),
-        resource_requests: if wire.resource_requests.is_empty() {
-            general.resource_requests
-        } else {
-            &wire.resource_requests
-        },
-        resource_limits: if wire.resource_limits.is_empty() { general.resource_limits } else { &wire.resource_limits },
-        scheduling_spec: wire.scheduling_spec.as_ref().or(general.scheduling_spec),
-        tolerations: if wire.tolerations.is_empty() { general.tolerations } else { &wire.tolerations },
-    }
-}
-
-fn step(
-    base: &str,
-    spec: &PipelineSpec,
-    wire: &WireStep,
-    own: &Transform,
-    placement: Placement,
-    report: &mut Report,
-) -> Step {
+fn step(wire: &WireStep, lists: &Lists<'_>, placement: Placement, report: &mut Report) -> Step {
+    let Lists { base, own, spec, .. } = *lists;
     let container = transform::parse(base, own, report);
-    let lists = Lists { base, own, spec };
-    let uses = secrets::parse(&lists, report);
-    conflicts::check(&lists, report);
-    let volumes = volumes::parse(&lists, report);
+    let uses = secrets::parse(lists, report);
+    conflicts::check(lists, report);
+    let volumes = volumes::parse(lists, report);
     let root = spec.security == Security::Restricted && own.user.as_deref() == Some("0");
     report.require(!root, &format!("{base}.user"), rules::USER_RESTRICTED);
     let retries = wire.retries.unwrap_or(spec.retries);

@@ -1,7 +1,9 @@
 //! Valid specs and their meaning; any spec, and no panic. Broken rules stand in `tests/corpus`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::core::v1::{ContainerPort, Probe, TCPSocketAction};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use proptest::collection::{btree_map, vec};
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
@@ -9,11 +11,11 @@ use serde_json::json;
 
 use super::*;
 use crate::api::pipeline::{PodMetadata, Quantity, SchedulingSpec};
+use crate::api::step::Step as WireStep;
 use crate::api::transform::{Item, SecretEntry, Transform};
 use crate::api::volume::{Scratch, VolumeEntry};
 use crate::model::validate::validate;
-use crate::model::work::Step;
-use crate::model::work::{Files, Usage};
+use crate::model::work::{Files, Step, Usage};
 
 fn spec(transform: serde_json::Value) -> PipelineSpec {
     let spec = serde_json::Value::from_iter([("transform", transform)]);
@@ -73,6 +75,53 @@ fn stdin_has_a_newline_after_each_line_and_is_measured_in_bytes() {
     let violations = stdin(&[&"é".repeat(102_400)]).unwrap_err();
     assert_eq!(violations[0].field, "spec.transform.stdin");
     assert!(violations[0].message.contains("at most 200 KiB"), "{violations:?}");
+}
+
+#[test]
+fn what_stands_on_a_step_wins_and_maps_replace() {
+    let spec: PipelineSpec = serde_json::from_value(json!({
+        "steps": [
+            {"name": "plain", "image": "a"},
+            {
+                "name": "own", "image": "a", "needs": ["plain"],
+                "retries": 0, "timeout": "1m", "pending_timeout": "2m", "parallelism": 4,
+                "service_account_name": "own", "image_pull_policy": "Never", "resource_limits": {"memory": "1Gi"},
+                "scheduling_spec": {"priority_class_name": "high"}, "tolerations": [{"key": "own"}],
+            },
+        ],
+        "retries": 3, "timeout": "1h", "pending_timeout": "15m", "parallelism": 2,
+        "service_account_name": "all", "image_pull_policy": "Always",
+        "resource_requests": {"cpu": 1}, "resource_limits": {"cpu": 2},
+        "scheduling_spec": {"node_selector": {"disk": "ssd"}}, "tolerations": [{"key": "all"}, {"key": "more"}],
+    }))
+    .unwrap();
+    let told = |step: &Step| {
+        let limits: Vec<&str> = step.limits.keys().map(String::as_str).collect();
+        format!(
+            "{} {:?} retries={} parallelism={} timeout={:?} pending={:?} {:?} {:?} requests={} limits={limits:?} {:?} {:?} {}",
+            step.name,
+            step.needs,
+            step.retries,
+            step.parallelism,
+            step.timeout.map(|time| time.as_mins()),
+            step.pending_timeout.map(|time| time.as_mins()),
+            step.service_account,
+            step.image_pull_policy,
+            step.requests.len(),
+            step.node_selector,
+            step.priority_class_name,
+            step.tolerations.len(),
+        )
+    };
+    let work = parse(&spec).unwrap();
+    assert_eq!(
+        work.steps.iter().map(told).collect::<Vec<_>>(),
+        [
+            r#"plain [] retries=3 parallelism=2 timeout=None pending=Some(15) Some("all") Some(Always) requests=1 limits=["cpu"] {"disk": "ssd"} None 2"#,
+            r#"own ["plain"] retries=0 parallelism=4 timeout=Some(1) pending=Some(2) Some("own") Some(Never) requests=1 limits=["memory"] {} Some("high") 1"#,
+        ]
+    );
+    assert_eq!(work.timeout.map(|time| time.as_mins()), Some(60));
 }
 
 #[test]
@@ -226,6 +275,44 @@ fn transform() -> impl Strategy<Value = Transform> {
     )
 }
 
+/// Steps of which each may need the ones before it; now and then one needs itself or one after it.
+fn steps() -> impl Strategy<Value = Vec<WireStep>> {
+    let numbers = || (of(0..9_i32), of(0..9_i32), of(text(&["1h", "1m"])), of(text(&["1h", "1m"])));
+    let needs = prop_oneof![20 => vec(0..4_usize, 0..3), 1 => vec(4..6_usize, 1)];
+    let name = weighted(0.02, any::<String>());
+    let own = (transform(), numbers(), needs, name, of(names()), of(text(&["", "high"])));
+    vec(own, 1..4).prop_map(|all| {
+        let step = |(index, own): (usize, (Transform, (_, _, _, _), Vec<usize>, Option<String>, _, Option<String>))| {
+            let (container, (parallelism, retries, timeout, pending_timeout), needs, name, account, priority) = own;
+            // A number below the step's own is one before it.
+            let needs: BTreeSet<usize> = needs.into_iter().filter(|need| *need < index || *need > 3).collect();
+            WireStep {
+                name: name.unwrap_or_else(|| format!("s{index}")),
+                needs: needs.into_iter().map(|need| format!("s{}", need % 4)).collect(),
+                container,
+                parallelism,
+                retries,
+                timeout,
+                pending_timeout,
+                service_account_name: account,
+                scheduling_spec: priority
+                    .map(|name| SchedulingSpec { priority_class_name: Some(name), ..SchedulingSpec::default() }),
+                ..WireStep::default()
+            }
+        };
+        all.into_iter().enumerate().map(step).collect()
+    })
+}
+
+/// Either a transform or steps; now and then both.
+fn work() -> impl Strategy<Value = (Option<Transform>, Vec<WireStep>)> {
+    prop_oneof![
+        10 => transform().prop_map(|transform| (Some(transform), vec![])),
+        10 => steps().prop_map(|steps| (None, steps)),
+        1 => (of(transform()), steps()),
+    ]
+}
+
 fn any_spec() -> impl Strategy<Value = PipelineSpec> {
     let quantities = || {
         let amount = prop_oneof![
@@ -239,10 +326,11 @@ fn any_spec() -> impl Strategy<Value = PipelineSpec> {
         .prop_map(|(node_selector, priority_class_name)| SchedulingSpec { node_selector, priority_class_name });
     let metadata = (labels(), labels()).prop_map(|(labels, annotations)| PodMetadata { labels, annotations });
     let requests = || btree_map(text(&["cpu", "memory"]), (0..9_i64).prop_map(Quantity::Number), 0..3);
-    let lists = (transform(), vec(entry(), 0..3), vec(names(), 0..3));
+    let lists = (work(), vec(entry(), 0..3), vec(names(), 0..3));
     let rest = (of(text(&["1h", "1h2m3s", "999999s"])), of(names()), requests(), quantities());
     (lists, rest, of(scheduling), of(metadata)).prop_map(|(lists, rest, scheduling_spec, metadata)| PipelineSpec {
-        transform: Some(lists.0),
+        transform: lists.0.0,
+        steps: lists.0.1,
         secrets: lists.1,
         image_pull_secrets: lists.2,
         missing_secret_timeout: rest.0,
@@ -265,7 +353,7 @@ proptest! {
         match parse(&spec) {
             Ok(work) => {
                 prop_assert_eq!(found, vec![]);
-                prop_assert_eq!(work.steps.len(), 1);
+                prop_assert_eq!(work.steps.len(), spec.steps.len().max(1));
             }
             Err(violations) => {
                 prop_assert!(!violations.is_empty());
@@ -285,6 +373,18 @@ proptest! {
         let transform = spec.transform.as_mut().unwrap();
         transform.secrets = vec![entry.clone(), entry.clone()];
         transform.env = BTreeMap::from([(text.clone(), other.clone())]);
+        spec.steps = vec![
+            WireStep {
+                name: text.clone(), needs: vec![other.clone(), text.clone()], container: transform.clone(),
+                timeout: Some(other.clone()), parallelism: Some(mode), ..WireStep::default()
+            },
+            WireStep { name: other.clone(), needs: vec![text.clone()], ..WireStep::default() },
+        ];
+        spec.ports = vec![ContainerPort { name: Some(text.clone()), container_port: mode, ..ContainerPort::default() }];
+        spec.readiness_probe = Some(Probe {
+            tcp_socket: Some(TCPSocketAction { port: IntOrString::String(other.clone()), host: None }),
+            ..Probe::default()
+        });
         spec.secrets = vec![entry];
         spec.image_pull_secrets = vec![text.clone(), other.clone()];
         spec.missing_secret_timeout = Some(text.clone());
