@@ -160,7 +160,7 @@ async fn delete_pipeline(context: &Context, key: &ObjectKey, subject: &Subject) 
         Ok(Err(error)) => refusal(&error, "the deletion"),
         Err(_) => no_answer(),
     };
-    Outcome { setback: Some(set_back(context, key, &key.name, refusal)), ..Outcome::default() }
+    Outcome { setback: Some(set_back(context, key, &key.name, refusal, &Outcome::default())), ..Outcome::default() }
 }
 
 /// Returns whether the Pod goes; `false`: it is no longer as it was seen, and the event that tells is on its way.
