@@ -1,15 +1,13 @@
 //! What holds for every graph: it is said the same before and after it was written down, it comes to one end whenever
 //! that was, and the largest stays small.
 
-use std::time::Instant;
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plan;
 use super::steps_tests::{graph, graph_with, three_pods};
 use super::tests::{Story, at, story};
-use crate::model::world::PodPhase;
+use crate::model::world::{PodFacts, PodPhase};
 use crate::report;
 
 const STEPS: [&str; 4] = ["extract", "load", "index", "report"];
@@ -199,40 +197,24 @@ fn wide(steps: usize, parallelism: i32) -> Story {
 }
 
 #[test]
-fn the_largest_graphs_are_decided_quickly_and_told_in_little() {
+fn the_largest_graphs_are_told_in_little() {
     for (steps, parallelism) in [(1, 1000), (32, 30)] {
-        let begun = Instant::now();
-        let fresh = plan(&wide(steps, parallelism).0);
-        let first = begun.elapsed();
-        assert_eq!(fresh.create.len(), steps * parallelism as usize);
-        // Half of them run with trouble behind them, every other one has ended well.
         let mut world = wide(steps, parallelism);
+        let fresh = plan(&world.0);
+        assert_eq!(fresh.create.len(), steps * usize::try_from(parallelism).unwrap());
+        // Every other Pod has ended well, and the rest is in a trouble of many words.
         for pod in &fresh.create {
-            let mut facts = crate::model::world::PodFacts::of(pod);
-            let index = facts.identity.as_ref().unwrap().index;
-            facts.created_at = Some(at(-30));
-            facts.phase = if index % 2 == 0 { PodPhase::Succeeded } else { PodPhase::Pending };
-            facts.waiting = (index % 2 == 1).then(|| ("ErrImagePull".into(), "x".repeat(2000)));
-            facts.uid = format!("uid-{}", facts.name);
-            world.0.pods.push(facts);
+            let facts = PodFacts::of(pod);
+            let odd = facts.identity.as_ref().unwrap().index % 2 == 1;
+            let phase = if odd { PodPhase::Pending } else { PodPhase::Succeeded };
+            let waiting = odd.then(|| ("ErrImagePull".into(), "x".repeat(2000)));
+            let uid = format!("uid-{}", facts.name);
+            world.0.pods.push(PodFacts { uid, phase, waiting, created_at: Some(at(-30)), ..facts });
         }
-        let begun = Instant::now();
-        let decided = plan(&world.0);
-        let again = begun.elapsed();
-        let recorded = report::status(&world.0, &decided);
-        let size = serde_json::to_string(&recorded).unwrap().len();
-        world.0.recorded = recorded;
-        let begun = Instant::now();
-        drop(plan(&world.0));
-        let third = begun.elapsed();
-        world.0.pods.iter_mut().for_each(|pod| pod.identity = None);
-        let begun = Instant::now();
-        drop(plan(&world.0));
-        let unlabelled = begun.elapsed();
-        println!(
-            "{steps} steps of {parallelism} Pods: nothing there {first:?}, all there {again:?}, recorded {third:?}, without \
-             labels {unlabelled:?}; status {size} bytes"
-        );
-        assert!(size < 300_000, "{size}");
+        let status = report::status(&world.0, &plan(&world.0));
+        assert_eq!(status.steps[0].indexes.len(), 20.min(usize::try_from(parallelism).unwrap() / 2));
+        let size = serde_json::to_string(&status).unwrap().len();
+        println!("{steps} steps of {parallelism} Pods: a status of {size} bytes");
+        assert!(size < 250_000, "etcd takes 1.5 MiB");
     }
 }
