@@ -39,10 +39,10 @@ async fn each_step_has_its_own_secret_and_no_other_s_and_hands_a_file_on() {
         return;
     };
     claim(&space).await;
-    // Every variable and every file of the container in which a value is; /proc holds this very search.
+    // Every variable and every file of the container in which a value is.
     let script = r#"
         echo "own variable: $OWN"; echo "own file: $(cat /etc/own/key)"
-        echo "values in variables:"; tr '\0' '\n' </proc/self/environ | grep -o 'canary-7c1f-of-[a-z]*' | sort -u
+        echo "values in variables:"; tr '\0' '\n' </proc/1/environ | grep -o 'canary-7c1f-of-[a-z]*' | sort -u
         echo "values in files:"; grep -rho 'canary-7c1f-of-[a-z]*' /etc /data /run /var /tmp /root /home 2>/dev/null | sort -u
         echo "handed on:"; cat /data/file 2>/dev/null || true
         echo "from $STEP" >>/data/file
