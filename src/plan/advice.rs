@@ -34,9 +34,7 @@ pub(super) fn all(messages: &[String]) -> String {
 /// which Pachyderm refuses a pipeline, so that what looks for them finds them; then all problems with what mends them.
 pub(super) fn refused(lacking: &[&Resolution]) -> String {
     let mut sentences: Vec<String> = Vec::new();
-    for row in
-        lacking.iter().flat_map(|resolution| &resolution.rows).filter(|row| row.via.is_none() && row.kind.is_none())
-    {
+    for row in lacking.iter().flat_map(|resolution| &resolution.rows).filter(|row| row.via.is_none()) {
         sentences.extend(as_pachyderm(row).filter(|sentence| !sentences.contains(sentence)));
     }
     let gates = lacking.iter().filter_map(|resolution| resolution.gate.as_ref());

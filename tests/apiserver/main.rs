@@ -18,6 +18,7 @@ mod many;
 mod moments;
 mod outage;
 mod pods;
+mod policy;
 mod restart;
 mod rights;
 mod runs;

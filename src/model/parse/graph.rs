@@ -30,11 +30,10 @@ pub(super) fn check(steps: &[Step], report: &mut Report) {
         known &= check_needs(&format!("spec.steps[{index}].needs"), step, &names, report);
     }
     // Beyond the bounds the search could take long, and the graph is refused already.
-    if known && report.is_empty() {
-        if let Some(circle) = circle(steps, &names) {
-            let path = circle.join(" -> ");
-            report.add("spec.steps", format!("{}{path}{}", rules::STEPS_IN_A_CIRCLE, rules::BREAK_THE_CIRCLE));
-        }
+    let circle = if known && report.is_empty() { circle(steps, &names) } else { None };
+    if let Some(circle) = circle {
+        let path = circle.join(" -> ");
+        report.add("spec.steps", format!("{}{path}{}", rules::STEPS_IN_A_CIRCLE, rules::BREAK_THE_CIRCLE));
     }
 }
 

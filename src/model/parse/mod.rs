@@ -67,4 +67,6 @@ pub fn parse(spec: &PipelineSpec) -> Result<Work, Vec<Violation>> {
 }
 
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
 mod tests;

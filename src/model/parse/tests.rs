@@ -282,25 +282,27 @@ fn steps() -> impl Strategy<Value = Vec<WireStep>> {
     let name = weighted(0.02, any::<String>());
     let own = (transform(), numbers(), needs, name, of(names()), of(text(&["", "high"])));
     vec(own, 1..4).prop_map(|all| {
-        let step = |(index, own): (usize, (Transform, (_, _, _, _), Vec<usize>, Option<String>, _, Option<String>))| {
-            let (container, (parallelism, retries, timeout, pending_timeout), needs, name, account, priority) = own;
-            // A number below the step's own is one before it.
-            let needs: BTreeSet<usize> = needs.into_iter().filter(|need| *need < index || *need > 3).collect();
-            WireStep {
-                name: name.unwrap_or_else(|| format!("s{index}")),
-                needs: needs.into_iter().map(|need| format!("s{}", need % 4)).collect(),
-                container,
-                parallelism,
-                retries,
-                timeout,
-                pending_timeout,
-                service_account_name: account,
-                scheduling_spec: priority
-                    .map(|name| SchedulingSpec { priority_class_name: Some(name), ..SchedulingSpec::default() }),
-                ..WireStep::default()
-            }
-        };
-        all.into_iter().enumerate().map(step).collect()
+        all.into_iter()
+            .enumerate()
+            .map(|(index, own)| {
+                let (container, (parallelism, retries, timeout, pending_timeout), needs, name, account, priority) = own;
+                // A number below the step's own is one before it.
+                let needs: BTreeSet<usize> = needs.into_iter().filter(|need| *need < index || *need > 3).collect();
+                WireStep {
+                    name: name.unwrap_or_else(|| format!("s{index}")),
+                    needs: needs.into_iter().map(|need| format!("s{}", need % 4)).collect(),
+                    container,
+                    parallelism,
+                    retries,
+                    timeout,
+                    pending_timeout,
+                    service_account_name: account,
+                    scheduling_spec: priority
+                        .map(|name| SchedulingSpec { priority_class_name: Some(name), ..SchedulingSpec::default() }),
+                    ..WireStep::default()
+                }
+            })
+            .collect()
     })
 }
 
