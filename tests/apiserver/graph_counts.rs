@@ -208,7 +208,7 @@ async fn quota(client: &kube::Client, audit: &mut Audit) {
     let mut done = 0;
     while done < 5 {
         let all = pods(&space).await;
-        let live =
+        let mut live =
             all.iter().filter(|(_, pod)| pod.status.as_ref().and_then(|s| s.phase.as_deref()) != Some("Succeeded"));
         let Some((_, next)) = live.next_back() else { panic!("no Pod lives, {done} of 5 have ended") };
         space.pod_succeeds(&next.name_any()).await;
