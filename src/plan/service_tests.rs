@@ -31,6 +31,7 @@ impl Story {
             type_: "Opaque".into(),
             keys: Keys::Known(["password".to_owned()].into()),
             data_changed_at: Some(at(changed)),
+            touched_since: false,
             expires_on: None,
         };
         self.know("db", SecretKnowledge::Present(facts))
@@ -82,6 +83,12 @@ impl Story {
     }
 }
 
+/// Its container ran from -90 on, has ended, and waits to be started again.
+fn crashed(pod: &mut PodFacts) {
+    pod.last_started_at = pod.started_at.take();
+    pod.waiting = Some(("CrashLoopBackOff".into(), "back-off 5m0s".into()));
+}
+
 /// Asserts each story's moves.
 macro_rules! moves {
     ($($name:ident: $story:expr => $moves:literal;)+) => {
@@ -123,6 +130,8 @@ moves! {
         => "-1/0/0 +2/1/0 Running/Rolling";
     the_last_old_pod_goes: of(2).fresh(0).fresh(1).old(1)
         => "-1/1/0 Running/PodsRunning";
+    a_fresh_pod_that_crashed_after_it_was_ready_holds_back_the_next: of(3).serves(2, 0, 0, false).old(1).old(2)
+        => "Starting/PodsStarting";
     max_surge_makes_several_at_once: service(&json!({"parallelism": 3, "max_surge": 2})).old(0).old(1).old(2)
         => "+2/0/0 +2/1/0 Running/Rolling";
     max_unavailable_lets_old_ones_go_first: service(&json!({"parallelism": 3, "max_surge": 0, "max_unavailable": 2})).old(0).old(1).old(2)
@@ -152,6 +161,10 @@ moves! {
         => "-2/0/0 Running/PodsRunning";
     changes_within_the_debounce_are_waited_for: of(1).fresh(0).db("43", -4)
         => "Running/PodsRunning";
+    one_that_crashed_with_the_old_value_does_not_wait_for_the_kubelet: of(1).serves(2, 0, 0, false).last_pod(crashed).db("42", -20)
+        => "+2/0/1 Starting/PodsStarting";
+    one_that_crashed_with_the_new_value_stays: of(1).serves(2, 0, 0, false).last_pod(crashed).db("42", -96)
+        => "Starting/PodsStarting";
     a_label_edit_is_no_change: of(1).fresh(0).db("42", -500)
         => "Running/PodsRunning";
     ignore_rolls_nothing: service(&json!({"on_secret_change": "Ignore"})).fresh(0).db("42", -20)
@@ -242,6 +255,7 @@ fn status_says_what_scale_and_an_autoscaler_need() {
     let status = report::status(&told.0, &plan(&told.0));
     assert_eq!((status.replicas, status.selector.as_deref()), (Some(3), Some("lockgate.dev/pipeline=edges")));
     assert_eq!((status.steps[0].ready, status.steps[0].parallelism), (Some(2), 3));
+    assert!(status.conditions.iter().all(|condition| condition.type_ != "Complete"), "it has no end");
 }
 
 /// The kubelet's part: whatever was deleted is gone, whatever was made runs and is ready.

@@ -97,6 +97,7 @@ impl Story {
             type_: type_.into(),
             keys,
             data_changed_at: None,
+            touched_since: false,
             expires_on: None,
         };
         self.know(secret, SecretKnowledge::Present(facts))
@@ -569,6 +570,7 @@ fn no_pod_without_every_reference_seen() {
                 type_: type_.into(),
                 keys,
                 data_changed_at: None,
+                touched_since: false,
                 expires_on: None,
             })
         };

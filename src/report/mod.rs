@@ -10,7 +10,8 @@ use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceStat
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
-use crate::model::world::World;
+use crate::model::work::Lifecycle;
+use crate::model::world::{WorkState, World};
 use crate::plan::{Plan, References, Verdict, rotation, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
@@ -136,8 +137,8 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
     }
 }
 
-/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring` and kstatus' two only while they
-/// are True.
+/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete` of a Job; `CredentialExpiring` and kstatus' two only
+/// while they are True.
 fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let Verdict { phase, reason, message, result: _ } = &plan.verdict;
     let ready = match phase {
@@ -146,7 +147,9 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     };
     let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
-    all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    if !is_service(world) {
+        all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    }
     if let Some((reason, message)) = &plan.expiring {
         all.push(condition(world, ConditionType::CredentialExpiring, true.into(), *reason, message));
     }
@@ -157,6 +160,11 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
         all.push(condition(world, ConditionType::Stalled, true.into(), *reason, message));
     }
     all
+}
+
+/// A Service is never complete.
+fn is_service(world: &World) -> bool {
+    matches!(&world.work, WorkState::Valid(work) if matches!(work.lifecycle, Lifecycle::Service(_)))
 }
 
 fn secrets_resolved(world: &World, plan: &Plan) -> Option<Condition> {

@@ -20,6 +20,7 @@ mod main_job;
 mod pulling;
 mod receiving;
 mod security;
+mod service;
 mod stdin;
 mod verdicts;
 mod volumes;

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod examples;
 pub mod heavy;
+pub mod stage;
 
 use std::fmt::Debug;
 use std::io::Write;
