@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 pub use events::{Warning, warnings};
 
 use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceState};
-use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
+use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
 use crate::model::work::Lifecycle;
@@ -67,7 +67,11 @@ fn run_status(world: &World, plan: &Plan, run: &RunRef) -> RunStatus {
             Some(same) => same.started_by,
             None => Some(cause(recorded.map(|recorded| recorded.key.as_str()), &run.key)),
         },
-        result: plan.verdict.result.clone(),
+        result: plan
+            .verdict
+            .result
+            .as_ref()
+            .map(|result| RunResult { message: cut(&result.message), ..result.clone() }),
         started_at: plan.started_at.map(seconds),
         finished_at: plan.finished_at.map(seconds),
     }
@@ -213,10 +217,14 @@ fn condition(world: &World, kind: ConditionType, truth: Truth, reason: Reason, m
         type_: kind.to_string(),
         status: status.to_owned(),
         reason: reason.to_string(),
-        message: message.chars().take(MOST_MESSAGE).collect(),
+        message: cut(message),
         last_transition_time,
         observed_generation: Some(world.subject.generation),
     }
+}
+
+fn cut(message: &str) -> String {
+    message.chars().take(MOST_MESSAGE).collect()
 }
 
 #[cfg(test)]

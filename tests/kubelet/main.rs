@@ -11,6 +11,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod examples;
+mod graph;
 mod healing;
 mod last_words;
 mod life;

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test binary uses its part.
 
 pub mod audit;
+pub mod examples;
 pub mod heavy;
 pub mod stage;
 
