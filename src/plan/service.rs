@@ -200,15 +200,20 @@ impl<'a> Fleet<'a> {
             let Some(old) = berth.old.first().filter(|_| berth.fresh.is_none() && coming < most) else { continue };
             let left = ready.saturating_sub(i32::from(old.ready));
             if pods < wanted.saturating_add(service.max_surge) {
-                let next = berth.next(scene);
-                self.create.push(starting(scene, &next, Turn::of(&next)));
                 pods = pods.saturating_add(1);
-                coming = coming.saturating_add(1);
             } else if service.max_unavailable > 0 && left >= wanted.saturating_sub(service.max_unavailable) {
                 self.delete.push(PodDeletion::of(old));
                 ready = left;
-                coming = coming.saturating_add(1);
+                // Its place is not free while its deletion is refused.
+                if scene.world.setback.as_ref().is_some_and(|setback| setback.pod == old.name) {
+                    continue;
+                }
+            } else {
+                continue;
             }
+            let next = berth.next(scene);
+            self.create.push(starting(scene, &next, Turn::of(&next)));
+            coming = coming.saturating_add(1);
         }
     }
 

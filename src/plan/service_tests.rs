@@ -7,7 +7,7 @@ use super::tests::{Story, at, story};
 use crate::api::reason::Trouble;
 use crate::model::run::PodIdentity;
 use crate::model::secret::{Keys, SecretFacts, SecretKnowledge};
-use crate::model::world::{PodFacts, PodPhase, Setback, SetbackKind};
+use crate::model::world::{PodFacts, PodPhase, Setback, SetbackKind, World};
 use crate::report;
 
 /// A Service that uses a Secret as a variable, with these further fields.
@@ -89,6 +89,13 @@ fn crashed(pod: &mut PodFacts) {
     pod.waiting = Some(("CrashLoopBackOff".into(), "back-off 5m0s".into()));
 }
 
+/// The API server has just refused to delete the first Pod.
+fn refuse_deletion(world: &mut World) {
+    let pod = world.pods[0].name.clone();
+    let message = "an admission rule stands in the way".into();
+    world.setback = Some(Setback { pod, kind: SetbackKind::Refused, message, retry_at: at(60) });
+}
+
 /// Asserts each story's moves.
 macro_rules! moves {
     ($($name:ident: $story:expr => $moves:literal;)+) => {
@@ -135,7 +142,9 @@ moves! {
     max_surge_makes_several_at_once: service(&json!({"parallelism": 3, "max_surge": 2})).old(0).old(1).old(2)
         => "+2/0/0 +2/1/0 Running/Rolling";
     max_unavailable_lets_old_ones_go_first: service(&json!({"parallelism": 3, "max_surge": 0, "max_unavailable": 2})).old(0).old(1).old(2)
-        => "-1/0/0 -1/1/0 Running/Rolling";
+        => "-1/0/0 -1/1/0 +2/0/0 +2/1/0 Running/Rolling";
+    none_is_made_for_an_old_one_whose_deletion_is_refused: service(&json!({"max_surge": 0, "max_unavailable": 1})).old(0).with(refuse_deletion)
+        => "Running/Rolling";
     an_old_pod_that_went_first_is_replaced_at_once: service(&json!({"parallelism": 2, "max_surge": 0, "max_unavailable": 1})).old(0).old(1)
         .with(|world| world.pods[0].deletion_requested_at = Some(at(-1)))
         => "+2/0/0 Starting/PodsStarting";
@@ -213,6 +222,29 @@ fn a_stuck_roll_says_why() {
     let plan = plan(&stuck.0);
     assert_eq!(plan.steps[0].trouble, Some(Trouble::CrashLoop));
     assert_eq!(plan.verdict.result, None, "it may go on");
+}
+
+#[test]
+fn a_stuck_roll_without_a_known_trouble_says_how_far_the_pod_came() {
+    let stuck = service(&json!({"progress_deadline": "90s"})).old(0).serves(2, 0, 0, false);
+    let told = stuck.message_of();
+    assert!(
+        told.contains(": it runs, and its readiness_probe does not succeed: kubectl describe pod edges-main-"),
+        "{told}"
+    );
+    let told = stuck.last_pod(|pod| pod.started_at = None).message_of();
+    assert!(told.contains(": it does not run yet: kubectl describe pod edges-main-"), "{told}");
+}
+
+#[test]
+fn a_pod_that_comes_to_run_is_no_news_until_it_is_ready() {
+    let running = of(2).fresh(0).serves(2, 1, 0, false);
+    let pending = running.clone().last_pod(|pod| {
+        pod.phase = PodPhase::Pending;
+        pod.started_at = None;
+    });
+    let status = |story: &Story| report::status(&story.0, &plan(&story.0));
+    assert_eq!(status(&running), status(&pending));
 }
 
 #[test]

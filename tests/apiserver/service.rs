@@ -103,9 +103,7 @@ async fn a_roll_costs_three_writes_for_each_pod_and_one_status_more() {
         println!("a roll of {pods} with max_surge {surge}: {:?}", tally(&asked));
         let writes = tally(&asked.into_iter().filter(Entry::is_write).collect::<Vec<_>>());
         let each = usize::try_from(pods).unwrap();
-        if surge > 0 {
-            assert_eq!(writes, counts(each, each, each + 1));
-        }
+        assert_eq!(writes, counts(each, each, each + 1));
         let fresh: Vec<String> = (0..pods).map(|index| format!("2/{index}/0")).collect();
         assert_eq!(scene.standing(&name).await, fresh);
     }
