@@ -133,6 +133,14 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
             suspects.push(pod);
         }
     }
+    // Of several equal Pods status has the names of some: those that a new try under another name would not meet.
+    let of_indexes = world.recorded.steps.iter().filter(open).flat_map(|step| &step.indexes);
+    for name in of_indexes.filter_map(|row| row.pod.clone()) {
+        let known = |pods: &[PodFacts]| pods.iter().any(|pod| pod.name == name);
+        if !known(&suspects) && !known(&world.pods) {
+            suspects.push(PodFacts { name, ..PodFacts::default() });
+        }
+    }
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &world.subject.namespace);
     for suspect in suspects {
         if world.pods.iter().any(|pod| pod.uid == suspect.uid) {
@@ -140,7 +148,8 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
         }
         let ended = !suspect.is_live();
         let there = if ended { None } else { api.get_opt(&suspect.name).await? };
-        let ours = |pod: &StoredPod| pod.facts.uid == suspect.uid && pod.owner_uid == uid;
+        let same = |pod: &StoredPod| suspect.uid.is_empty() || pod.facts.uid == suspect.uid;
+        let ours = |pod: &StoredPod| same(pod) && pod.owner_uid == uid;
         match there.as_ref().and_then(stored_pod).filter(ours) {
             Some(found) => world.pods.push(PodFacts {
                 identity: found.facts.identity.or(suspect.identity),

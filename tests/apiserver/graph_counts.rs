@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
+use lockgate::model::ranges;
 use lockgate_cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::graph::{completed, diamond, pod, pod_ids, pods, secrets_of, steps, until_steps};
 use crate::support::audit::{Audit, tally};
 use crate::support::heavy::{Heavy, each, paper_node};
-use crate::support::{Operator, Space, admin, condition, message};
+use crate::support::{Operator, Space, admin, condition, failed_now, message};
 
 /// The requests about this namespace since then, by kind and code.
 async fn asked(audit: &mut Audit, space: &Space, since: Timestamp) -> Value {
@@ -148,7 +149,7 @@ async fn killed_amid_a_graph(
 /// SIGKILL while the Pods are made, and again while they end: each is made once, and no end is forgotten.
 async fn killed_amid_many_pods(cluster: &Cluster, operator: Operator, client: &kube::Client) -> Operator {
     let space = Space::new(client, "killed-many").await;
-    made(&space, json!({"parallelism": 20, "transform": {"image": "registry.test/edges:1"}})).await;
+    made(&space, json!({"parallelism": 20, "retries": 1, "transform": {"image": "registry.test/edges:1"}})).await;
     space.until_many::<Pod>(3, "there", Instant::now(), |_| true).await;
     operator.kill();
     let at_kill = pod_ids(&space).await.len();
@@ -159,6 +160,14 @@ async fn killed_amid_many_pods(cluster: &Cluster, operator: Operator, client: &k
     let mut expected: Vec<String> = (0..20).map(|i| format!("1/main/{i}")).collect();
     expected.sort();
     assert_eq!(ids, expected);
+
+    // The last one is tried again.
+    space.pod_status(&pod(&space, "1/main/19").await, failed_now(3)).await;
+    let again = |p: &Pipeline| {
+        let rows = p.status.iter().flat_map(|s| &s.steps).flat_map(|s| &s.indexes);
+        rows.into_iter().any(|row| row.index == 19 && row.attempts == 1 && row.pod.is_some())
+    };
+    space.until("edges", "another try", again).await;
 
     // Five have ended and are recorded; two of these are deleted.
     let by_index = |i: usize| all.iter().find(|(id, _)| *id == format!("1/main/{i}")).unwrap().1.clone();
@@ -171,20 +180,23 @@ async fn killed_amid_many_pods(cluster: &Cluster, operator: Operator, client: &k
         space.until_gone(&by_index(i).name_any(), &by_index(i).uid().unwrap()).await;
     }
     operator.kill();
-    // While nobody looks five more end.
+    // While nobody looks the second try loses the label by which it is watched, and five more end.
+    let retried = pod(&space, "1/main/19").await;
+    let unlabelled = Patch::Merge(json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}}));
+    space.api::<Pod>().patch(&retried, &PatchParams::default(), &unlabelled).await.unwrap();
     for i in 5..10 {
         space.pod_succeeds(&by_index(i).name_any()).await;
     }
     let operator = Operator::start(cluster);
     space.until("edges", "ten", |p: &Pipeline| completed(p) == Some("0-9")).await;
     each(10..20, |i| {
-        let (space, name) = (&space, by_index(i).name_any());
+        let (space, name) = (&space, if i == 19 { retried.clone() } else { by_index(i).name_any() });
         async move { space.pod_succeeds(&name).await }
     })
     .await;
     let done = space.phase("edges", Phase::Succeeded).await;
     assert_eq!(completed(&done), Some("0-19"));
-    let mut left: Vec<String> = (2..20).map(|i| format!("1/main/{i}")).collect();
+    let mut left: Vec<String> = (2..20).chain([19]).map(|i| format!("1/main/{i}")).collect();
     left.sort();
     assert_eq!(pod_ids(&space).await, left, "nothing was run again");
     println!("SIGKILL with {at_kill} of 20 Pods made, and with 5 of 20 ends recorded: each Pod once, no end forgotten");
@@ -213,9 +225,10 @@ async fn quota(client: &kube::Client, audit: &mut Audit) {
         let Some((_, next)) = live.next_back() else { panic!("no Pod lives, {done} of 5 have ended") };
         space.pod_succeeds(&next.name_any()).await;
         done += 1;
+        // That end was told, and another Pod was let in where there is one left.
         let replaced = |p: &Pipeline| {
-            let wanted = 2.min(5 - done);
-            p.status.as_ref().is_some_and(|s| s.replicas == Some(wanted))
+            let ends = ranges::parse(completed(p).unwrap_or_default()).len();
+            ends == done && p.status.as_ref().and_then(|s| s.replicas) == i32::try_from(2.min(5 - done)).ok()
         };
         space.until("edges", "the next Pod", replaced).await;
     }
