@@ -167,7 +167,7 @@ impl<'a> Fleet<'a> {
             let Some(pod) = unready else { continue };
             let found = trouble::of(scene.world, scene.step, pod);
             // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
-            let may_start = scene.resolution.gate.is_none();
+            let may_start = scene.resolution.gate.is_none() && !scene.work.suspend;
             let stuck = found.as_ref().filter(|_| may_start);
             let healed = stuck.and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind));
             let pending = tries::pending_deadline(scene.step, pod).filter(|_| pod.phase != PodPhase::Running);

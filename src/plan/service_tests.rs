@@ -89,6 +89,13 @@ fn crashed(pod: &mut PodFacts) {
     pod.waiting = Some(("CrashLoopBackOff".into(), "back-off 5m0s".into()));
 }
 
+/// The kubelet did not find what it needs, and tries again later.
+fn keyless(pod: &mut PodFacts) {
+    pod.phase = PodPhase::Pending;
+    pod.started_at = None;
+    pod.waiting = Some(("CreateContainerConfigError".into(), "couldn't find key password in Secret".into()));
+}
+
 /// The API server has just refused to delete the first Pod.
 fn refuse_deletion(world: &mut World) {
     let pod = world.pods[0].name.clone();
@@ -162,6 +169,8 @@ moves! {
         => "Running/Rolling";
     suspension_holds_back_the_roll: service(&json!({"suspend": true})).old(0)
         => "Running/Rolling";
+    suspension_keeps_a_stuck_pod_for_which_none_would_follow: service(&json!({"suspend": true})).serves(2, 0, 0, false).db("42", -1).last_pod(keyless)
+        => "Starting/PodsStarting";
     suspension_holds_back_new_pods: service(&json!({"suspend": true}))
         => "Suspended/Suspended";
     a_changed_secret_rolls_the_pod_that_has_it_as_a_variable: of(1).fresh(0).db("42", -20)
@@ -249,11 +258,7 @@ fn a_pod_that_comes_to_run_is_no_news_until_it_is_ready() {
 
 #[test]
 fn a_pod_stuck_in_what_was_mended_makes_place_and_is_replaced_at_once() {
-    let stuck = of(1).serves(2, 0, 0, false).db("42", -1).last_pod(|pod| {
-        pod.phase = PodPhase::Pending;
-        pod.started_at = None;
-        pod.waiting = Some(("CreateContainerConfigError".into(), "couldn't find key password in Secret".into()));
-    });
+    let stuck = of(1).serves(2, 0, 0, false).db("42", -1).last_pod(keyless);
     assert_eq!(stuck.moves(), "-2/0/0 Starting/PodsStarting");
     assert!(stuck.message_of().starts_with("Secret db was mended: Pod "), "{}", stuck.message_of());
     assert_eq!(stuck.settle().moves(), "+2/0/1 Starting/PodsStarting");
