@@ -151,6 +151,8 @@ closed_set! {
     Reason {
         /// `SecretsResolved`: every reference is good.
         AllResolved,
+        /// `SecretsResolved`: no Secret is looked at, since the installation grants no access to any.
+        SecretsNotLookedAt,
         /// At least one Secret, or a key of one, is missing or of the wrong type.
         WaitingForSecrets,
         /// At least one ConfigMap or PersistentVolumeClaim is missing.

@@ -10,7 +10,7 @@ use super::pod;
 use crate::api::status::PipelineStatus;
 use crate::model::parse::parse;
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::secret::AccountKnowledge;
+use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::world::{Subject, WorkState, World};
 
 fn built(spec: &Value) -> Pod {
@@ -31,6 +31,7 @@ fn built(spec: &Value) -> Pod {
         work: WorkState::Valid(Box::new(work)),
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
+        secret_access: SecretAccess::Metadata,
         secrets: BTreeMap::new(),
         objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),

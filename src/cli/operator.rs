@@ -5,12 +5,13 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::controller::{self, Limits};
+use crate::controller::{self, Limits, Reach};
+use crate::model::secret::SecretAccess;
 use crate::ops::telemetry::{self, LogFormat};
 
 /// A connection is made within this time or not at all.
@@ -40,6 +41,20 @@ pub(super) struct OperatorArgs {
     )]
     pod_creates_per_second: NonZeroU32,
 
+    /// Only these namespaces, separated by commas: nothing is asked of the cluster as a whole. Absent: all namespaces.
+    #[arg(
+        long,
+        env = "LOCKGATE_WATCH_NAMESPACES",
+        value_name = "NAMESPACE,...",
+        value_delimiter = ',',
+        value_parser = namespace,
+    )]
+    watch_namespaces: Vec<String>,
+
+    /// What is looked at of Secrets.
+    #[arg(long, env = "LOCKGATE_SECRET_ACCESS", value_enum, default_value = "metadata")]
+    secret_access: Access,
+
     /// How log lines are written.
     #[arg(long, env = "LOCKGATE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -53,9 +68,36 @@ fn pod_creates_per_second(text: &str) -> Result<NonZeroU32, &'static str> {
     text.parse().map_err(|_| "give a whole number of 1 or more (0 would start no Pod; 100000 is as good as no cap)")
 }
 
+/// What is looked at of Secrets.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Access {
+    /// Names, types, keys and versions.
+    Metadata,
+    /// Nothing: Pods start at once, and the kubelet's verdict is told.
+    None,
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = [text.bytes().next(), text.bytes().last()];
+    let good = text.len() <= 63
+        && ends.iter().all(|end| end.is_some_and(letter))
+        && text.bytes().all(|byte| letter(byte) || byte == b'-');
+    let say = "give names of namespaces, separated by commas and without spaces, or leave it out for all namespaces";
+    if good { Ok(text.to_owned()) } else { Err(say) }
+}
+
 /// Runs the operator.
 pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
-    let OperatorArgs { kubeconfig, concurrency, pod_creates_per_second, log_format, log_level } = args;
+    let OperatorArgs {
+        kubeconfig,
+        concurrency,
+        pod_creates_per_second,
+        watch_namespaces,
+        secret_access,
+        log_format,
+        log_level,
+    } = args;
     telemetry::init(log_format, &log_level)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let client = Client::try_from(config(kubeconfig).await?)?;
@@ -66,7 +108,12 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
                 _ = interrupt.recv() => {}
             }
         };
-        controller::run(client, Limits { workers: concurrency, pod_creates_per_second }, stop).await;
+        let secret_access = match secret_access {
+            Access::Metadata => SecretAccess::Metadata,
+            Access::None => SecretAccess::None,
+        };
+        let reach = Reach { namespaces: watch_namespaces.into_iter().collect(), secret_access };
+        controller::run(client, Limits { workers: concurrency, pod_creates_per_second }, reach, stop).await;
         Ok(())
     })
 }

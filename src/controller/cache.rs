@@ -43,6 +43,11 @@ impl<V> Cache<V> {
         self.entries.get(key).map(|entry| &entry.value)
     }
 
+    /// The names of all that are there.
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.entries.keys()
+    }
+
     /// Whether a first list was seen to its end.
     #[must_use]
     pub fn is_synced(&self) -> bool {

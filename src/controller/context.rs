@@ -1,25 +1,51 @@
 //! What every part of the controller shares. Nothing is global: the client comes in from outside.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::Client;
+use kube::core::{NamespaceResourceScope, Resource};
+use kube::{Api, Client};
 use tokio::sync::{Notify, Semaphore};
 
 use super::queue::Queue;
 use super::state::State;
+use crate::model::secret::SecretAccess;
 
 /// Reads of Secrets at once.
 const MOST_READS: usize = 16;
 
-/// The shared context.
+/// What all contexts of an operator share.
+#[derive(Clone)]
+pub struct Shared {
+    client: Client,
+    /// Which Pipelines to look at.
+    pub queue: Arc<Queue>,
+    reads: Arc<Semaphore>,
+    secret_access: SecretAccess,
+}
+
+impl Shared {
+    /// Nothing is under way yet.
+    #[must_use]
+    pub fn new(client: Client, pod_creates_per_second: NonZeroU32, secret_access: SecretAccess) -> Self {
+        let reads = Arc::new(Semaphore::new(MOST_READS));
+        Self { client, queue: Arc::new(Queue::new(pod_creates_per_second)), reads, secret_access }
+    }
+}
+
+/// The context of one scope: all namespaces, or one. Each has a state of its own, so that a list that begins anew in one
+/// namespace says nothing of another.
 pub struct Context {
+    /// The namespace; `None`: all.
+    pub namespace: Option<String>,
+    /// Whether Secrets are looked at.
+    pub secret_access: SecretAccess,
     /// The API server.
     pub client: Client,
     /// Which Pipelines to look at.
-    pub queue: Queue,
+    pub queue: Arc<Queue>,
     /// How many reads of Secrets may be under way: kube speaks HTTP/1.1, so each has a connection of its own.
-    pub reads: Semaphore,
+    pub reads: Arc<Semaphore>,
     /// Told when a read of a Secret ended.
     pub read_done: Notify,
     /// Told when a watch has seen its first list to the end.
@@ -30,14 +56,41 @@ pub struct Context {
 impl Context {
     /// A context that knows nothing yet.
     #[must_use]
-    pub fn new(client: Client, pod_creates_per_second: NonZeroU32) -> Self {
+    pub fn new(shared: Shared, namespace: Option<String>) -> Self {
+        let Shared { client, queue, reads, secret_access } = shared;
+        let mut state = State::default();
+        // No doorbell will ever be heard: nobody waits for it.
+        state.doorbell_refused = secret_access == SecretAccess::None;
         Self {
+            namespace,
+            secret_access,
             client,
-            queue: Queue::new(pod_creates_per_second),
-            reads: Semaphore::new(MOST_READS),
+            queue,
+            reads,
             read_done: Notify::new(),
             synced: Notify::new(),
-            state: Mutex::new(State::default()),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The API of a kind, as far as this scope reaches.
+    #[must_use]
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// Notes a 403 without whose end nothing can be decided here. Of several namespaces none waits for another: one may not
+    /// exist yet, and then its Role cannot either.
+    pub fn refused(&self) {
+        if self.namespace.is_some() {
+            self.with_state(|state| state.refused = true);
+            self.synced.notify_waiters();
         }
     }
 

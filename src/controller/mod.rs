@@ -16,6 +16,7 @@ mod pace;
 mod presence;
 mod queue;
 mod reader;
+mod realms;
 mod reconcile;
 mod sightings;
 mod state;
@@ -23,6 +24,7 @@ mod streams;
 mod table;
 mod write;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -31,7 +33,11 @@ use std::time::Duration;
 use kube::Client;
 use tracing::info;
 
-use context::Context;
+use context::Shared;
+use realms::Realms;
+use state::State;
+
+use crate::model::secret::SecretAccess;
 
 /// What is under way when the operator is told to stop may take so long to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -45,28 +51,44 @@ pub struct Limits {
     pub pod_creates_per_second: NonZeroU32,
 }
 
+/// What is looked at.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// Only these namespaces; none: all.
+    pub namespaces: BTreeSet<String>,
+    /// Whether Secrets are.
+    pub secret_access: SecretAccess,
+}
+
 /// Runs the controller until `stop` completes.
 ///
 /// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with a
 /// pause of our own.
-pub async fn run(client: Client, limits: Limits, stop: impl Future<Output = ()>) {
+pub async fn run(client: Client, limits: Limits, reach: Reach, stop: impl Future<Output = ()>) {
     let Limits { workers, pod_creates_per_second } = limits;
-    let context = Arc::new(Context::new(client, pod_creates_per_second));
-    let streams = tokio::spawn(streams::run(Arc::clone(&context)));
+    let Reach { namespaces, secret_access } = reach;
+    let shared = Shared::new(client, pod_creates_per_second, secret_access);
+    let realms = Arc::new(Realms::new(&shared, &namespaces));
+    let streams: Vec<_> = realms.iter().map(|context| tokio::spawn(streams::run(Arc::clone(context)))).collect();
     let at_work = tokio::spawn({
-        let context = Arc::clone(&context);
+        let (realms, queue) = (Arc::clone(&realms), Arc::clone(&shared.queue));
         async move {
             // A decision before every list is complete would call things missing that are there.
-            streams::wait_until(&context, state::State::is_synced).await;
+            for context in realms.iter() {
+                streams::wait_until(context, State::has_answer).await;
+                if !context.with_state(|state| state.is_synced()) {
+                    tokio::spawn(streams::wake_when_synced(Arc::clone(context)));
+                }
+            }
             info!(workers = workers.get(), "ready");
-            let workers = (0..workers.get()).map(|_| tokio::spawn(reconcile::work(Arc::clone(&context))));
-            futures::future::join_all(workers).await;
+            let work = || tokio::spawn(reconcile::work(Arc::clone(&queue), Arc::clone(&realms)));
+            futures::future::join_all((0..workers.get()).map(|_| work())).await;
         }
     });
     stop.await;
     info!("stopping");
-    context.queue.close();
+    shared.queue.close();
     // Whatever is cut off here is found and finished at the next start.
     let _ = tokio::time::timeout(LAST_WORDS, at_work).await;
-    streams.abort();
+    streams.iter().for_each(tokio::task::JoinHandle::abort);
 }

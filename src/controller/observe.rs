@@ -19,7 +19,7 @@ use super::streams::stored_pod;
 use crate::api::reason::StepState;
 use crate::api::status::StepStatus;
 use crate::model::names::SecretName;
-use crate::model::secret::AccountKnowledge;
+use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::volume::{ObjectRef, VolumeUse};
 use crate::model::work::Work;
 use crate::model::world::{PodFacts, WorkState, World};
@@ -41,7 +41,8 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
     let in_namespace = |name: &str| ObjectKey::new(namespace, name);
     let (accounts, names) = context.with_state(|state| {
         let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
-        let names = work.map(|work| secret_names(work, &accounts)).unwrap_or_default();
+        let looked_at = work.filter(|_| context.secret_access == SecretAccess::Metadata);
+        let names = looked_at.map(|work| secret_names(work, &accounts)).unwrap_or_default();
         let uses = Uses {
             secrets: names.iter().map(|name| in_namespace(name.as_str())).collect(),
             accounts: accounts.keys().map(|name| in_namespace(name)).collect(),
@@ -60,6 +61,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
         work: stored.work.clone(),
         run_key: stored.run_key.clone(),
         recorded: stored.status.clone(),
+        secret_access: context.secret_access,
         secrets: names
             .into_iter()
             .zip(&keys)

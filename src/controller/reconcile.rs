@@ -13,6 +13,8 @@ use super::apply::Applied;
 use super::context::Context;
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
+use super::queue::Queue;
+use super::realms::Realms;
 use super::write::{self, Written};
 use super::{apply, observe};
 use crate::api::reason::StepState;
@@ -27,9 +29,15 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// Looks at Pipelines until the queue is closed.
-pub(super) async fn work(context: Arc<Context>) {
-    while let Some(key) = context.queue.next().await {
-        let look = AssertUnwindSafe(reconcile(&context, &key)).catch_unwind();
+pub(super) async fn work(queue: Arc<Queue>, realms: Arc<Realms>) {
+    while let Some(key) = queue.next().await {
+        // A namespace whose lists are not complete wakes its Pipelines when they are.
+        let synced = |context: &&Arc<Context>| context.with_state(|state| state.is_synced());
+        let Some(context) = realms.of(&key.namespace).filter(synced) else {
+            queue.done(&key, None);
+            continue;
+        };
+        let look = AssertUnwindSafe(reconcile(context, &key)).catch_unwind();
         let ended = match tokio::time::timeout(DEADLINE, look).await {
             Ok(Ok(ended)) => ended,
             Ok(Err(_)) => {
@@ -46,7 +54,7 @@ pub(super) async fn work(context: Arc<Context>) {
             Look::Done(pause) => pause,
             Look::Failed => Duration::try_from(TRANSIENT.delay(failures, &key.to_string())).ok(),
         };
-        context.queue.done(&key, pause.map(|pause| Instant::now() + pause));
+        queue.done(&key, pause.map(|pause| Instant::now() + pause));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::core::Resource;
+use kube::core::{NamespaceResourceScope, Resource};
 use kube_runtime::watcher::Event;
 use tokio::sync::Notify;
 use tracing::info;
@@ -18,11 +18,16 @@ use crate::api::reason::ObjectKind;
 /// anew, with a list that wakes all who were told of the 403.
 pub(super) async fn watch<K>(context: &Arc<Context>, kind: ObjectKind)
 where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + Send
+        + 'static,
 {
     loop {
         let refused = Notify::new();
-        let mut stream = std::pin::pin!(events::<K>(&context.client, config(), || refused.notify_one()));
+        let mut stream = std::pin::pin!(events::<K>(context, config(), || refused.notify_one()));
         loop {
             let event = tokio::select! {
                 biased;

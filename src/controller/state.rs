@@ -30,8 +30,10 @@ pub struct State {
     pub tombstones: HashMap<String, Vec<PodFacts>>,
     /// Writes that did not succeed, and how often.
     pub setbacks: HashMap<ObjectKey, (Setback, u32)>,
-    /// Whether the watch on Secrets is refused: then nothing is known of them but what a read answers.
+    /// Whether the watch on Secrets is refused: then nothing is known of them but what a read answers. Or there is none.
     pub doorbell_refused: bool,
+    /// Whether a watch was refused without which nothing can be decided, so that others need not wait for it.
+    pub refused: bool,
     failed_looks: HashMap<ObjectKey, u32>,
     pods_of: HashMap<String, BTreeSet<ObjectKey>>,
     mount_failures: HashMap<String, String>,
@@ -57,6 +59,12 @@ impl State {
             && self.accounts.is_synced()
             && (self.book.is_synced() || self.doorbell_refused)
             && self.objects.have_answers()
+    }
+
+    /// Whether there is an answer to every watch, or a 403 that nobody should wait for.
+    #[must_use]
+    pub fn has_answer(&self) -> bool {
+        self.refused || self.is_synced()
     }
 
     /// Notes a Pod, from the watch or from a write of ours. Returns whom to wake.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod, ServiceAccount};
-use kube::core::Resource;
-use kube::{Api, Client};
+use kube::Api;
+use kube::core::{NamespaceResourceScope, Resource};
 use kube_runtime::watcher::{self, Event, watcher};
 use tracing::{debug, info, warn};
 
@@ -17,9 +17,10 @@ use super::context::Context;
 use super::key::{ObjectKey, version};
 use super::object::{StoredPipeline, WireClaim, WireConfigMap, WirePipeline, WireSecret};
 use super::sightings;
-use super::state::StoredPod;
+use super::state::{State, StoredPod};
 use crate::api::reason::ObjectKind;
 use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid};
+use crate::model::secret::SecretAccess;
 use crate::model::world::PodFacts;
 
 /// The API server ends a watch after so many seconds. kube takes it for dead 5 s later if it stays silent; its own
@@ -32,7 +33,7 @@ pub(super) fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
-/// Runs every watch. Ends only when it is dropped.
+/// Runs every watch of a scope. Ends only when it is dropped.
 pub(super) async fn run(context: Arc<Context>) {
     let c = &context;
     let config_maps = sightings::watch::<WireConfigMap>(c, ObjectKind::ConfigMap);
@@ -43,15 +44,21 @@ pub(super) async fn run(context: Arc<Context>) {
 /// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
 /// `on_forbidden` hears of each 403.
 pub(super) fn events<K>(
-    client: &Client,
+    context: &Context,
     config: watcher::Config,
     on_forbidden: impl Fn(),
 ) -> impl Stream<Item = Event<K>>
 where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + Send
+        + 'static,
 {
-    let api: Api<K> = Api::all(client.clone());
+    let api: Api<K> = context.api();
     let kind = K::kind(&()).into_owned();
+    let namespace = context.namespace.clone().unwrap_or_else(|| "all".to_owned());
     let mut failures = 0_u32;
     watcher(api, config).filter_map(move |result| {
         let pause = match &result {
@@ -65,9 +72,9 @@ where
                     on_forbidden();
                 }
                 if failures == 1 {
-                    warn!(kind, error = short(error), "a watch failed and is tried again");
+                    warn!(kind, namespace, error = short(error), "a watch failed and is tried again");
                 } else {
-                    debug!(kind, error = short(error), failures, "a watch failed again");
+                    debug!(kind, namespace, error = short(error), failures, "a watch failed again");
                 }
                 Some(LONGEST_PAUSE.min(Duration::from_millis(100).saturating_mul(1 << failures.min(6))))
             }
@@ -123,7 +130,7 @@ pub(super) fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectK
 }
 
 async fn pipelines(context: &Arc<Context>) {
-    let mut stream = std::pin::pin!(events::<WirePipeline>(&context.client, config(), || ()));
+    let mut stream = std::pin::pin!(events::<WirePipeline>(context, config(), || context.refused()));
     while let Some(event) = stream.next().await {
         match event {
             Event::Init => context.with_state(|state| state.pipelines.init()),
@@ -192,7 +199,7 @@ pub(super) fn stored_pod(pod: &Pod) -> Option<StoredPod> {
 
 async fn pods(context: &Arc<Context>) {
     let config = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
-    let mut stream = std::pin::pin!(events::<Pod>(&context.client, config, || ()));
+    let mut stream = std::pin::pin!(events::<Pod>(context, config, || context.refused()));
     while let Some(event) = stream.next().await {
         match event {
             Event::Init => context.with_state(|state| state.pods.init()),
@@ -247,10 +254,13 @@ fn see_pod(context: &Context, pod: &Pod, listed: bool) {
 /// The doorbell. Where the right to hear it is taken away, all that is known of Secrets is dropped: nothing would tell
 /// of a change. When it is given back the watch begins anew, with a list that wakes all.
 async fn secrets(context: &Arc<Context>) {
+    if context.secret_access == SecretAccess::None {
+        return;
+    }
     loop {
         let deaf = tokio::sync::Notify::new();
         let config = config().fields("type!=helm.sh/release.v1");
-        let mut stream = std::pin::pin!(events::<WireSecret>(&context.client, config, || deaf.notify_one()));
+        let mut stream = std::pin::pin!(events::<WireSecret>(context, config, || deaf.notify_one()));
         loop {
             let event = tokio::select! {
                 biased;
@@ -304,7 +314,7 @@ fn hear(context: &Context, event: Event<WireSecret>) {
 }
 
 async fn accounts(context: &Arc<Context>) {
-    let mut stream = std::pin::pin!(events::<ServiceAccount>(&context.client, config(), || ()));
+    let mut stream = std::pin::pin!(events::<ServiceAccount>(context, config(), || context.refused()));
     while let Some(event) = stream.next().await {
         let woken = context.with_state(|state| {
             let changed = match event {
@@ -351,7 +361,7 @@ async fn mount_failures(context: &Arc<Context>) {
     let config = config().fields("reason=FailedMount,involvedObject.kind=Pod");
     // Events of Pods that are not known yet would be dropped.
     wait_until(context, |state| state.pods.is_synced()).await;
-    let mut stream = std::pin::pin!(events::<CoreEvent>(&context.client, config, || ()));
+    let mut stream = std::pin::pin!(events::<CoreEvent>(context, config, || ()));
     while let Some(event) = stream.next().await {
         let (Event::Apply(event) | Event::InitApply(event)) = event else {
             continue;
@@ -365,7 +375,7 @@ async fn mount_failures(context: &Arc<Context>) {
 }
 
 /// Waits until the watches have told as much.
-pub(super) async fn wait_until(context: &Context, told: impl Fn(&super::state::State) -> bool) {
+pub(super) async fn wait_until(context: &Context, told: impl Fn(&State) -> bool) {
     loop {
         let news = context.synced.notified();
         tokio::pin!(news);
@@ -375,4 +385,11 @@ pub(super) async fn wait_until(context: &Context, told: impl Fn(&super::state::S
         }
         news.await;
     }
+}
+
+/// Wakes every Pipeline of a scope once its lists are complete: looks before that were put aside.
+pub(super) async fn wake_when_synced(context: Arc<Context>) {
+    wait_until(&context, State::is_synced).await;
+    let keys: Vec<ObjectKey> = context.with_state(|state| state.pipelines.keys().cloned().collect());
+    wake_all(&context, keys);
 }

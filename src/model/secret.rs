@@ -63,6 +63,15 @@ pub enum Keys {
     },
 }
 
+/// What the installation lets the operator see of Secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretAccess {
+    /// Their metadata.
+    Metadata,
+    /// Nothing: no Secret is watched or read, and none holds a Pod back.
+    None,
+}
+
 /// What the operator knows of a Secret that is named somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretKnowledge {

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::names::SecretName;
 use super::parse::Violation;
 use super::run::{PodIdentity, RunRef};
-use super::secret::{AccountKnowledge, SecretKnowledge};
+use super::secret::{AccountKnowledge, SecretAccess, SecretKnowledge};
 use super::volume::{ObjectKnowledge, ObjectRef};
 use super::work::{Step, Usage, Work};
 use crate::api::status::PipelineStatus;
@@ -25,6 +25,8 @@ pub struct World {
     pub run_key: String,
     /// What was last written about the subject.
     pub recorded: PipelineStatus,
+    /// Whether Secrets are looked at.
+    pub secret_access: SecretAccess,
     /// What is known of each Secret that is named.
     pub secrets: BTreeMap<SecretName, SecretKnowledge>,
     /// What is known of each ConfigMap and PersistentVolumeClaim that is named.

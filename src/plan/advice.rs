@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::resolve::Resolution;
+use crate::api::pipeline::{OnMissingSecret, OnSecretChange};
 use crate::api::reason::{ObjectKind, ReferenceState, ReferenceUse};
 use crate::api::status::ReferenceStatus;
 use crate::model::names::SecretKey;
 use crate::model::parse::Violation;
 use crate::model::volume::{ObjectRef, VolumeSource, VolumeUse};
-use crate::model::work::{SecretUse, Usage};
+use crate::model::work::{SecretUse, Usage, Work};
 
 /// More problems than this are counted, not listed: the rows in `status.references` have them all.
 const MOST_LISTED: usize = 12;
@@ -130,6 +131,32 @@ pub(super) fn unread(usage: &SecretUse, why: &str) -> String {
     format!("Secret {} ({}) could not be read: {why}; it is tried again", usage.secret, used_as(usage))
 }
 
+pub(super) fn not_looked_at(usage: &SecretUse) -> String {
+    format!(
+        "Secret {} ({}) is not looked at (--secret-access=none): the kubelet decides, and what it says is told here",
+        usage.secret,
+        used_as(usage)
+    )
+}
+
+/// What of a Pipeline does not work where no Secret is looked at, as far as it asks for it.
+pub(crate) fn without_access(work: &Work) -> String {
+    let asked = [
+        (work.on_missing_secret == OnMissingSecret::Fail, "on_missing_secret: Fail"),
+        (work.missing_secret_timeout.is_some(), "missing_secret_timeout"),
+        (work.on_secret_change != OnSecretChange::Ignore, "on_secret_change"),
+    ];
+    let asked: Vec<&str> = asked.into_iter().filter(|(is, _)| *is).map(|(_, field)| field).collect();
+    let lost = match asked.as_slice() {
+        [] => String::new(),
+        fields => format!(
+            "; of Secrets this Pipeline's {} cannot be kept: remove it, or install Lockgate with access to the metadata of Secrets",
+            fields.join(", ")
+        ),
+    };
+    format!("no Secret is looked at (--secret-access=none): Pods start at once, and the kubelet decides{lost}")
+}
+
 pub(super) fn object_not_found(namespace: &str, volume: &VolumeUse, object: &ObjectRef) -> String {
     format!("{} does not exist: {}", mounted(volume, object), create_object(namespace, volume, object))
 }
@@ -144,7 +171,7 @@ pub(super) fn object_leaving(namespace: &str, volume: &VolumeUse, object: &Objec
 
 pub(super) fn object_forbidden(volume: &VolumeUse, object: &ObjectRef) -> String {
     format!(
-        "Lockgate may not see {}: grant its ServiceAccount list and watch on {} in every namespace",
+        "Lockgate may not see {}: grant its ServiceAccount list and watch on {} wherever it watches Pipelines",
         mounted(volume, object),
         resource(object.kind)
     )

@@ -1,7 +1,7 @@
 //! Plan: a [`World`] in, a [`Plan`] out. Total, synchronous, without a clock or a client; a missing Secret is an
 //! answer here, never an error.
 
-mod advice;
+pub(crate) mod advice;
 mod crew;
 mod expiry;
 mod heal;

@@ -6,7 +6,7 @@ use super::advice;
 use crate::api::reason::{Reason, ReferenceState, ReferenceUse};
 use crate::api::status::ReferenceStatus;
 use crate::model::names::SecretName;
-use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretFacts, SecretKnowledge};
+use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretAccess, SecretFacts, SecretKnowledge};
 use crate::model::volume::{ObjectKnowledge, ObjectRef, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::World;
@@ -32,7 +32,10 @@ pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     let named = rows.len();
     rows.extend(world.pull_secrets_of_account(step).iter().map(|name| account_row(world, step, account, name)));
 
-    let problems: Vec<&ReferenceStatus> = rows.iter().take(named).filter(|row| blocks(row.state)).collect();
+    // What is not looked at cannot hold anything back: the kubelet decides.
+    let unseen = |row: &ReferenceStatus| row.kind.is_none() && world.secret_access == SecretAccess::None;
+    let named_rows = rows.iter().take(named);
+    let problems: Vec<&ReferenceStatus> = named_rows.filter(|row| blocks(row.state) && !unseen(row)).collect();
     let any = |state: ReferenceState| problems.iter().any(|row| row.state == state && row.kind.is_none());
     let any_volume = |state: ReferenceState| problems.iter().any(|row| row.state == state && row.kind.is_some());
     let account_missing = matches!(world.accounts.get(account), Some(AccountKnowledge::Absent));
@@ -69,7 +72,7 @@ pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     }
 }
 
-/// Whether a reference in this state keeps Pods from starting.
+/// Whether a reference in this state keeps Pods from starting, where Secrets are looked at.
 pub(super) fn blocks(state: ReferenceState) -> bool {
     match state {
         ReferenceState::Resolved | ReferenceState::KeyUnverified | ReferenceState::Absent => false,
@@ -91,7 +94,10 @@ fn retry_at(known: &SecretKnowledge) -> Option<Timestamp> {
 fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
     let unread = SecretKnowledge::Unread { why: "not read yet".into(), retry_at: world.now };
     let known = world.secrets.get(&usage.secret).unwrap_or(&unread);
-    let (state, message) = judge(world, step, usage, known);
+    let (state, message) = match world.secret_access {
+        SecretAccess::Metadata => judge(world, step, usage, known),
+        SecretAccess::None => (ReferenceState::Unchecked, Some(advice::not_looked_at(usage))),
+    };
     let (kind, key) = match &usage.usage {
         Usage::Env { key, .. } => (ReferenceUse::Env, Some(key.to_string())),
         Usage::EnvPrefix { .. } => (ReferenceUse::EnvPrefix, None),

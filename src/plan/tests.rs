@@ -13,7 +13,7 @@ use crate::model::names::SecretName;
 use crate::model::parse::parse;
 use crate::model::pod::owner_uid;
 use crate::model::run::{PodIdentity, run_key};
-use crate::model::secret::{AccountKnowledge, Keys, SecretFacts, SecretKnowledge};
+use crate::model::secret::{AccountKnowledge, Keys, SecretAccess, SecretFacts, SecretKnowledge};
 use crate::model::world::{Outcome, PodFacts, PodPhase, Setback, SetbackKind, Subject, Termination};
 use crate::report;
 
@@ -44,6 +44,7 @@ pub(crate) fn story(spec: &Value) -> Story {
         },
         run_key: run_key(&spec, None),
         recorded: PipelineStatus::default(),
+        secret_access: SecretAccess::Metadata,
         secrets: BTreeMap::new(),
         objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),

@@ -7,7 +7,7 @@ use super::advice;
 use crate::api::reason::Trouble;
 use crate::build;
 use crate::model::names::SecretName;
-use crate::model::secret::SecretKnowledge;
+use crate::model::secret::{SecretAccess, SecretKnowledge};
 use crate::model::volume::{VolumeSource, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::{PodFacts, World};
@@ -189,12 +189,12 @@ fn malformed(world: &World, step: &Step, said: &str) -> (Trouble, String) {
 }
 
 /// The pull secrets that the kubelet offers to the registry: those that the step names, and those of its account that
-/// are there.
+/// are there, as far as that is known.
 fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
     let own = step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull).map(|usage| usage.secret.to_string());
     let is_there = |name: &String| {
         let known = SecretName::parse(name).ok().and_then(|name| world.secrets.get(&name));
-        matches!(known, Some(SecretKnowledge::Present(_)))
+        matches!(known, Some(SecretKnowledge::Present(_))) || world.secret_access == SecretAccess::None
     };
     own.chain(world.pull_secrets_of_account(step).into_iter().filter(is_there)).collect()
 }

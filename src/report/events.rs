@@ -83,6 +83,7 @@ fn is_warning(reason: Reason) -> bool {
         | Reason::WaitingForVolumes
         | Reason::ServiceAccountNotFound
         | Reason::NotRead
+        | Reason::SecretsNotLookedAt
         | Reason::PodsStarting
         | Reason::EndingOldRun
         | Reason::PodsRunning

@@ -10,9 +10,10 @@ use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceStat
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
+use crate::model::secret::SecretAccess;
 use crate::model::work::Lifecycle;
 use crate::model::world::{WorkState, World};
-use crate::plan::{Plan, References, Verdict, rotation, seconds};
+use crate::plan::{Plan, References, Verdict, advice, rotation, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
 const MOST_NAMED: usize = 3;
@@ -28,7 +29,7 @@ pub fn status(world: &World, plan: &Plan) -> PipelineStatus {
     let (references, resolved, waiting_for) = match &plan.references {
         References::Seen { rows, .. } => (
             rows.clone(),
-            Some(resolved(rows)),
+            Some(resolved(world, rows)),
             (plan.verdict.phase == Phase::Waiting).then(|| waiting_for(plan, rows)),
         ),
         References::AsRecorded if plan.verdict.result.is_some() => {
@@ -100,10 +101,18 @@ fn good(row: &ReferenceStatus) -> bool {
     matches!(row.state, ReferenceState::Resolved | ReferenceState::KeyUnverified | ReferenceState::Absent)
 }
 
-fn resolved(rows: &[ReferenceStatus]) -> String {
+fn resolved(world: &World, rows: &[ReferenceStatus]) -> String {
     let all = rows.iter().filter(|row| named(row)).count();
+    if is_in_the_dark(world, rows) {
+        return format!("?/{all}");
+    }
     let good = rows.iter().filter(|row| named(row)).filter(|row| good(row)).count();
     format!("{good}/{all}")
+}
+
+/// Whether a Secret is used and none is looked at.
+fn is_in_the_dark(world: &World, rows: &[ReferenceStatus]) -> bool {
+    world.secret_access == SecretAccess::None && rows.iter().any(|row| named(row) && row.kind.is_none())
 }
 
 /// What is missing, for a column: `Secret db, key tls/ca.crt and 2 more`.
@@ -170,6 +179,11 @@ fn is_service(world: &World) -> bool {
 fn secrets_resolved(world: &World, plan: &Plan) -> Option<Condition> {
     let kind = ConditionType::SecretsResolved;
     match &plan.references {
+        References::Seen { rows, gate: None } if is_in_the_dark(world, rows) => {
+            let WorkState::Valid(work) = &world.work else { return None };
+            let message = advice::without_access(work);
+            Some(condition(world, kind, Truth::Unknown, Reason::SecretsNotLookedAt, &message))
+        }
         References::Seen { gate: None, .. } => {
             Some(condition(world, kind, Truth::True, Reason::AllResolved, "every reference is good"))
         }
