@@ -80,6 +80,11 @@ fn what_cannot_be_used_is_named_with_its_mend() {
     let (code, text) = fails(&["operator"]);
     assert_eq!(code, 1);
     assert!(text.contains("--kubeconfig") && text.contains("KUBECONFIG"), "{text}");
+    for wrong in ["", "team-a, team-b", "Team", "team-a,", "-a"] {
+        let (code, text) = fails(&["operator", &format!("--watch-namespaces={wrong}")]);
+        assert_eq!(code, 2, "{wrong}");
+        assert!(text.contains("--watch-namespaces") && text.contains("separated by commas"), "{wrong}: {text}");
+    }
     let (code, text) = fails(&["operator", "--log-level", "lockgate=loud"]);
     assert_eq!(code, 1);
     assert!(text.contains("--log-level") && text.contains("info"), "{text}");

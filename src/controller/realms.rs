@@ -34,3 +34,131 @@ impl Realms {
         self.of.get(namespace).or(self.everywhere.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::{Client, Config};
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::api::reason::ObjectKind;
+    use crate::controller::facts::{ReadOutcome, Ring};
+    use crate::controller::key::ObjectKey;
+    use crate::controller::object::{StoredPipeline, WirePipeline};
+    use crate::controller::presence::Sighting;
+    use crate::model::secret::SecretAccess;
+
+    /// A client that is never used.
+    fn shared(access: SecretAccess) -> Shared {
+        let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
+        Shared::new(client, NonZeroU32::MIN, access)
+    }
+
+    fn realms(names: &[&str]) -> Realms {
+        Realms::new(&shared(SecretAccess::Metadata), &names.iter().map(|&name| name.to_owned()).collect())
+    }
+
+    fn stored(namespace: &str) -> Arc<StoredPipeline> {
+        let wire = serde_json::json!({"metadata": {"name": "edges", "namespace": namespace, "uid": "u"}, "spec": {}});
+        Arc::new(StoredPipeline::of(serde_json::from_value::<WirePipeline>(wire).unwrap()))
+    }
+
+    /// Every list of this namespace is complete, and holds what is given.
+    fn list(context: &Context, pipelines: &[&str]) {
+        context.with_state(|state| {
+            state.pipelines.init();
+            for namespace in pipelines {
+                state.pipelines.init_apply(ObjectKey::new(*namespace, "edges"), 1, stored(namespace));
+            }
+            state.pipelines.init_done();
+            state.pods.init();
+            state.pods.init_done();
+            state.accounts.init();
+            state.accounts.init_done();
+            state.book.init();
+            state.book.init_done();
+            for kind in ObjectKind::ALL {
+                let objects = state.objects.of_mut(*kind);
+                objects.init();
+                objects.init_apply(Sighting { key: ObjectKey::new("team-a", "data"), leaving: false });
+                objects.init_done(std::iter::empty());
+            }
+        });
+    }
+
+    fn knows(realms: &Realms, namespace: &str) -> bool {
+        let key = ObjectKey::new(namespace, "edges");
+        realms.of(namespace).unwrap().with_state(|state| state.pipelines.get(&key).is_some())
+    }
+
+    #[tokio::test]
+    async fn without_names_one_context_serves_all_namespaces() {
+        let realms = realms(&[]);
+        assert_eq!(realms.iter().count(), 1);
+        assert!(Arc::ptr_eq(realms.of("team-a").unwrap(), realms.of("team-b").unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_namespace_that_is_not_named_is_nobodys_business() {
+        let realms = realms(&["team-a", "team-b"]);
+        assert_eq!(realms.iter().count(), 2);
+        assert!(realms.of("team-c").is_none());
+        assert_eq!(realms.of("team-b").unwrap().namespace.as_deref(), Some("team-b"));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_begins_anew_in_one_namespace_drops_nothing_of_another() {
+        let realms = realms(&["team-a", "team-b"]);
+        let [a, b] = ["team-a", "team-b"].map(|name| realms.of(name).unwrap());
+        list(a, &["team-a"]);
+        list(b, &["team-b"]);
+        // The Secret of team-a is known; team-b's doorbell is taken away, and then lists anew.
+        let key = ObjectKey::new("team-a", "db");
+        let now = k8s_openapi::jiff::Timestamp::UNIX_EPOCH;
+        a.with_state(|state| {
+            let ticket = state.book.begin(&key, now).unwrap();
+            state.book.finish(&key, ticket, ReadOutcome::NotFound, now);
+        });
+        b.with_state(|state| state.book.deafen());
+        list(b, &[]);
+        assert!(knows(&realms, "team-a") && !knows(&realms, "team-b"));
+        assert!(a.with_state(|state| state.book.look_up(&key, now)).is_some());
+        let ring = Ring { key: ObjectKey::new("team-b", "db"), uid: "u".into(), version: 5 };
+        assert!(!b.with_state(|state| state.book.ring(&ring)), "nobody names it");
+    }
+
+    #[tokio::test]
+    async fn each_namespace_is_ready_by_itself_and_a_refused_one_holds_up_no_other() {
+        let realms = realms(&["team-a", "team-b"]);
+        let [a, b] = ["team-a", "team-b"].map(|name| realms.of(name).unwrap());
+        let answers = || realms.iter().filter(|context| context.with_state(|state| state.has_answer())).count();
+        assert_eq!(answers(), 0);
+        list(a, &[]);
+        assert_eq!(answers(), 1, "no answer yet to team-b's lists: the API server may only be slow");
+        b.refused();
+        assert_eq!(answers(), 2);
+        assert!(a.with_state(|state| state.is_synced()) && !b.with_state(|state| state.is_synced()));
+        // A 403 to an operator of the whole cluster leaves nothing to go on with.
+        let whole = Realms::new(&shared(SecretAccess::Metadata), &BTreeSet::new());
+        whole.of("team-a").unwrap().refused();
+        assert!(!whole.of("team-a").unwrap().with_state(|state| state.has_answer()));
+    }
+
+    #[tokio::test]
+    async fn without_access_to_secrets_nobody_waits_for_a_list_of_them() {
+        let ready = |access| {
+            let realms = Realms::new(&shared(access), &BTreeSet::new());
+            let context = realms.of("team-a").unwrap();
+            context.with_state(|state| {
+                state.pipelines.init_done();
+                state.pods.init_done();
+                state.accounts.init_done();
+                for kind in ObjectKind::ALL {
+                    state.objects.of_mut(*kind).forbid();
+                }
+                state.is_synced()
+            })
+        };
+        assert!(ready(SecretAccess::None) && !ready(SecretAccess::Metadata));
+    }
+}

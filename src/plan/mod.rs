@@ -291,6 +291,8 @@ impl Plan {
 }
 
 #[cfg(test)]
+mod access_tests;
+#[cfg(test)]
 mod expiry_tests;
 #[cfg(test)]
 mod graph_tests;

@@ -28,6 +28,7 @@ mod stored;
 mod strangers;
 mod suspended;
 mod tries;
+mod trust;
 mod ttl;
 mod volumes;
 

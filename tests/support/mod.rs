@@ -38,9 +38,20 @@ pub const SYSTEM_NAMESPACE: &str = "lockgate-system";
 /// Starts a cluster and installs what `deploy/` says, but for the Deployment: the operator runs beside the test.
 pub fn install(options: Options) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
+    let objects = rendered(&cluster, "deploy/base");
+    apply(&cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
+    cluster
+}
+
+/// What a kustomization comes to, one text for each object.
+pub fn rendered(cluster: &Cluster, folder: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rendered = output(cluster.kubectl().arg("kustomize").arg(root.join("deploy/base")));
-    let objects: Vec<&str> = rendered.split("\n---\n").filter(|object| !object.contains("kind: Deployment")).collect();
+    let rendered = output(cluster.kubectl().arg("kustomize").arg(root.join(folder)));
+    rendered.split("\n---\n").map(ToOwned::to_owned).collect()
+}
+
+/// Applies these objects, and waits until Pipelines are served.
+pub fn apply(cluster: &Cluster, objects: &[String]) {
     let mut apply = cluster.kubectl();
     apply.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = apply.spawn().unwrap();
@@ -52,7 +63,6 @@ pub fn install(options: Options) -> Cluster {
         "crd/pipelines.lockgate.dev",
         "--timeout=60s",
     ]));
-    cluster
 }
 
 /// Runs a command to its end and returns what it printed.

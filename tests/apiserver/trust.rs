@@ -1,0 +1,181 @@
+//! The trust profiles, each with exactly the rights and flags of its kustomization: what works, and what was asked for.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use lockgate::api::pipeline::Pipeline;
+use lockgate::api::reason::{Phase, Trouble};
+use lockgate_cluster::{Cluster, Options};
+use serde_json::{Value, json};
+
+use crate::support::audit::{Audit, Entry, tally};
+use crate::support::{self, Operator, SYSTEM_NAMESPACE, Space, admin, condition, name_of, states, step};
+
+/// The flags that the Deployment among these objects gives to the operator, but for the form of its log.
+fn flags(objects: &[String]) -> Vec<String> {
+    let deployment = objects.iter().find(|object| object.contains("kind: Deployment")).unwrap();
+    let flags = deployment.lines().filter_map(|line| line.trim().strip_prefix("- --").map(|flag| format!("--{flag}")));
+    flags.filter(|flag| !flag.starts_with("--log-format")).collect()
+}
+
+/// A cluster with an audit log, these namespaces, and those of a kustomization's objects that `wanted` says.
+async fn installed(
+    overlay: &'static str,
+    spaces: &[&str],
+    wanted: impl Fn(&str) -> bool,
+) -> (Cluster, Vec<Space>, Vec<String>) {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::start(Options::new().audit(true)).unwrap()).await.unwrap();
+    let client = admin(&cluster).await;
+    let mut made = Vec::new();
+    for name in spaces {
+        made.push(Space::new(&client, name).await);
+    }
+    let objects = support::rendered(&cluster, overlay);
+    let now: Vec<String> =
+        objects.iter().filter(|object| !object.contains("kind: Deployment") && wanted(object)).cloned().collect();
+    support::apply(&cluster, &now);
+    (cluster, made, objects)
+}
+
+/// Starts the operator as the Deployment among these objects would.
+fn start(cluster: &Cluster, objects: &[String], profile: &str) -> Operator {
+    let flags = flags(objects);
+    assert!(flags.iter().any(|flag| flag.starts_with(profile)), "{flags:?}");
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
+    Operator::start_with_flags(cluster, &kubeconfig, &flags)
+}
+
+/// `verb resource` of everything that these rules grant.
+fn granted(rules: &[PolicyRule]) -> BTreeSet<String> {
+    let of = |rule: &PolicyRule| {
+        let resources = rule.resources.clone().unwrap_or_default();
+        let pairs = resources
+            .into_iter()
+            .flat_map(|resource| rule.verbs.iter().map(move |verb| format!("{verb} {resource}")).collect::<Vec<_>>());
+        pairs.collect::<Vec<_>>()
+    };
+    rules.iter().flat_map(of).collect()
+}
+
+fn refused(entries: &[Entry]) -> Vec<String> {
+    entries.iter().filter(|entry| entry.code() == 403).map(|entry| entry.uri.clone()).collect()
+}
+
+fn db() -> Value {
+    json!({"transform": {"image": "registry.test/edges:1",
+        "secrets": [{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}]}})
+}
+
+#[tokio::test]
+async fn namespaces_sees_nothing_outside_and_uses_exactly_what_it_is_granted_inside() {
+    let in_b = |object: &str| object.contains("  namespace: team-b");
+    let (cluster, spaces, objects) =
+        installed("deploy/overlays/namespaced", &["team-a", "outside"], |object| !in_b(object)).await;
+    let [inside, outside] = spaces.as_slice() else { panic!("two were asked for") };
+    outside.pipeline("edges", json!({"transform": {"image": "registry.test/edges:1"}})).await;
+    // team-b is in the list and does not exist: team-a need not wait for it.
+    let operator = start(&cluster, &objects, "--watch-namespaces");
+    inside.pipeline("edges", db()).await;
+    assert_eq!(states(&inside.phase("edges", Phase::Waiting).await), ["db:NotFound"]);
+    inside.secret("db", &["password"]).await;
+    let pod = inside.pod_of("edges").await;
+
+    // A Pod that lost its label is looked up; one of an earlier run is deleted; what is over for long is deleted.
+    inside.phase("edges", Phase::Starting).await;
+    inside.patch("edges", json!({"metadata": {"annotations": {"lockgate.dev/run-requested-at": "again"}}})).await;
+    inside.until_gone(&name_of(&pod), pod.metadata.uid.as_deref().unwrap()).await;
+    let second: Pipeline = inside
+        .until("edges", "run 2 has a Pod", |p| step(p).is_some_and(|step| step.pod.is_some()) && run(p) == 2)
+        .await;
+    let name = step(&second).unwrap().pod.clone().unwrap();
+    let unlabelled = json!({"metadata": {"labels": {"app.kubernetes.io/managed-by": null}}});
+    let patch = Patch::Merge(unlabelled);
+    inside.api::<Pod>().patch(&name, &PatchParams::default(), &patch).await.unwrap();
+    let mut audit = Audit::of(&cluster);
+    audit.until("the Pod was looked up", |all| all.iter().any(|entry| entry.kind() == "get pods")).await;
+    inside.pipeline("brief", json!({"transform": {"image": "a"}, "ttl_after_finished": "1s"})).await;
+    let brief = inside.pod_of("brief").await;
+    inside.pod_succeeds(&name_of(&brief)).await;
+    audit.until("it was deleted", |all| all.iter().any(|entry| entry.kind() == "delete pipelines")).await;
+
+    // A namespace that comes later: its Pipeline and Secret are there before the rights are.
+    let later = Space::new(&inside.client, "team-b").await;
+    later.secret("db", &["password"]).await;
+    later.pipeline("edges", db()).await;
+    let objects_b: Vec<String> = objects.iter().filter(|object| in_b(object)).cloned().collect();
+    assert_eq!(objects_b.len(), 2, "a Role and its binding");
+    support::apply(&cluster, &objects_b);
+    later.pod_of("edges").await;
+    later.phase("edges", Phase::Starting).await;
+
+    let untouched: Pipeline = outside.api().get("edges").await.unwrap();
+    assert!(untouched.status.is_none_or(|status| status.phase.is_none()), "it is nobody's business here");
+    assert!(outside.pods().await.is_empty());
+    audit.settle(&inside.client).await;
+    let all = audit.read().to_vec();
+    println!("{:#?}", tally(&all));
+    let places: BTreeSet<&str> = all.iter().map(Entry::namespace).collect();
+    assert_eq!(places, BTreeSet::from(["team-a", "team-b"]), "nowhere else, and nothing of the cluster as a whole");
+    let of_a: Vec<Entry> = all.into_iter().filter(|entry| entry.namespace() == "team-a").collect();
+    assert_eq!(refused(&of_a), Vec::<String>::new());
+    let role = Api::<Role>::namespaced(inside.client.clone(), "team-a").get("lockgate").await.unwrap();
+    let asked: BTreeSet<String> = of_a.iter().map(Entry::kind).collect();
+    assert_eq!(asked, granted(&role.rules.unwrap()), "what is asked for and what is granted");
+    drop(operator);
+    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
+}
+
+fn run(pipeline: &Pipeline) -> i64 {
+    pipeline.status.as_ref().and_then(|status| status.run.as_ref()).map_or(0, |run| run.number)
+}
+
+#[tokio::test]
+async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_secret() {
+    let (cluster, spaces, objects) = installed("deploy/overlays/none", &["dark"], |_| true).await;
+    let [space] = spaces.as_slice() else { panic!("one was asked for") };
+    let role = Api::<ClusterRole>::all(space.client.clone()).get("lockgate").await.unwrap();
+    let granted = granted(&role.rules.unwrap());
+    assert!(granted.contains("create pods") && !granted.iter().any(|right| right.ends_with(" secrets")), "{granted:?}");
+    let operator = start(&cluster, &objects, "--secret-access=none");
+    let mut spec = db();
+    spec["on_missing_secret"] = "Fail".into();
+    spec["transform"]["image_pull_secrets"] = json!(["regcred"]);
+    space.pipeline("edges", spec).await;
+    let pod = name_of(&space.pod_of("edges").await);
+    let starting = space.phase("edges", Phase::Starting).await;
+    assert_eq!(states(&starting), ["db:Unchecked", "regcred:Unchecked"]);
+    assert_eq!(condition(&starting, "SecretsResolved"), "Unknown/SecretsNotLookedAt");
+    let status = starting.status.clone().unwrap();
+    assert_eq!(status.resolved.as_deref(), Some("?/2"));
+    let told = status.conditions.iter().find(|condition| condition.type_ == "SecretsResolved").unwrap();
+    assert!(told.message.contains("on_missing_secret: Fail cannot be kept"), "{}", told.message);
+    assert!(status.references.iter().all(|row| row.started_with.is_none() && row.message.is_some()));
+
+    // The kubelet plays its part.
+    let waiting = json!({"reason": "CreateContainerConfigError", "message": "secret \"db\" not found"});
+    let container = |state: Value| json!([{"name": "main", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
+    let stuck = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": waiting}))});
+    space.pod_status(&pod, stuck).await;
+    let stuck: Pipeline = space
+        .until("edges", "SecretGone", |p| step(p).is_some_and(|step| step.trouble == Some(Trouble::SecretGone)))
+        .await;
+    assert!(support::message(&stuck).contains("secret \"db\" not found"), "{}", support::message(&stuck));
+    space.secret("db", &["password"]).await;
+    space.pod_succeeds(&pod).await;
+    space.phase("edges", Phase::Succeeded).await;
+    assert_eq!(space.pods().await.len(), 1, "the Secret that came replaced nothing");
+
+    let mut audit = Audit::of(&cluster);
+    audit.settle(&space.client).await;
+    let all = audit.read();
+    println!("{:#?}", tally(all));
+    assert!(all.iter().any(|entry| entry.kind() == "create pods"));
+    assert_eq!(all.iter().filter(|entry| entry.uri.contains("secrets")).count(), 0);
+    assert_eq!(refused(all), Vec::<String>::new());
+    drop(operator);
+    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
+}
