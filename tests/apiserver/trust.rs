@@ -8,10 +8,11 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
-use lockgate_cluster::{Cluster, Options};
+use lockgate_cluster::{Cluster, NodeKind, Options};
 use serde_json::{Value, json};
 
 use crate::support::audit::{Audit, Entry, tally};
+use crate::support::heavy::paper_node;
 use crate::support::{self, Operator, SYSTEM_NAMESPACE, Space, admin, condition, name_of, states, step};
 
 /// The flags that the Deployment among these objects gives to the operator, but for the form of its log.
@@ -21,14 +22,18 @@ fn flags(objects: &[String]) -> Vec<String> {
     flags.filter(|flag| !flag.starts_with("--log-format")).collect()
 }
 
-/// A cluster with an audit log, these namespaces, and those of a kustomization's objects that `wanted` says.
+/// A cluster with an audit log and a Node of paper, these namespaces, and those of a kustomization's objects that `wanted` says.
 async fn installed(
     overlay: &'static str,
     spaces: &[&str],
     wanted: impl Fn(&str) -> bool,
 ) -> (Cluster, Vec<Space>, Vec<String>) {
-    let cluster = tokio::task::spawn_blocking(|| Cluster::start(Options::new().audit(true)).unwrap()).await.unwrap();
+    let cluster =
+        tokio::task::spawn_blocking(|| Cluster::start(Options::new().audit(true).node(NodeKind::Scripted)).unwrap())
+            .await
+            .unwrap();
     let client = admin(&cluster).await;
+    paper_node(&client).await;
     let mut made = Vec::new();
     for name in spaces {
         made.push(Space::new(&client, name).await);
@@ -155,7 +160,8 @@ async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_sec
     assert!(told.message.contains("on_missing_secret: Fail cannot be kept"), "{}", told.message);
     assert!(status.references.iter().all(|row| row.started_with.is_none() && row.message.is_some()));
 
-    // The kubelet plays its part.
+    // Bound, so that the scheduler has no more to say of it. Then the kubelet is played.
+    space.until::<Pod>(&pod, "bound", |pod| pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())).await;
     let waiting = json!({"reason": "CreateContainerConfigError", "message": "secret \"db\" not found"});
     let container = |state: Value| json!([{"name": "main", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
     let stuck = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": waiting}))});
