@@ -107,6 +107,12 @@ async fn namespaces_sees_nothing_outside_and_uses_exactly_what_it_is_granted_ins
     inside.pod_succeeds(&name_of(&brief)).await;
     audit.until("it was deleted", |all| all.iter().any(|entry| entry.kind() == "delete pipelines")).await;
 
+    let mut lacking = db();
+    lacking["on_missing_secret"] = "Fail".into();
+    lacking["transform"]["secrets"][0]["name"] = "never-made".into();
+    inside.pipeline("lacking", lacking).await;
+    audit.until("its event was sent", |all| all.iter().any(|entry| entry.kind() == "create events")).await;
+
     // A namespace that comes later: its Pipeline and Secret are there before the rights are.
     let later = Space::new(&inside.client, "team-b").await;
     later.secret("db", &["password"]).await;
