@@ -214,3 +214,16 @@ fn the_operator_asks_for_no_right_by_wildcard() {
         }
     }
 }
+
+#[test]
+fn the_rights_in_a_namespace_are_the_rules_of_the_cluster_wide_role() {
+    let rules = |file: &str| -> Vec<String> {
+        let text = read(&root().join(file));
+        let (_, rest) = text.split_once("\nrules:\n").unwrap();
+        let (rules, _) = rest.split_once("\n---\n").unwrap();
+        rules.lines().filter(|line| !line.starts_with('#')).map(ToOwned::to_owned).collect()
+    };
+    let whole = rules("deploy/base/rbac.yaml");
+    assert!(whole.len() > 20, "{whole:?}");
+    assert_eq!(whole, rules("deploy/components/namespaced/rights/role.yaml"));
+}
