@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod crd;
+mod election;
 mod error;
 pub mod manifest;
 mod operator;

@@ -9,6 +9,7 @@ mod canary;
 mod counts;
 mod docs;
 mod gate;
+mod ha;
 mod heal;
 mod life;
 mod many;
