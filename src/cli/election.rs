@@ -19,28 +19,28 @@ const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 #[derive(Debug, Args)]
 pub(super) struct ElectionArgs {
     /// Take part in an election: of all operators that do, one works and the others stand ready. Off: no Lease is asked for.
-    #[arg(long, env = "LOCKGATE_LEADER_ELECT")]
-    leader_elect: bool,
+    #[arg(long = "leader-elect", env = "LOCKGATE_LEADER_ELECT")]
+    enabled: bool,
 
     /// The name of the Lease.
-    #[arg(long, env = "LOCKGATE_LEADER_ELECT_LEASE_NAME", default_value = "lockgate", value_parser = lease_name)]
-    leader_elect_lease_name: String,
+    #[arg(long = "leader-elect-lease-name", env = "LOCKGATE_LEADER_ELECT_LEASE_NAME", default_value = "lockgate", value_parser = name_of_lease)]
+    lease_name: String,
 
     /// The namespace of the Lease. Absent: `POD_NAMESPACE`, else the namespace of the Pod that this runs in.
-    #[arg(long, env = "LOCKGATE_LEADER_ELECT_NAMESPACE")]
-    leader_elect_namespace: Option<String>,
+    #[arg(long = "leader-elect-namespace", env = "LOCKGATE_LEADER_ELECT_NAMESPACE")]
+    namespace: Option<String>,
 
     /// A Lease that was not renewed for so long may be taken by another. Whole seconds.
-    #[arg(long, env = "LOCKGATE_LEADER_ELECT_LEASE_DURATION", default_value = "15s", value_name = "DURATION", value_parser = duration)]
-    leader_elect_lease_duration: Duration,
+    #[arg(long = "leader-elect-lease-duration", env = "LOCKGATE_LEADER_ELECT_LEASE_DURATION", default_value = "15s", value_name = "DURATION", value_parser = duration)]
+    lease_duration: Duration,
 
     /// A leader that could not renew its Lease for so long ends. Shorter than the lease duration.
-    #[arg(long, env = "LOCKGATE_LEADER_ELECT_RENEW_DEADLINE", default_value = "10s", value_name = "DURATION", value_parser = duration)]
-    leader_elect_renew_deadline: Duration,
+    #[arg(long = "leader-elect-renew-deadline", env = "LOCKGATE_LEADER_ELECT_RENEW_DEADLINE", default_value = "10s", value_name = "DURATION", value_parser = duration)]
+    renew_deadline: Duration,
 
     /// The pause between two renewals.
-    #[arg(long, env = "LOCKGATE_LEADER_ELECT_RETRY_PERIOD", default_value = "2s", value_name = "DURATION", value_parser = duration)]
-    leader_elect_retry_period: Duration,
+    #[arg(long = "leader-elect-retry-period", env = "LOCKGATE_LEADER_ELECT_RETRY_PERIOD", default_value = "2s", value_name = "DURATION", value_parser = duration)]
+    retry_period: Duration,
 }
 
 fn duration(text: &str) -> Result<Duration, &'static str> {
@@ -49,7 +49,7 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// A Lease's name is a DNS subdomain; it goes into a field selector as it is.
-fn lease_name(text: &str) -> Result<String, &'static str> {
+fn name_of_lease(text: &str) -> Result<String, &'static str> {
     let label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')
@@ -70,21 +70,21 @@ impl ElectionArgs {
     /// The flags do not fit together, or no namespace is named.
     pub fn settings(self) -> Result<Option<Settings>, Error> {
         let timing = Timing {
-            lease_duration: self.leader_elect_lease_duration,
-            renew_deadline: self.leader_elect_renew_deadline,
-            retry_period: self.leader_elect_retry_period,
+            lease_duration: self.lease_duration,
+            renew_deadline: self.renew_deadline,
+            retry_period: self.retry_period,
         };
         // Also where the election is off: what is wrong should not wait for the day on which it is switched on.
         timing.check().map_err(Error::Election)?;
-        if !self.leader_elect {
+        if !self.enabled {
             return Ok(None);
         }
-        let namespace = self.leader_elect_namespace.or_else(own_namespace).ok_or_else(|| {
+        let namespace = self.namespace.or_else(own_namespace).ok_or_else(|| {
             Error::Election(
                 "--leader-elect needs a namespace for its Lease, and this does not run in a Pod: give --leader-elect-namespace".into(),
             )
         })?;
-        Ok(Some(Settings { namespace, name: self.leader_elect_lease_name, identity: identity(), timing }))
+        Ok(Some(Settings { namespace, name: self.lease_name, identity: identity(), timing }))
     }
 }
 
@@ -125,9 +125,9 @@ mod tests {
 
     #[test]
     fn a_name_that_no_lease_can_have_is_refused() {
-        assert!(lease_name("lockgate").is_ok() && lease_name("lockgate.team-a").is_ok());
+        assert!(name_of_lease("lockgate").is_ok() && name_of_lease("lockgate.team-a").is_ok());
         for wrong in ["", "Lockgate", "a,metadata.name=b", "-a", "a..b"] {
-            assert!(lease_name(wrong).is_err(), "{wrong}");
+            assert!(name_of_lease(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -79,7 +79,8 @@ pub async fn run(
     };
     if !leads {
         streams.abort();
-        return Ok(release(election).await);
+        release(election).await;
+        return Ok(());
     }
     let at_work = tokio::spawn(lead(Arc::clone(&context), workers, election.is_some()));
     let lost = async {
@@ -100,7 +101,8 @@ pub async fn run(
     // Whatever is cut off here is found and finished at the next start.
     let _ = tokio::time::timeout(LAST_WORDS, at_work).await;
     streams.abort();
-    Ok(release(election).await)
+    release(election).await;
+    Ok(())
 }
 
 async fn release(election: Option<Election>) {

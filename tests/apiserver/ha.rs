@@ -22,6 +22,7 @@ use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin};
 const BATCH: usize = 25;
 /// A slow machine must not lose a Lease; a test must not take long.
 const LEASE: Duration = Duration::from_secs(6);
+const RENEW_DEADLINE: Duration = Duration::from_secs(4);
 /// Few, so that a takeover finds work that is left.
 const PER_SECOND: &str = "5";
 const FLAGS: [&str; 8] = [
@@ -111,10 +112,18 @@ fn writers(entries: &[Entry]) -> Vec<String> {
     all
 }
 
-/// When this operator first held the Lease.
-fn acquired(entries: &[Entry], identity_: &str) -> Timestamp {
-    let wrote = |e: &&Entry| on_lease(e) && e.is_write() && e.code() < 300 && identity(e) == identity_;
-    entries.iter().filter(wrote).map(Entry::answered).min().unwrap()
+/// When this operator wrote the Lease.
+fn renewals<'a>(entries: &'a [Entry], who: &'a str) -> impl Iterator<Item = Timestamp> + 'a {
+    let wrote = move |e: &&Entry| on_lease(e) && e.is_write() && e.code() < 300 && identity(e) == who;
+    entries.iter().filter(wrote).map(Entry::answered)
+}
+
+fn acquired(entries: &[Entry], who: &str) -> Timestamp {
+    renewals(entries, who).min().unwrap()
+}
+
+fn last_renewed(entries: &[Entry], who: &str) -> Timestamp {
+    renewals(entries, who).max().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,7 +175,7 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     assert!(log.contains("lockgate: leadership was lost") && log.contains("Kubernetes restarts it"), "{log}");
     audit.settle(&client).await;
     let late: Vec<Entry> =
-        audit.since(resumed).into_iter().filter(|e| identity(e) == order[2] && e.is_write()).collect();
+        audit.since(resumed).into_iter().filter(|e| identity(e) == order[2] && e.is_write() && !on_lease(e)).collect();
     assert!(late.is_empty(), "it wrote after its time: {late:#?}");
 
     // The Lease is deleted: whoever leads makes it anew, and whoever follows waits as if it were there.
@@ -187,6 +196,13 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     assert_eq!(created.len(), 4 * BATCH);
     assert!(created.values().all(|count| *count == 1), "two Pods for one attempt: {created:?}");
     assert_eq!(space.pods().await.len(), 4 * BATCH);
+    // SIGKILL and SIGSTOP cost what is left of the Lease, SIGTERM costs nothing of it.
+    assert!(after_kill < 2 * LEASE && after_stop < 2 * LEASE, "{after_kill:?}, {after_stop:?}");
+    assert!(after_term < LEASE.checked_sub(Duration::from_secs(1)).unwrap(), "{after_term:?}");
+    for (old, new) in [(0, 1), (2, 3)] {
+        let between = acquired(&entries, &order[new]).duration_since(last_renewed(&entries, &order[old]));
+        assert!(between > RENEW_DEADLINE.try_into().unwrap(), "taken {between:#} after a renewal");
+    }
     assert_followers_only_watch(&entries, &order);
     assert_rights(&entries);
     println!(
@@ -213,7 +229,7 @@ fn assert_followers_only_watch(entries: &[Entry], order: &[String]) {
 
 fn tally_lists<'a>(entries: impl Iterator<Item = &'a &'a Entry>) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
-    entries.filter(|e| e.verb == "list").for_each(|e| *all.entry(e.kind()).or_insert(0) += 1);
+    entries.filter(|e| e.verb == "list" && e.code() == 200).for_each(|e| *all.entry(e.kind()).or_insert(0) += 1);
     all
 }
 

@@ -136,7 +136,7 @@ impl Election {
             Ok(Ok(true)) => info!(lease = %self, "gave the Lease back"),
             Ok(Ok(false)) => {}
             Ok(Err(_)) | Err(_) => {
-                warn!(lease = %self, "the Lease could not be given back: the next takes it when it runs out")
+                warn!(lease = %self, "the Lease could not be given back: the next takes it when it runs out");
             }
         }
     }
