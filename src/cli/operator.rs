@@ -110,3 +110,32 @@ async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
     config.default_retry = false;
     Ok(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, Request};
+    use kube::client::Body;
+
+    use super::*;
+    use crate::controller::leader::{FenceClosed, Timing};
+
+    #[tokio::test]
+    async fn in_an_election_the_work_is_behind_the_fence() {
+        // Nobody listens there: what is let through fails otherwise.
+        let config = || Config::new("http://127.0.0.1:1".parse().unwrap());
+        let seconds = Duration::from_secs;
+        let timing = Timing { lease_duration: seconds(15), renew_deadline: seconds(10), retry_period: seconds(2) };
+        let elects = Settings { namespace: "n".into(), name: "l".into(), identity: "me".into(), timing };
+        for (settings, method, held_back) in [
+            (Some(elects.clone()), Method::POST, true),
+            (Some(elects), Method::GET, false),
+            (None, Method::POST, false),
+        ] {
+            let (client, _election) = clients(config(), settings).unwrap();
+            let request = Request::builder().method(&method).uri("/").body(Body::empty()).unwrap();
+            let error = client.send(request).await.unwrap_err();
+            let fenced = matches!(&error, kube::Error::Service(inner) if inner.is::<FenceClosed>());
+            assert_eq!(fenced, held_back, "{method}: {error:?}");
+        }
+    }
+}

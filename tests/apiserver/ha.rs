@@ -9,6 +9,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client};
+use lockgate::api::pipeline::Pipeline;
+use lockgate::api::reason::Phase;
 use lockgate_cluster::Cluster;
 use serde_json::json;
 use tokio::task::block_in_place;
@@ -16,24 +18,21 @@ use tokio::task::block_in_place;
 use crate::outage::Proxy;
 use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each};
-use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin};
+use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, output};
 
 /// At each takeover so many Pipelines are under way.
 const BATCH: usize = 25;
 /// A slow machine must not lose a Lease; a test must not take long.
 const LEASE: Duration = Duration::from_secs(6);
 const RENEW_DEADLINE: Duration = Duration::from_secs(4);
-/// Few, so that a takeover finds work that is left.
-const PER_SECOND: &str = "5";
-const FLAGS: [&str; 8] = [
+/// At once, so that a takeover finds work that is left.
+const FEW: [&str; 2] = ["--pod-creates-per-second=5", "--concurrency=4"];
+const FLAGS: [&str; 5] = [
     "--leader-elect",
     "--leader-elect-namespace=lockgate-system",
     "--leader-elect-lease-duration=6s",
     "--leader-elect-renew-deadline=4s",
     "--leader-elect-retry-period=500ms",
-    "--pod-creates-per-second",
-    PER_SECOND,
-    "--concurrency=4",
 ];
 
 /// What an operator says when it begins to lead; its name in the election follows.
@@ -43,15 +42,17 @@ const LEADS: &str = " leads as ";
 struct Place<'a> {
     cluster: &'a Cluster,
     kubeconfig: PathBuf,
+    flags: Vec<&'static str>,
 }
 
 impl<'a> Place<'a> {
     fn on(cluster: &'a Cluster) -> Self {
-        Self { cluster, kubeconfig: cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap() }
+        let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
+        Self { cluster, kubeconfig, flags: FLAGS.to_vec() }
     }
 
     async fn follower(&self) -> Operator {
-        let operator = Operator::start_with_flags(self.cluster, &self.kubeconfig, &FLAGS);
+        let operator = Operator::start_with_flags(self.cluster, &self.kubeconfig, &self.flags);
         operator.says("follows: another leads").await;
         for list in ["Pipelines", "Pods", "Secrets", "ServiceAccounts"] {
             operator.says(&format!("the list of {list} is complete")).await;
@@ -60,7 +61,7 @@ impl<'a> Place<'a> {
     }
 
     async fn leader(&self) -> Operator {
-        let operator = Operator::start_with_flags(self.cluster, &self.kubeconfig, &FLAGS);
+        let operator = Operator::start_with_flags(self.cluster, &self.kubeconfig, &self.flags);
         leads(&operator).await;
         operator
     }
@@ -92,6 +93,10 @@ async fn amid_work(space: &Space, batch: usize) {
 
 async fn all_have_pods(space: &Space, batches: usize) {
     space.until_many::<Pod>(batches * BATCH, "there", Instant::now(), |_| true).await;
+}
+
+fn phase(pipeline: &Pipeline) -> Option<Phase> {
+    pipeline.status.as_ref()?.phase
 }
 
 /// Whose requests these are: what stands in brackets in `lockgate/0.1.0 (identity)`.
@@ -130,7 +135,8 @@ fn last_renewed(entries: &[Entry], who: &str) -> Timestamp {
 async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let cluster = Heavy::start_from("deploy/overlays/ha").await;
     let client = admin(&cluster).await;
-    let place = Place::on(&cluster);
+    let mut place = Place::on(&cluster);
+    place.flags.extend(FEW);
     let mut audit = Audit::of(&cluster);
     let space = Space::new(&client, "takeovers").await;
     space.secret("db", &["password"]).await;
@@ -243,10 +249,66 @@ fn assert_rights(entries: &[Entry]) {
     assert!(elsewhere.is_none(), "{elsewhere:#?}");
 }
 
+/// As many requests as workers are under way when it is stopped, and their answers lie ready when it goes on. Two things
+/// keep it from going on with its work, each enough by itself: the fence, and that the election asks the clock first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_paused_amid_writes_writes_nothing_more() {
+    const MANY: usize = 200;
+    let cluster = Heavy::start_from("deploy/overlays/ha").await;
+    let client = admin(&cluster).await;
+    let mut place = Place::on(&cluster);
+    place.flags.extend(["--pod-creates-per-second=100000", "--concurrency=32"]);
+    let mut audit = Audit::of(&cluster);
+    let space = Space::new(&client, "paused").await;
+    let mut paused = place.leader().await;
+    let name = leads(&paused).await;
+    let other = place.follower().await;
+    let secrets = json!([{"name": "db", "env_var": "DB_PASSWORD", "key": "password"}]);
+    let spec = json!({"transform": {"image": "a", "secrets": secrets}});
+    each(0..MANY, |i| {
+        let (space, spec) = (&space, spec.clone());
+        async move {
+            space.pipeline(&format!("p-{i:03}"), spec).await;
+        }
+    })
+    .await;
+    space.until_many(MANY, "waits", Instant::now(), |p: &Pipeline| phase(p) == Some(Phase::Waiting)).await;
+
+    let stop = async {
+        space.until_many::<Pod>(20, "there", Instant::now(), |_| true).await;
+        paused.signal("STOP");
+    };
+    tokio::join!(stop, space.secret("db", &["password"]));
+    let there = space.pods().await.len();
+    assert!(there < MANY, "it had done everything");
+    assert_ne!(leads(&other).await, name);
+    space.until_many::<Pod>(MANY, "there", Instant::now(), |_| true).await;
+    space.until_many(MANY, "starts", Instant::now(), |p: &Pipeline| phase(p) == Some(Phase::Starting)).await;
+    audit.settle(&client).await;
+
+    let resumed = Timestamp::now();
+    paused.signal("CONT");
+    assert_eq!(paused.end().await.code(), Some(1));
+    audit.settle(&client).await;
+    let late: Vec<Entry> =
+        audit.since(resumed).into_iter().filter(|e| identity(e) == name && e.is_write() && !on_lease(e)).collect();
+    assert!(late.is_empty(), "it wrote after its time: {:?}", tally(&late));
+    let created = per_name(audit.read().iter().filter(|e| e.kind() == "create pods" && e.code() == 201));
+    assert!(created.len() == MANY && created.values().all(|count| *count == 1), "{created:?}");
+    println!("paused amid writes with {there} of {MANY} Pods there; after it went on it wrote nothing");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_cut_off_ends_before_another_begins() {
     let cluster = Heavy::start_from("deploy/overlays/ha").await;
     let client = admin(&cluster).await;
+    let whole = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/overlays/ha");
+    let applied =
+        output(cluster.kubectl().args(["apply", "--server-side", "--dry-run=server", "-o", "name", "-k", whole]));
+    for object in ["deployment.apps/lockgate", "poddisruptionbudget.policy/lockgate", "role.rbac.authorization.k8s.io/"]
+    {
+        assert!(applied.contains(object), "{applied}");
+    }
     let mut proxy = Proxy::to(&cluster);
     let kubeconfig = cluster.service_account_kubeconfig_via(SYSTEM_NAMESPACE, "lockgate", &proxy.url()).unwrap();
     let mut cut_off = Operator::start_with_flags(&cluster, &kubeconfig, &FLAGS);
