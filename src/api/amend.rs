@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cel::service as cel;
+use super::cel::{service as cel, steps};
 use super::rules;
 
 /// Entries of a step's `secrets`. With 64, as a transform has, their rules would be above the budget (see `cel`).
@@ -19,6 +19,12 @@ pub(super) fn amend(spec: &mut Value) {
             schema.extend(keywords);
         }
     }
+    let rules = spec.pointer_mut("/properties/steps/x-kubernetes-validations").and_then(Value::as_array_mut);
+    let needs = rules.into_iter().flatten().filter(|rule| rule["message"] == rules::NEEDS_KNOWN);
+    needs.filter_map(Value::as_object_mut).for_each(|rule| {
+        let expression = format!("'{} (' + {} + ')'", rules::NEEDS_KNOWN, steps::UNKNOWN_NEED);
+        rule.insert("messageExpression".into(), expression.into());
+    });
 }
 
 /// Where keywords are added, and which.
@@ -114,6 +120,14 @@ mod tests {
         let crd = serde_json::to_value(crate::api::crd::pipeline().unwrap()).unwrap();
         let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").unwrap();
         assert_has_all(&spec["transform"], &spec["steps"]["items"], "");
+    }
+
+    #[test]
+    fn the_message_about_a_need_names_it() {
+        let crd = serde_json::to_value(crate::api::crd::pipeline().unwrap()).unwrap();
+        let steps = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/steps/x-kubernetes-validations";
+        let rules = crd.pointer(steps).and_then(Value::as_array).unwrap();
+        assert_eq!(rules.iter().filter(|rule| rule["messageExpression"].is_string()).count(), 1);
     }
 
     #[test]

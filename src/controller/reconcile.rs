@@ -73,6 +73,9 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             return Look::Failed;
         }
     };
+    if world.subject.deleting {
+        return Look::Done(None);
+    }
     let decided = plan(&world);
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
     if outcome.subject_deleted {

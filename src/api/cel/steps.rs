@@ -15,6 +15,8 @@ macro_rules! needs_known {
     };
 }
 pub(in crate::api) const NEEDS_KNOWN: &str = needs_known!();
+/// The first need that is none, as in `load needs extrct`.
+pub(in crate::api) const UNKNOWN_NEED: &str = "self.map(step, has(step.needs) ? step.needs.filter(need, need == step.name || !(need in self.map(s, s.name))).map(need, step.name + ' needs ' + need) : []).flatten()[0]";
 
 /// One round: the steps whose needs are all done are done as well; once for each token.
 macro_rules! round {

@@ -44,7 +44,10 @@ fn check_needs(field: &str, step: &Step, names: &BTreeMap<&str, usize>, report: 
     let mut all_known = true;
     for (index, need) in step.needs.iter().enumerate() {
         let known = *need != step.name && names.contains_key(need.as_str());
-        report.require(known, &format!("{field}[{index}]"), rules::NEEDS_KNOWN);
+        if !known {
+            let message = format!("{} ({} needs {need})", rules::NEEDS_KNOWN, step.name);
+            report.add(format!("{field}[{index}]"), message);
+        }
         report.require(seen.insert(need), field, rules::NEEDS_UNIQUE);
         report.length(need, 0, MAX_NAME, &format!("{field}[{index}]"));
         all_known &= known;
@@ -126,8 +129,9 @@ mod tests {
 
     #[test]
     fn a_need_is_another_step_and_stands_once() {
-        assert_eq!(said(&[("a", &["a"])]), [format!("spec.steps[0].needs[0]: {}", rules::NEEDS_KNOWN)]);
-        assert_eq!(said(&[("a", &["b"])]), [format!("spec.steps[0].needs[0]: {}", rules::NEEDS_KNOWN)]);
+        let unknown = |need| format!("spec.steps[0].needs[0]: {} (a needs {need})", rules::NEEDS_KNOWN);
+        assert_eq!(said(&[("a", &["a"])]), [unknown("a")]);
+        assert_eq!(said(&[("a", &["b"])]), [unknown("b")]);
         assert_eq!(said(&[("a", &[]), ("b", &["a", "a"])]), [format!("spec.steps[1].needs: {}", rules::NEEDS_UNIQUE)]);
     }
 
