@@ -55,6 +55,8 @@ pub struct Election {
     lease: Option<Lease>,
     /// When it was last seen to change, while somebody held it.
     changed: Option<Instant>,
+    /// Whether the last try failed: that is told once.
+    failing: bool,
 }
 
 /// Why a write of the Lease did not come about.
@@ -69,7 +71,7 @@ impl Election {
     #[must_use]
     pub fn new(client: Client, settings: Settings, fence: Fence) -> Self {
         let api = Api::namespaced(client, &settings.namespace);
-        Self { api, settings, fence, lease: None, changed: None }
+        Self { api, settings, fence, lease: None, changed: None, failing: false }
     }
 
     /// Waits until this process holds the Lease.
@@ -78,6 +80,7 @@ impl Election {
         loop {
             match self.look_and_step().await {
                 Ok(Step::Wait(_)) => {
+                    self.failing = false;
                     let holder = self.holder().unwrap_or_default().to_owned();
                     if told.as_ref() != Some(&holder) {
                         info!(lease = %self, holder, "follows: another leads, this one watches and stands ready");
@@ -253,15 +256,17 @@ impl Election {
         }
     }
 
-    async fn pause_after(&self, failure: &Failure) {
+    async fn pause_after(&mut self, failure: &Failure) {
         match failure {
             Failure::Behind => debug!(lease = %self, "another was quicker"),
+            Failure::Other(why) if self.failing => debug!(lease = %self, why, "the election waits still"),
             Failure::Other(why) => warn!(
                 lease = %self,
                 why,
-                "the election waits: let the ServiceAccount get, watch, create and update leases there, as deploy/components/ha does"
+                "the election waits and tries again; if a right is missing: let the ServiceAccount get, watch, create and update leases there, as deploy/components/ha does"
             ),
         }
+        self.failing = matches!(failure, Failure::Other(_));
         tokio::time::sleep(self.settings.timing.retry_period).await;
     }
 
