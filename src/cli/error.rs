@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::ops::http::BindAddress;
+
 /// Why a command ended with exit code 1. (Arguments that cannot be read end it with 2, by clap.)
 #[derive(Debug, Error)]
 pub(super) enum Error {
@@ -17,6 +19,16 @@ pub(super) enum Error {
     /// `--log-level`.
     #[error("--log-level cannot be read, write it as in info or lockgate=debug: {0}")]
     LogLevel(#[from] tracing_subscriber::filter::ParseError),
+    /// A port that cannot be opened.
+    #[error("{flag} {address} cannot be listened at: {source}: give another address, or 0 to switch it off")]
+    Listen {
+        /// Which flag named it.
+        flag: &'static str,
+        /// Where.
+        address: BindAddress,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),

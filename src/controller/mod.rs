@@ -5,6 +5,7 @@
 
 mod apply;
 mod cache;
+mod census;
 mod context;
 mod facts;
 mod fair;
@@ -21,6 +22,7 @@ mod sightings;
 mod state;
 mod streams;
 mod table;
+mod view;
 mod write;
 
 use std::future::Future;
@@ -32,6 +34,10 @@ use kube::Client;
 use tracing::info;
 
 use context::Context;
+use view::Running;
+
+use crate::ops::http::View;
+use crate::ops::metrics::Metrics;
 
 /// What is under way when the operator is told to stop may take so long to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -45,28 +51,58 @@ pub struct Limits {
     pub pod_creates_per_second: NonZeroU32,
 }
 
-/// Runs the controller until `stop` completes.
-///
-/// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with a
-/// pause of our own.
-pub async fn run(client: Client, limits: Limits, stop: impl Future<Output = ()>) {
-    let Limits { workers, pod_creates_per_second } = limits;
-    let context = Arc::new(Context::new(client, pod_creates_per_second));
-    let streams = tokio::spawn(streams::run(Arc::clone(&context)));
-    let at_work = tokio::spawn({
-        let context = Arc::clone(&context);
-        async move {
-            // A decision before every list is complete would call things missing that are there.
-            streams::wait_until(&context, state::State::is_synced).await;
-            info!(workers = workers.get(), "ready");
-            let workers = (0..workers.get()).map(|_| tokio::spawn(reconcile::work(Arc::clone(&context))));
-            futures::future::join_all(workers).await;
-        }
-    });
-    stop.await;
-    info!("stopping");
-    context.queue.close();
-    // Whatever is cut off here is found and finished at the next start.
-    let _ = tokio::time::timeout(LAST_WORDS, at_work).await;
-    streams.abort();
+/// The controller, before it runs.
+pub struct Controller {
+    context: Arc<Context>,
+    workers: NonZeroUsize,
+    running: Arc<Running>,
+}
+
+impl Controller {
+    /// A controller that knows nothing yet.
+    ///
+    /// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with
+    /// a pause of our own.
+    #[must_use]
+    pub fn new(client: Client, limits: Limits, metrics: Arc<Metrics>) -> Self {
+        let Limits { workers, pod_creates_per_second } = limits;
+        metrics.may_work(workers.get());
+        let context = Arc::new(Context::new(client, pod_creates_per_second, metrics));
+        Self { context, workers, running: Arc::default() }
+    }
+
+    /// What it shows of itself, before and while it runs.
+    #[must_use]
+    pub fn view(&self) -> impl View + use<> {
+        view::Window::new(Arc::clone(&self.context), Arc::clone(&self.running))
+    }
+
+    /// Runs until `stop` completes.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { context, workers, running } = self;
+        let streams = tokio::spawn({
+            let (context, running) = (Arc::clone(&context), Arc::clone(&running));
+            async move {
+                let _watching = running.watching();
+                streams::run(context).await;
+            }
+        });
+        let at_work = tokio::spawn({
+            let context = Arc::clone(&context);
+            async move {
+                // A decision before every list is complete would call things missing that are there.
+                streams::wait_until(&context, state::State::is_synced).await;
+                running.work_begins();
+                info!(workers = workers.get(), "ready");
+                let workers = (0..workers.get()).map(|_| tokio::spawn(reconcile::work(Arc::clone(&context))));
+                futures::future::join_all(workers).await;
+            }
+        });
+        stop.await;
+        info!("stopping");
+        context.queue.close();
+        // Whatever is cut off here is found and finished at the next start.
+        let _ = tokio::time::timeout(LAST_WORDS, at_work).await;
+        streams.abort();
+    }
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tracing::{debug, info, warn};
 
+use super::census::waits_since;
 use super::context::Context;
 use super::key::version;
 use super::object::{StoredPipeline, WirePipeline};
@@ -75,6 +76,11 @@ pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &P
             let at = version(wire.metadata.resource_version.as_deref().unwrap_or_default());
             let written = Arc::new(StoredPipeline::of(wire));
             context.with_state(|state| state.pipelines.wrote(key.clone(), at, written));
+            if let (Some(since), None) = (waits_since(before), waits_since(after)) {
+                // Both are whole seconds.
+                let seconds = u32::try_from(Timestamp::now().as_second().saturating_sub(since)).unwrap_or_default();
+                context.metrics.waited(f64::from(seconds));
+            }
             info!(
                 pipeline = %key,
                 phase = after.phase.map(Phase::as_str),

@@ -12,6 +12,7 @@ mod gate;
 mod heal;
 mod life;
 mod many;
+mod metrics;
 mod moments;
 mod outage;
 mod pods;

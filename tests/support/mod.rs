@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod heavy;
+pub mod scrape;
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -86,7 +87,9 @@ impl Operator {
         let file = std::fs::File::create(&log).unwrap();
         let mut command = lockgate_cluster::mortal(env!("CARGO_BIN_EXE_lockgate"));
         command
-            .args(["operator", "--log-level", "trace", "--kubeconfig"])
+            .args(["operator", "--log-level", "trace"])
+            .args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"])
+            .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(flags)
             .stdin(Stdio::null())
