@@ -21,7 +21,7 @@ use super::object::{StoredPipeline, WirePipeline};
 use crate::api::reason::Phase;
 use crate::api::status::PipelineStatus;
 use crate::model::run::short_hash;
-use crate::report::Warning;
+use crate::report::{About, Warning};
 
 /// One write takes no longer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -133,7 +133,7 @@ fn merge_patch(old: &Value, new: &Value) -> Value {
 pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings: Vec<Warning>) {
     let subject = &stored.subject;
     let api: Api<Event> = Api::namespaced(context.client.clone(), &subject.namespace);
-    for Warning { reason, note } in warnings {
+    for Warning { reason, note, about } in warnings {
         let now = Timestamp::now();
         let hash = short_hash(&Sha256::digest(format!("{}/{reason}/{now}", subject.uid).as_bytes()));
         let event = Event {
@@ -157,12 +157,29 @@ pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings:
                 uid: Some(subject.uid.clone()),
                 ..ObjectReference::default()
             }),
+            related: about.map(|about| related(&subject.namespace, about)),
             ..Event::default()
         };
         let sent = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), &event)).await;
         if !matches!(sent, Ok(Ok(_))) {
             debug!(pipeline = %stored.key(), reason, "an event could not be sent");
         }
+    }
+}
+
+/// The other object of an event. Its uid is not known where it is missing.
+fn related(namespace: &str, about: About) -> ObjectReference {
+    let (kind, name) = match about {
+        About::Secret(name) => ("Secret", name),
+        About::Object(kind, name) => (kind.as_str(), name),
+        About::Pod(name) => ("Pod", name),
+    };
+    ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some(kind.into()),
+        namespace: Some(namespace.into()),
+        name: Some(name),
+        ..ObjectReference::default()
     }
 }
 

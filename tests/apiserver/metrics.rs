@@ -13,18 +13,22 @@ use lockgate_cluster::Options;
 use serde_json::{Value, json};
 
 use crate::support::audit::{Audit, Entry, tally};
-use crate::support::heavy::{Heavy, each};
+use crate::support::heavy::{Heavy, each, paper_node};
 use crate::support::scrape::{Scrape, get};
 use crate::support::{self, CANARY, Operator, Space, admin, output};
 
 /// So many Pipelines.
 const MANY: usize = 200;
 
+/// The paper node has no heartbeat.
 fn uses(secret: &str) -> Value {
-    json!({"transform": {
-        "image": "registry.test/edges:1",
-        "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
-    }})
+    json!({
+        "transform": {
+            "image": "registry.test/edges:1",
+            "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
+        },
+        "tolerations": [{"operator": "Exists"}],
+    })
 }
 
 fn root() -> &'static Path {
@@ -87,6 +91,7 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
     let cluster = Heavy::start().await;
     let operator = Operator::start(&cluster);
     let client = admin(&cluster).await;
+    paper_node(&client).await;
     let space = Space::new(&client, "counted").await;
     let mut audit = Audit::of(&cluster);
     operator.until_health("/readyz", 200).await;
@@ -96,8 +101,11 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
     space.phase("warm", Phase::Waiting).await;
     space.secret("warm", &["password"]).await;
     space.phase("warm", Phase::Starting).await;
-    space.pipeline("invalid", json!({"transform": {"image": "a", "user": "root"}})).await;
-    space.phase("invalid", Phase::Failed).await;
+    let mut fails = uses("never");
+    fails["on_missing_secret"] = "Fail".into();
+    space.pipeline("fails", fails).await;
+    space.phase("fails", Phase::Failed).await;
+    audit.until("its event was sent", |all| all.iter().any(|e| e.kind() == "create events" && e.code() == 201)).await;
     let few = operator.scrape();
     assert_eq!(few.value("lockgate_gate_open_seconds_count"), 1.0, "one had waited");
     assert!(few.value("lockgate_gate_open_seconds_sum") > 0.0);
@@ -115,13 +123,14 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
     space.until_many::<Pipeline>(MANY, "waits", since, in_phase(Phase::Waiting)).await;
     let waiting = operator.scrape();
     assert_eq!(waiting.value("lockgate_pipelines{phase=\"Waiting\"}"), MANY as f64);
-    assert_eq!(waiting.value("lockgate_references{state=\"NotFound\"}"), MANY as f64);
+    assert_eq!(waiting.value("lockgate_references{state=\"NotFound\"}"), 1.0 + MANY as f64);
     assert_eq!(told(&waiting), counted(&space).await);
 
     space.secret("the-secret", &["password"]).await;
-    let ours = |pod: &Pod| pod.name_any().starts_with("p-");
+    // Where no node takes a Pod that is told, and what follows is not at rest.
+    let bound = |pod: &Pod| pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
     tokio::join!(
-        space.until_many::<Pod>(MANY, "there", since, ours),
+        space.until_many::<Pod>(MANY + 1, "bound", since, bound),
         space.until_many::<Pipeline>(MANY, "starts", since, in_phase(Phase::Starting)),
     );
     audit.settle(&client).await;
@@ -132,7 +141,7 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
 
     assert_eq!(told(&scrape), counted(&space).await);
     let (mut requests, watches) = requests_told(&scrape);
-    // The user's own requests for connections' sake are none; what was never answered is in no audit log.
+    // What was never answered is in no audit log.
     requests.retain(|kind, _| !kind.ends_with("<error>"));
     assert_eq!(before, after, "it is at rest");
     assert_eq!(requests, after, "{}", scrape.0);
@@ -160,7 +169,7 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
     let names = |scrape: &Scrape| scrape.series().keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let new: Vec<String> = names(&scrape).difference(&names(&few)).cloned().collect();
     assert!(new.iter().all(|name| name.contains("code=")) && new.len() < 10, "{new:#?}");
-    for word in [CANARY, "p-0", "the-secret", "\"counted\"", "password", "warm"] {
+    for word in [CANARY, "p-0", "the-secret", "\"counted\"", "password", "warm", "never"] {
         assert!(!scrape.0.contains(word), "{word} is in {}", scrape.0);
     }
 
