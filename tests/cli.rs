@@ -24,7 +24,7 @@ fn help_names_every_command() {
     let output = lockgate(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for command in ["operator", "crd"] {
+    for command in ["operator", "check", "crd"] {
         assert!(text.contains(command), "{text}");
     }
 }
@@ -83,4 +83,69 @@ fn what_cannot_be_used_is_named_with_its_mend() {
     let (code, text) = fails(&["operator", "--log-level", "lockgate=loud"]);
     assert_eq!(code, 1);
     assert!(text.contains("--log-level") && text.contains("info"), "{text}");
+}
+
+/// A file of these manifests.
+fn file(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn check_says_all_that_is_wrong_and_where() {
+    let wrong = "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\n---\n\
+        apiVersion: lockgate.dev/v1alpha1\nkind: Pipeline\nmetadata: {name: edges}\n\
+        spec: {transform: {image: a, user: root, secrets: [{name: db, env_var: X}]}}\n";
+    let path = file("wrong.yaml", wrong);
+    let output = lockgate(&["check", "-f", path.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("Pipeline edges: error: spec.transform.user: must be a number"), "{text}");
+    assert!(text.contains("Pipeline edges: error: spec.transform.secrets[0].key: env_var needs key"), "{text}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "lockgate: 2 to be mended\n");
+}
+
+#[test]
+fn check_warns_of_a_literal_that_looks_like_a_secret_without_showing_it() {
+    let open = "apiVersion: lockgate.dev/v1alpha1\nkind: Pipeline\nmetadata: {name: edges}\n\
+        spec: {transform: {image: a, cmd: [sh], stdin: ['echo', 'export DB_PASSWORD=hunter2']}}\n";
+    let path = file("open.yaml", open);
+    let path = path.to_str().unwrap();
+    let output = lockgate(&["check", "-f", path]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "a warning is no error");
+    assert!(text.contains("warning: spec.transform.stdin[1]: holds what looks like a password or token"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(lockgate(&["check", "--strict", "-f", path]).status.code(), Some(1));
+    let json = lockgate(&["check", "-o", "json", "-f", path]).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["pipelines"], 1);
+    assert_eq!(json["findings"][0]["field"], "spec.transform.stdin[1]");
+}
+
+#[test]
+fn check_names_files_that_it_cannot_use() {
+    let (code, text) = fails(&["check", "-f", "/nonexistent.yaml"]);
+    assert!(code == 1 && text.contains("/nonexistent.yaml cannot be read"), "{text}");
+    let path = file("no.yaml", "a: [");
+    let (code, text) = fails(&["check", "-f", path.to_str().unwrap()]);
+    assert!(code == 1 && text.contains("is no YAML"), "{text}");
+    let (code, text) = fails(&["check"]);
+    assert!(code == 2 && text.contains("--filename"), "{text}");
+}
+
+#[test]
+fn every_example_passes_the_check() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/examples");
+    let mut checked = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let output = lockgate(&["check", "--strict", "-f", path.to_str().unwrap()]);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            checked += 1;
+        }
+    }
+    assert!(checked >= 10, "{checked}");
 }

@@ -121,6 +121,10 @@ pub struct StepStatus {
     /// Where the step stands.
     pub state: StepState,
 
+    /// Why it failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<super::reason::Reason>,
+
     /// How many equal Pods it has. For a Job it is settled when the step's first Pod is made.
     #[serde(default = "one")]
     pub parallelism: i32,
@@ -133,7 +137,12 @@ pub struct StepStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_indexes: Option<String>,
 
-    /// With several Pods: those that failed, were replaced or are in trouble; 20 at most, the lowest first.
+    /// With several Pods: which of them failed for good, as in `1,4-5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_indexes: Option<String>,
+
+    /// With several Pods, while the step is not over: those that failed, were replaced or are in trouble; 20 at most,
+    /// those that failed before others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<IndexStatus>,
 

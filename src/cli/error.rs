@@ -29,6 +29,18 @@ pub(super) enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of manifests that cannot be read.
+    #[error("{0} cannot be read: {1}")]
+    File(String, std::io::Error),
+    /// A file that is no YAML.
+    #[error("{0} is no YAML: {1}")]
+    Manifest(String, String),
+    /// Files without a Pipeline.
+    #[error("no Pipeline of lockgate.dev is in these files: give the file that holds it with -f")]
+    NothingToCheck,
+    /// What `check` found.
+    #[error("{0} to be mended")]
+    Found(usize),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),

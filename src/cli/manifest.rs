@@ -5,12 +5,13 @@
 
 use serde_json::{Number, Value};
 
-/// Every document of a file; empty ones are left out.
+/// Every document of a file; empty ones are left out. An error names the line and shows nothing of it, which may hold a
+/// Secret's value.
 ///
 /// # Errors
 /// Where the text is no YAML.
 pub fn read(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
-    let options = serde_saphyr::options! { legacy_octal_numbers: true };
+    let options = serde_saphyr::options! { legacy_octal_numbers: true, with_snippet: false };
     let mut documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options)?;
     documents.retain(|document| !document.is_null());
     documents.iter_mut().for_each(whole_numbers);
@@ -55,6 +56,18 @@ mod tests {
     #[test]
     fn whole_floats_are_integers() {
         assert_eq!(read("[1.0, 1e3, 0.5, 08]").unwrap(), vec![json!([1, 1000, 0.5, 8])]);
+    }
+
+    #[test]
+    fn an_error_shows_nothing_of_the_file() {
+        for text in
+            ["a: canary-7c1f: b", "a: [canary-7c1f", "a: &canary-7c1f b\nc: *canary-7c1f-2", "a: !!int canary-7c1f"]
+        {
+            if let Err(error) = read(text) {
+                assert!(!error.to_string().contains("canary-7c1f"), "{error}");
+            }
+        }
+        assert!(read("a: [canary-7c1f").unwrap_err().to_string().contains("line 1"));
     }
 
     #[test]

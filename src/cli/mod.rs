@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
 mod crd;
 mod error;
 pub mod manifest;
@@ -21,6 +22,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(operator::OperatorArgs),
+    /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
+    Check(check::CheckArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
 }
@@ -30,6 +33,7 @@ enum Command {
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => operator::run(args),
+        Command::Check(args) => check::run(&args),
         Command::Crd => crd::run(),
     };
     match result {

@@ -20,6 +20,7 @@ fn facts(uid: &str, version: u64) -> SecretFacts {
         type_: "Opaque".into(),
         keys: Keys::Known(BTreeSet::new()),
         data_changed_at: None,
+        touched_since: false,
         expires_on: None,
     }
 }

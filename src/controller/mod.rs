@@ -84,7 +84,7 @@ impl Controller {
             let (context, running) = (Arc::clone(&context), Arc::clone(&running));
             async move {
                 let _watching = running.watching();
-                streams::run(context).await;
+                Box::pin(streams::run(context)).await;
             }
         });
         let at_work = tokio::spawn({

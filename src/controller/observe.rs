@@ -6,11 +6,13 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
+use kube::api::ListParams;
+use kube::core::ObjectMeta;
 
 use super::context::Context;
 use super::index::Uses;
 use super::key::ObjectKey;
-use super::object::StoredPipeline;
+use super::object::{StoredPipeline, WirePipeline};
 use super::reader;
 use super::state::{State, StoredPod};
 use super::streams::stored_pod;
@@ -133,14 +135,27 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
             suspects.push(pod);
         }
     }
+    // Of several equal Pods status has the names of some: those that a new try under another name would not meet.
+    let of_indexes = world.recorded.steps.iter().filter(open).flat_map(|step| &step.indexes);
+    for name in of_indexes.filter_map(|row| row.pod.clone()) {
+        let known = |pods: &[PodFacts]| pods.iter().any(|pod| pod.name == name);
+        if !known(&suspects) && !known(&world.pods) {
+            suspects.push(PodFacts { name, ..PodFacts::default() });
+        }
+    }
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &world.subject.namespace);
+    let mut taken_away = false;
     for suspect in suspects {
         if world.pods.iter().any(|pod| pod.uid == suspect.uid) {
             continue;
         }
         let ended = !suspect.is_live();
         let there = if ended { None } else { api.get_opt(&suspect.name).await? };
-        let ours = |pod: &StoredPod| pod.facts.uid == suspect.uid && pod.owner_uid == uid;
+        let same = |pod: &StoredPod| suspect.uid.is_empty() || pod.facts.uid == suspect.uid;
+        let ours = |pod: &StoredPod| same(pod) && pod.owner_uid == uid;
+        let is_it = |pod: &Pod| pod.metadata.uid.as_deref() == Some(suspect.uid.as_str());
+        let is_ours = |pod: &Pod| stored_pod(pod).is_some_and(|pod| pod.owner_uid == uid);
+        taken_away |= there.as_ref().is_some_and(|pod| is_it(pod) && !is_ours(pod));
         match there.as_ref().and_then(stored_pod).filter(ours) {
             Some(found) => world.pods.push(PodFacts {
                 identity: found.facts.identity.or(suspect.identity),
@@ -152,5 +167,20 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
             None => world.pods.push(PodFacts { gone: true, ..suspect }),
         }
     }
+    if taken_away {
+        world.subject.deleting = !is_there(context, world).await?;
+    }
     Ok(())
+}
+
+/// Whether the Pipeline is there and stays. Who deletes it with `--cascade=orphan` has the garbage collector take its
+/// Pods away from it, and the watch on Pods may tell of that before the other tells of the deletion.
+async fn is_there(context: &Context, world: &World) -> Result<bool, kube::Error> {
+    let api: Api<WirePipeline> = Api::namespaced(context.client.clone(), &world.subject.namespace);
+    let only = ListParams::default().fields(&format!("metadata.name={}", world.subject.name));
+    let found = api.list(&only).await?.items.into_iter().map(|pipeline| pipeline.metadata);
+    let stays = |meta: &ObjectMeta| {
+        meta.uid.as_deref() == Some(world.subject.uid.as_str()) && meta.deletion_timestamp.is_none()
+    };
+    Ok(found.into_iter().any(|meta| stays(&meta)))
 }

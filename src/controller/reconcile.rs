@@ -88,6 +88,9 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             return Look::Failed;
         }
     };
+    if world.subject.deleting {
+        return Look::Done(None);
+    }
     let decided = plan(&world);
     note_opening(context, key, &stored, !decided.create.is_empty());
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;

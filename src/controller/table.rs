@@ -111,6 +111,11 @@ impl ManagedFields {
         let fields = self.fields_v1.as_ref().filter(|fields| fields.data.is_some() || fields.string_data.is_some())?;
         Some(fields.data.iter().chain(&fields.string_data).flat_map(|names| &names.0))
     }
+
+    /// When it wrote last.
+    fn time(&self) -> Option<Timestamp> {
+        self.time.as_deref()?.parse().ok()
+    }
 }
 
 /// Reads the answer to a Table GET of one Secret.
@@ -142,6 +147,7 @@ pub fn secret_facts(body: &[u8]) -> Result<SecretFacts, String> {
         type_,
         keys: keys(metadata, count),
         data_changed_at: data_changed_at(metadata),
+        touched_since: touched_since(metadata),
         expires_on: metadata.labels.expires_on.as_deref().map(Expiry::parse),
     })
 }
@@ -149,8 +155,15 @@ pub fn secret_facts(body: &[u8]) -> Result<SecretFacts, String> {
 /// The newest time of a manager that wrote data; nothing where one of them has none, since it may be the newest.
 fn data_changed_at(metadata: &Metadata) -> Option<Timestamp> {
     let writers = metadata.managed_fields.iter().filter(|entry| entry.data().is_some());
-    let times: Option<Vec<Timestamp>> = writers.map(|entry| entry.time.as_deref()?.parse().ok()).collect();
+    let times: Option<Vec<Timestamp>> = writers.map(ManagedFields::time).collect();
     times?.into_iter().max()
+}
+
+/// Whether a manager that wrote no data has a newer time than all that did.
+fn touched_since(metadata: &Metadata) -> bool {
+    let others = metadata.managed_fields.iter().filter(|entry| entry.data().is_none());
+    let newest = others.filter_map(ManagedFields::time).max();
+    data_changed_at(metadata).is_some_and(|changed| newest.is_some_and(|newest| newest > changed))
 }
 
 /// The names, where they are as many as there are keys; else `managedFields` are gone or behind.
@@ -225,19 +238,21 @@ mod tests {
         const LABEL: &str = r#""f:metadata":{"f:labels":{"f:team":{}}}"#;
         let no_time = format!(r#"{{"manager":"m","fieldsV1":{{{DATA}}}}}"#);
         let rows = [
-            ("one", vec![entry("10:00:00", DATA)], Some("10:00:00")),
-            ("the newest", vec![entry("10:00:00", DATA), entry("10:00:05", STRING)], Some("10:00:05")),
-            ("in any order", vec![entry("10:00:05", DATA), entry("10:00:00", STRING)], Some("10:00:05")),
-            ("a label by another", vec![entry("10:00:00", DATA), entry("10:00:09", LABEL)], Some("10:00:00")),
-            ("nobody says", vec![entry("10:00:09", LABEL)], None),
-            ("managedFields are gone", vec![], None),
-            ("one does not say", vec![entry("10:00:00", DATA), no_time], None),
-            ("no time", vec![entry("25:00:00", DATA)], None),
+            ("one", vec![entry("10:00:00", DATA)], Some("10:00:00"), false),
+            ("the newest", vec![entry("10:00:00", DATA), entry("10:00:05", STRING)], Some("10:00:05"), false),
+            ("in any order", vec![entry("10:00:05", DATA), entry("10:00:00", STRING)], Some("10:00:05"), false),
+            ("a label by another", vec![entry("10:00:00", DATA), entry("10:00:09", LABEL)], Some("10:00:00"), true),
+            ("in one second", vec![entry("10:00:00", DATA), entry("10:00:00", LABEL)], Some("10:00:00"), false),
+            ("a label before", vec![entry("10:00:05", DATA), entry("10:00:00", LABEL)], Some("10:00:05"), false),
+            ("nobody says", vec![entry("10:00:09", LABEL)], None, false),
+            ("managedFields are gone", vec![], None, false),
+            ("one does not say", vec![entry("10:00:00", DATA), no_time], None, false),
+            ("no time", vec![entry("25:00:00", DATA)], None, false),
         ];
-        for (what, entries, expected) in rows {
+        for (what, entries, expected, touched) in rows {
             let facts = secret_facts(table("1", &format!("[{}]", entries.join(","))).as_bytes()).unwrap();
             let expected = expected.map(|time| format!("2026-11-22T{time}Z").parse().unwrap());
-            assert_eq!(facts.data_changed_at, expected, "{what}");
+            assert_eq!((facts.data_changed_at, facts.touched_since), (expected, touched), "{what}");
         }
     }
 

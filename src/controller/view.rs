@@ -189,9 +189,9 @@ mod tests {
         state.accounts.init_done();
         assert_eq!(missing(&state), all[3..]);
         state.doorbell_refused = true;
-        ObjectKind::ALL.iter().for_each(|kind| {
+        for kind in ObjectKind::ALL {
             state.objects.of_mut(*kind).forbid();
-        });
+        }
         assert!(missing(&state).is_empty() && state.is_synced(), "the workers begin when it is ready");
     }
 

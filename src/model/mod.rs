@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod last_words;
+pub mod literals;
 pub mod managed_by;
 pub mod names;
 pub mod parse;

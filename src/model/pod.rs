@@ -47,6 +47,7 @@ impl PodFacts {
         let meta = &pod.metadata;
         let status = pod.status.as_ref();
         let container = status.and_then(|s| s.container_statuses.as_ref()).and_then(|all| all.first());
+        let last = container.and_then(|c| c.last_state.as_ref()?.terminated.as_ref());
         let annotation = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key));
         Self {
             name: meta.name.clone().unwrap_or_default(),
@@ -72,9 +73,8 @@ impl PodFacts {
             unwatched: false,
             waiting: container.and_then(waiting),
             terminated: container.and_then(terminated),
-            last_exit_code: container
-                .and_then(|c| c.last_state.as_ref()?.terminated.as_ref())
-                .map(|ended| ended.exit_code),
+            last_exit_code: last.map(|ended| ended.exit_code),
+            last_started_at: last.and_then(|ended| ended.started_at.as_ref()).map(|time| time.0),
             started_at: container
                 .and_then(|c| c.state.as_ref()?.running.as_ref()?.started_at.as_ref())
                 .map(|time| time.0),

@@ -27,6 +27,8 @@ pub struct SecretFacts {
     ///
     /// A label that the data's own manager sets moves this time as well: `managedFields` have one time for each manager.
     pub data_changed_at: Option<Timestamp>,
+    /// Whether somebody who wrote no data has written to it since: a label, an annotation.
+    pub touched_since: bool,
     /// What its label [`EXPIRES_ON_LABEL`] says, if it has one.
     pub expires_on: Option<Expiry>,
 }

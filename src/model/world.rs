@@ -135,6 +135,8 @@ pub struct PodFacts {
     pub terminated: Option<Termination>,
     /// How its container ended the last time, where the kubelet started it again.
     pub last_exit_code: Option<i32>,
+    /// When that container had started.
+    pub last_started_at: Option<Timestamp>,
     /// Since when its container runs.
     pub started_at: Option<Timestamp>,
     /// Whether it is ready, as Kubernetes means it.

@@ -15,7 +15,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
 use super::process::Process;
-use crate::api::reason::{ObjectKind, Phase, ReferenceState};
+pub use super::words::{LookResult, ReadResult, Watched};
+use super::words::{SETBACKS, setback_word};
+use crate::api::reason::{Phase, ReferenceState};
 use crate::model::world::SetbackKind;
 
 /// Names and values of labels.
@@ -36,99 +38,6 @@ const LOOK_SECONDS: [f64; 38] = [
 const GATE_SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 /// From a Secret that came a moment later to one that took a week.
 const WAITED_SECONDS: [f64; 10] = [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0, 604_800.0];
-
-/// How a look at a Pipeline ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LookResult {
-    /// All is said and done until an event comes.
-    Success,
-    /// Something could not be read or written.
-    Error,
-    /// All is said and done until a time comes.
-    RequeueAfter,
-}
-
-impl LookResult {
-    const ALL: [Self; 3] = [Self::Success, Self::Error, Self::RequeueAfter];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Error => "error",
-            Self::RequeueAfter => "requeue_after",
-        }
-    }
-}
-
-/// How a read of a Secret ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadResult {
-    /// It is there.
-    Found,
-    /// It is not there.
-    NotFound,
-    /// The right is missing.
-    Forbidden,
-    /// Anything else.
-    Failed,
-}
-
-impl ReadResult {
-    const ALL: [Self; 4] = [Self::Found, Self::NotFound, Self::Forbidden, Self::Failed];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::NotFound => "not_found",
-            Self::Forbidden => "forbidden",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// What is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watched {
-    /// Pipelines.
-    Pipelines,
-    /// Our Pods.
-    Pods,
-    /// Metadata of Secrets.
-    Secrets,
-    /// ServiceAccounts.
-    ServiceAccounts,
-    /// Objects of which only their being there counts.
-    Objects(ObjectKind),
-    /// Events about volumes that cannot be mounted.
-    Events,
-}
-
-impl Watched {
-    /// Everything that is watched.
-    pub const ALL: [Self; 7] = [
-        Self::Pipelines,
-        Self::Pods,
-        Self::Secrets,
-        Self::ServiceAccounts,
-        Self::Objects(ObjectKind::ConfigMap),
-        Self::Objects(ObjectKind::PersistentVolumeClaim),
-        Self::Events,
-    ];
-
-    /// The resource's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pipelines => "pipelines",
-            Self::Pods => "pods",
-            Self::Secrets => "secrets",
-            Self::ServiceAccounts => "serviceaccounts",
-            Self::Objects(ObjectKind::ConfigMap) => "configmaps",
-            Self::Objects(ObjectKind::PersistentVolumeClaim) => "persistentvolumeclaims",
-            Self::Events => "events",
-        }
-    }
-}
 
 /// What is true at the moment of a scrape.
 #[derive(Clone, Debug, Default)]
@@ -159,20 +68,8 @@ pub struct Now {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    looks: Counts<1>,
-    look_errors: Counter,
-    look_panics: Counter,
-    look_timeouts: Counter,
-    look_seconds: Histogram,
-    most_workers: Gauge,
-    active_workers: Gauge,
-    depth: Gauge,
-    adds: Counter,
-    retries: Counter,
-    queued_seconds: Histogram,
-    work_seconds: Histogram,
-    unfinished: Seconds,
-    longest_look: Seconds,
+    looks: Looks,
+    queue: QueueCounts,
     pub(super) rest_requests: Counts<2>,
     pub(super) api_requests: Counts<3>,
     pipelines: Gauges<1>,
@@ -187,6 +84,65 @@ pub struct Metrics {
     put_off: Gauge,
     secret_reads: Counts<1>,
     watch_failures: Counts<1>,
+}
+
+/// What controller-runtime counts of reconciles.
+#[derive(Debug)]
+struct Looks {
+    total: Counts<1>,
+    errors: Counter,
+    panics: Counter,
+    timeouts: Counter,
+    seconds: Histogram,
+    most: Gauge,
+    active: Gauge,
+}
+
+impl Looks {
+    fn of(r: &mut Registry) -> Self {
+        let (seconds, results) = (Histogram::new(LOOK_SECONDS), LookResult::ALL.map(LookResult::as_str));
+        let looks = "Looks at Pipelines, by how they ended";
+        Self {
+            total: put_counts(r, "controller_runtime_reconcile", looks, "result", results),
+            errors: put(r, "controller_runtime_reconcile_errors", "Looks that failed"),
+            panics: put(r, "controller_runtime_reconcile_panics", "Looks that broke off by a defect"),
+            timeouts: put(r, "controller_runtime_reconcile_timeouts", "Looks that were given up after 60 s"),
+            seconds: put_this(r, "controller_runtime_reconcile_time_seconds", "How long looks took", seconds),
+            most: put(r, "controller_runtime_max_concurrent_reconciles", "The value of --concurrency"),
+            active: put(r, "controller_runtime_active_workers", "Pipelines that are being looked at"),
+        }
+    }
+}
+
+/// What client-go counts of a queue.
+#[derive(Debug)]
+struct QueueCounts {
+    depth: Gauge,
+    adds: Counter,
+    retries: Counter,
+    queued: Histogram,
+    worked: Histogram,
+    unfinished: Seconds,
+    longest: Seconds,
+}
+
+impl QueueCounts {
+    fn of(r: &mut Registry) -> Self {
+        // client-go's buckets: 10 ns to 1000 s.
+        let seconds = || Histogram::new(exponential_buckets(10e-9, 10.0, 12));
+        let in_queue = "How long Pipelines were in the queue before a look";
+        let unfinished = "How long the looks that are under way have taken, together";
+        let longest = "How long the longest look that is under way has taken";
+        Self {
+            depth: put(r, "workqueue_depth", "Pipelines that are to be looked at"),
+            adds: put(r, "workqueue_adds", "Pipelines that were put into the queue"),
+            retries: put(r, "workqueue_retries", "Looks that failed and are tried again"),
+            queued: put_this(r, "workqueue_queue_duration_seconds", in_queue, seconds()),
+            worked: put_this(r, "workqueue_work_duration_seconds", "How long looks took", seconds()),
+            unfinished: put(r, "workqueue_unfinished_work_seconds", unfinished),
+            longest: put(r, "workqueue_longest_running_processor_seconds", longest),
+        }
+    }
 }
 
 fn put<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
@@ -217,19 +173,6 @@ fn set(gauge: &Gauge, to: usize) {
     gauge.set(i64::try_from(to).unwrap_or(i64::MAX));
 }
 
-fn setback_word(kind: SetbackKind) -> &'static str {
-    match kind {
-        SetbackKind::Quota => "quota",
-        SetbackKind::PodSecurity => "pod_security",
-        SetbackKind::Refused => "refused",
-        SetbackKind::NameConflict => "name_conflict",
-        SetbackKind::Io => "unreachable",
-    }
-}
-
-const SETBACKS: [SetbackKind; 5] =
-    [SetbackKind::Quota, SetbackKind::PodSecurity, SetbackKind::Refused, SetbackKind::NameConflict, SetbackKind::Io];
-
 impl Metrics {
     /// The metrics of an operator that talks to this host.
     #[must_use]
@@ -245,61 +188,13 @@ impl Metrics {
 
         let queue =
             registry.sub_registry_with_labels([pair("name", "pipeline"), pair("controller", "pipeline")].into_iter());
-        // client-go's buckets: 10 ns to 1000 s.
-        let waits = || Histogram::new(exponential_buckets(10e-9, 10.0, 12));
-        let depth = put(queue, "workqueue_depth", "Pipelines that are to be looked at");
-        let adds = put(queue, "workqueue_adds", "Pipelines that were put into the queue");
-        let retries = put(queue, "workqueue_retries", "Looks that failed and are tried again");
-        let queued_seconds = put_this(
-            queue,
-            "workqueue_queue_duration_seconds",
-            "How long Pipelines were in the queue before a look",
-            waits(),
-        );
-        let work_seconds = put_this(queue, "workqueue_work_duration_seconds", "How long looks took", waits());
-        let unfinished = put(
-            queue,
-            "workqueue_unfinished_work_seconds",
-            "How long the looks that are under way have taken, together",
-        );
-        let longest_look = put(
-            queue,
-            "workqueue_longest_running_processor_seconds",
-            "How long the longest look that is under way has taken",
-        );
-
-        let looks = registry.sub_registry_with_label(pair("controller", "pipeline"));
-        let look_seconds = put_this(
-            looks,
-            "controller_runtime_reconcile_time_seconds",
-            "How long looks took",
-            Histogram::new(LOOK_SECONDS),
-        );
-        let most_workers = put(looks, "controller_runtime_max_concurrent_reconciles", "The value of --concurrency");
-        let active_workers = put(looks, "controller_runtime_active_workers", "Pipelines that are being looked at");
-        let look_errors = put(looks, "controller_runtime_reconcile_errors", "Looks that failed");
-        let look_panics = put(looks, "controller_runtime_reconcile_panics", "Looks that broke off by a defect");
-        let look_timeouts = put(looks, "controller_runtime_reconcile_timeouts", "Looks that were given up after 60 s");
-        let words = LookResult::ALL.map(LookResult::as_str);
-        let looks =
-            put_counts(looks, "controller_runtime_reconcile", "Looks at Pipelines, by how they ended", "result", words);
+        let queue = QueueCounts::of(queue);
+        let looks = Looks::of(registry.sub_registry_with_label(pair("controller", "pipeline")));
 
         let r = &mut registry;
         Self {
             looks,
-            look_errors,
-            look_panics,
-            look_timeouts,
-            look_seconds,
-            most_workers,
-            active_workers,
-            depth,
-            adds,
-            retries,
-            queued_seconds,
-            work_seconds,
-            unfinished,
-            longest_look,
+            queue,
             rest_requests,
             api_requests: put(r, "lockgate_api_requests", "Requests to the API server, by verb, resource and answer"),
             pipelines: put(r, "lockgate_pipelines", "Pipelines, by phase"),
@@ -348,42 +243,42 @@ impl Metrics {
 
     /// So many Pipelines may be looked at at once.
     pub fn may_work(&self, workers: usize) {
-        set(&self.most_workers, workers);
+        set(&self.looks.most, workers);
     }
 
     /// A look at a Pipeline ended.
     pub fn looked(&self, result: LookResult, took: Duration) {
-        self.looks.get_or_create(&[("result", result.as_str())]).inc();
-        self.look_seconds.observe(took.as_secs_f64());
+        self.looks.total.get_or_create(&[("result", result.as_str())]).inc();
+        self.looks.seconds.observe(took.as_secs_f64());
         if result == LookResult::Error {
-            self.look_errors.inc();
-            self.retries.inc();
+            self.looks.errors.inc();
+            self.queue.retries.inc();
         }
     }
 
     /// A look broke off.
     pub fn panicked(&self) {
-        self.look_panics.inc();
+        self.looks.panics.inc();
     }
 
     /// A look took too long.
     pub fn timed_out(&self) {
-        self.look_timeouts.inc();
+        self.looks.timeouts.inc();
     }
 
     /// A Pipeline was put into the queue.
     pub fn queued(&self) {
-        self.adds.inc();
+        self.queue.adds.inc();
     }
 
     /// A Pipeline was taken from the queue after so long.
     pub fn taken(&self, after: Duration) {
-        self.queued_seconds.observe(after.as_secs_f64());
+        self.queue.queued.observe(after.as_secs_f64());
     }
 
     /// A worker is done with a Pipeline after so long.
     pub fn worked(&self, took: Duration) {
-        self.work_seconds.observe(took.as_secs_f64());
+        self.queue.worked.observe(took.as_secs_f64());
     }
 
     /// A Pipeline waits no more, after so many seconds.
@@ -430,10 +325,10 @@ impl Metrics {
         self.stale.set(i64::try_from(now.stale).unwrap_or(i64::MAX));
         self.longest_wait.set(now.longest_wait);
         self.all_waits.set(now.all_waits);
-        set(&self.depth, now.depth);
-        set(&self.active_workers, now.working);
-        self.unfinished.set(now.unfinished.as_secs_f64());
-        self.longest_look.set(now.longest_look.as_secs_f64());
+        set(&self.queue.depth, now.depth);
+        set(&self.looks.active, now.working);
+        self.queue.unfinished.set(now.unfinished.as_secs_f64());
+        self.queue.longest.set(now.longest_look.as_secs_f64());
         set(&self.put_off, now.put_off);
         let mut text = String::new();
         // Writing into a String does not fail.

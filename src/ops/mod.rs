@@ -7,3 +7,4 @@ pub mod level;
 pub mod metrics;
 mod process;
 pub mod telemetry;
+mod words;

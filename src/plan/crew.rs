@@ -1,5 +1,7 @@
 //! The Pods of one step, each known for which one it is, and what status recorded of those that are gone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::seconds_of;
 use crate::api::reason::StepState;
 use crate::api::status::StepStatus;
@@ -14,9 +16,13 @@ pub(super) type Member<'a> = (PodIdentity, &'a PodFacts);
 
 /// The Pods of one step in one run.
 pub(super) struct Crew<'a> {
-    /// The newest first.
+    /// The highest index first, and of each the newest first.
     members: Vec<Member<'a>>,
     recorded: Option<&'a StepStatus>,
+    /// With several Pods: those that are recorded as ended well.
+    completed: BTreeSet<i32>,
+    /// With several Pods: those that are recorded as failed for good.
+    failed: BTreeSet<i32>,
     /// How many equal Pods the step has in this run.
     pub parallelism: i32,
 }
@@ -24,6 +30,8 @@ pub(super) struct Crew<'a> {
 /// What status holds of one of the step's Pods.
 pub(super) struct Record {
     pub succeeded: bool,
+    /// It failed more often than it may be tried again.
+    pub failed: bool,
     pub attempts: i32,
     pub replacements: i32,
     /// Whether its Pod was made.
@@ -41,13 +49,21 @@ impl<'a> Crew<'a> {
         members.retain(|(id, _)| id.run == run.number);
         members.sort_by(|(a, _), (b, _)| b.cmp(a));
         let begun = !members.is_empty() || recorded.is_some_and(has_begun);
-        let parallelism = recorded.filter(|_| begun).map_or(step.parallelism, |recorded| recorded.parallelism);
-        Self { members, recorded, parallelism }
+        // Where status was never written, no Pod is left out though fewer are asked for by now.
+        let there = members.first().map_or(0, |(id, _)| id.index.saturating_add(1));
+        let asked_for = step.parallelism.max(there);
+        let parallelism = recorded.filter(|_| begun).map_or(asked_for, |recorded| recorded.parallelism);
+        let set = |text: Option<&String>| text.map(|text| ranges::parse(text)).unwrap_or_default();
+        let completed = set(recorded.and_then(|recorded| recorded.completed_indexes.as_ref()));
+        let failed = set(recorded.and_then(|recorded| recorded.failed_indexes.as_ref()));
+        Self { members, recorded, completed, failed, parallelism }
     }
 
     /// The Pods of this index, the newest first.
-    pub(super) fn of_index(&self, index: i32) -> Vec<Member<'a>> {
-        self.members.iter().filter(|(id, _)| id.index == index).cloned().collect()
+    pub(super) fn of_index(&self, index: i32) -> &[Member<'a>] {
+        let before = self.members.partition_point(|(id, _)| id.index > index);
+        let upto = self.members.partition_point(|(id, _)| id.index >= index);
+        self.members.get(before..upto).unwrap_or_default()
     }
 
     /// All of them.
@@ -77,6 +93,7 @@ impl<'a> Crew<'a> {
         if self.parallelism == 1 {
             return Some(Record {
                 succeeded: step.state == StepState::Succeeded,
+                failed: step.state == StepState::Failed,
                 attempts: step.attempts,
                 replacements: step.replacements,
                 has_pod: step.pod_uid.is_some(),
@@ -86,13 +103,14 @@ impl<'a> Crew<'a> {
             });
         }
         let row = step.indexes.iter().find(|row| row.index == index);
-        let done = step.completed_indexes.as_deref().is_some_and(|text| ranges::parse(text).contains(&index));
-        if row.is_none() && !done {
+        let (succeeded, failed) = (self.completed.contains(&index), self.failed.contains(&index));
+        if row.is_none() && !succeeded && !failed {
             return None;
         }
         Some(Record {
-            succeeded: done,
-            attempts: row.map_or(0, |row| row.attempts),
+            succeeded,
+            failed,
+            attempts: row.map_or(i32::from(failed), |row| row.attempts),
             replacements: row.map_or(0, |row| row.replacements),
             has_pod: row.is_some_and(|row| row.pod.is_some()),
             message: row.and_then(|row| row.message.clone()),
@@ -119,34 +137,38 @@ pub(super) fn identified<'a>(
     step: &Step,
     recorded: Option<&StepStatus>,
 ) -> Vec<Member<'a>> {
-    let identity = |pod: &PodFacts| pod.identity.clone().or_else(|| by_name(world, run, step, recorded, pod));
-    let members = world.pods.iter().filter_map(|pod| Some((identity(pod)?, pod)));
-    members.filter(|(id, _)| id.step == step.name).collect()
+    let labelled = world.pods.iter().filter_map(|pod| Some((pod.identity.as_ref()?, pod)));
+    let mut members: Vec<Member<'a>> =
+        labelled.filter(|(id, _)| id.step == step.name).map(|(id, pod)| (id.clone(), pod)).collect();
+    let unlabelled: BTreeMap<&str, &PodFacts> =
+        world.pods.iter().filter(|pod| pod.identity.is_none()).map(|pod| (pod.name.as_str(), pod)).collect();
+    if !unlabelled.is_empty() {
+        let known = |id: PodIdentity| {
+            let pod = unlabelled.get(id.pod_name(&world.subject.name, &world.subject.uid).as_str())?;
+            Some((id, *pod))
+        };
+        members.extend(possible(world, run, step, recorded).filter_map(known));
+    }
+    members
 }
 
-/// Which Pod of this run has this name, among those that there may be by now.
-fn by_name(
+/// The Pods that there may be of this run by now.
+fn possible(
     world: &World,
     run: &RunRef,
     step: &Step,
     recorded: Option<&StepStatus>,
-    pod: &PodFacts,
-) -> Option<PodIdentity> {
+) -> impl Iterator<Item = PodIdentity> {
     let indexes = step.parallelism.max(recorded.map_or(0, |recorded| recorded.parallelism)).clamp(1, 1000);
     // Few Pods lose their labels, and few of those are retries of one of many.
     let most = if indexes == 1 { 64 } else { 4 };
     let pods = i32::try_from(world.pods.len()).unwrap_or(i32::MAX);
     let upto = |known: Option<i32>| known.unwrap_or(0).saturating_add(pods).min(most);
     let (attempts, replacements) = (upto(recorded.map(|s| s.attempts)), upto(recorded.map(|s| s.replacements)));
-    let tries = (0..=attempts).flat_map(|attempt| (0..=replacements).map(move |replacement| (attempt, replacement)));
-    let ids = (0..indexes).flat_map(|index| {
-        tries.clone().map(move |(attempt, replacement)| PodIdentity {
-            run: run.number,
-            step: step.name.clone(),
-            index,
-            attempt,
-            replacement,
-        })
-    });
-    ids.into_iter().find(|id| id.pod_name(&world.subject.name, &world.subject.uid) == pod.name)
+    let tries =
+        (0..=attempts).flat_map(move |attempt| (0..=replacements).map(move |replacement| (attempt, replacement)));
+    let (run, step) = (run.number, step.name.clone());
+    let all = (0..indexes)
+        .flat_map(move |index| tries.clone().map(move |(attempt, replacement)| (index, attempt, replacement)));
+    all.map(move |(index, attempt, replacement)| PodIdentity { run, step: step.clone(), index, attempt, replacement })
 }

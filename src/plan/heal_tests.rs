@@ -16,6 +16,7 @@ impl Story {
             type_: "kubernetes.io/dockerconfigjson".into(),
             keys: Keys::Known([".dockerconfigjson".to_owned()].into()),
             data_changed_at: None,
+            touched_since: false,
             expires_on: None,
         };
         self.know(name, SecretKnowledge::Present(facts))

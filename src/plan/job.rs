@@ -23,7 +23,6 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
     let crews: Vec<Crew<'_>> = work.steps.iter().map(|step| Crew::of(world, &run, step)).collect();
     let started_at = started_at(world, &run, &crews);
     let deadline = work.timeout.and_then(|timeout| started_at?.checked_add(timeout).ok());
-    let graph = Graph::of(world, work, &run, &crews);
     let begun = crews.iter().any(Crew::has_begun);
     let mut scenes: Vec<Scene<'_>> = Vec::with_capacity(crews.len());
     for (step, crew) in work.steps.iter().zip(crews) {
@@ -32,6 +31,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
         let resolution = resolve(world, step);
         scenes.push(Scene { world, work, run: &run, step, crew, resolution, deadline, halted: None });
     }
+    let graph = Graph::of(&scenes);
     let wait = Wait::of(&scenes, &graph, begun);
     let late = deadline.filter(|at| *at <= world.now).map(|_| "the run's timeout has passed".to_owned());
     let halted = late.or_else(|| graph.failed()).or_else(|| wait.failed(&scenes));
@@ -53,7 +53,7 @@ fn plan_step(scene: &Scene<'_>, at: usize, graph: &Graph, wait: &Wait) -> StepPl
         .recorded()
         .filter(|recorded| matches!(recorded.state, StepState::Succeeded | StepState::Failed | StepState::Skipped));
     if let Some(recorded) = recorded {
-        return step::recorded(recorded);
+        return step::recorded(scene, recorded);
     }
     if let Some((_, reason, message)) = wait.over.iter().find(|(over, _, _)| *over == at) {
         return step::given_up(scene, *reason, message.clone());
@@ -86,16 +86,16 @@ struct Graph {
 }
 
 impl Graph {
-    fn of(world: &World, work: &Work, run: &RunRef, crews: &[Crew<'_>]) -> Self {
-        let end = |(step, crew): (&Step, &Crew<'_>)| {
-            let recorded = crew.recorded().map(|recorded| recorded.state);
+    fn of(scenes: &[Scene<'_>]) -> Self {
+        let end = |scene: &Scene<'_>| {
+            let recorded = scene.crew.recorded().map(|recorded| recorded.state);
             let end = match recorded {
                 Some(StepState::Succeeded | StepState::Failed | StepState::Skipped) => recorded,
-                _ => by_pods(world, run, step, crew),
+                _ => by_pods(scene),
             };
-            (step.name.clone(), end)
+            (scene.step.name.clone(), end)
         };
-        Self { ends: work.steps.iter().zip(crews).map(end).collect() }
+        Self { ends: scenes.iter().map(end).collect() }
     }
 
     /// The first of a step's needs that has not succeeded.
@@ -111,12 +111,15 @@ impl Graph {
     }
 }
 
-/// How the step ended as far as its Pods say: it failed with the first of them.
-fn by_pods(world: &World, run: &RunRef, step: &Step, crew: &Crew<'_>) -> Option<StepState> {
+/// How the step ended as far as its Pods and its time say: it failed with the first of them.
+fn by_pods(scene: &Scene<'_>) -> Option<StepState> {
+    let Scene { world, run, step, crew, .. } = scene;
+    let over = crew.has_begun() && scene.overdue().is_some();
     let mut all = crew.parallelism > 0;
     for index in 0..crew.parallelism {
         match tries::tries(world, run, step, crew, index) {
             Tries::Failed(..) => return Some(StepState::Failed),
+            Tries::Next(..) if over => return Some(StepState::Failed),
             Tries::Succeeded(..) => {}
             Tries::Alive(..) | Tries::Next(..) => all = false,
         }
@@ -156,11 +159,12 @@ impl Wait {
         wait.since = Some(since);
         wait.until = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
         let late = wait.until.is_some_and(|until| until <= world.now);
-        // Pachyderm refuses a pipeline for all that it lacks, before anything of it runs.
+        // Pachyderm refuses a pipeline for all that it lacks, before anything of it runs. The first that waits says it.
         let lacking = scenes.iter().map(|scene| &scene.resolution).filter(|resolution| resolution.missing);
-        let everything: Vec<&Resolution> = lacking.filter(|_| !begun).collect();
+        let mut everything: Vec<&Resolution> = lacking.filter(|_| !begun).collect();
         for (at, resolution, (_, message)) in waiting {
             if resolution.missing && work.on_missing_secret == OnMissingSecret::Fail {
+                let everything = std::mem::take(&mut everything);
                 let all =
                     if everything.is_empty() { advice::refused(&[resolution]) } else { advice::refused(&everything) };
                 wait.over.push((at, Reason::SecretMissing, format!("on_missing_secret is Fail: {all}")));

@@ -25,6 +25,9 @@ use crate::model::run::RunRef;
 use crate::model::work::{Lifecycle, Work};
 use crate::model::world::{PodFacts, WorkState, World};
 
+/// A message names this many Pods and counts the rest.
+const MOST_NAMED: usize = 3;
+
 /// What to write, and what is true of the subject.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -265,7 +268,11 @@ impl Plan {
 
     /// Pods of an earlier run have to end before this one starts.
     fn ending(world: &World, run: RunRef, old: &[&PodFacts]) -> Self {
-        let names: Vec<&str> = old.iter().map(|pod| pod.name.as_str()).collect();
+        let named = old.iter().take(MOST_NAMED).map(|pod| pod.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = match old.len().saturating_sub(MOST_NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        };
         Self {
             delete: old
                 .iter()
@@ -275,7 +282,7 @@ impl Plan {
             verdict: Verdict {
                 phase: Phase::Starting,
                 reason: Reason::EndingOldRun,
-                message: format!("the spec changed: run {} starts when {} has ended", run.number, names.join(", ")),
+                message: format!("run {} starts when the Pods of the one before have ended: {names}", run.number),
                 result: None,
             },
             ..Self::empty(world, Some(run))
@@ -285,6 +292,8 @@ impl Plan {
 
 #[cfg(test)]
 mod expiry_tests;
+#[cfg(test)]
+mod graph_tests;
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]

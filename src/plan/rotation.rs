@@ -41,11 +41,12 @@ pub(super) fn uses_old_value(world: &World, step: &Step, pod: &PodFacts, policy:
         OnSecretChange::Restart => settled_at_start(usage),
         OnSecretChange::RestartAll => usage.usage != Usage::ImagePull,
     };
+    // A container that ended with an old value takes the new one when it starts again, but the kubelet may let it wait for
+    // five minutes: a fresh Pod need not.
+    let started_at = pod.started_at.or(pod.last_started_at)?;
     let mut found: Option<OldValues> = None;
     for usage in step.uses.iter().filter(counts) {
-        let (Some(facts), Some(started_at)) = (changed_since(world, usage, pod), pod.started_at) else {
-            continue;
-        };
+        let Some(facts) = changed_since(world, step, usage, pod, started_at) else { continue };
         let changed_at = facts.data_changed_at.unwrap_or(started_at);
         let all = found.get_or_insert_with(|| OldValues { secrets: Vec::new(), changed_at });
         all.changed_at = all.changed_at.max(changed_at);
@@ -64,7 +65,7 @@ pub(super) fn tell(world: &World, step: &Step, pods: &[&PodFacts], rows: Vec<Ref
     rows.into_iter()
         .map(|row| {
             let Some(usage) = uses.next().filter(|usage| settled_at_start(usage)) else { return row };
-            let old = pods.iter().find_map(|pod| changed_since(world, usage, pod));
+            let old = pods.iter().find_map(|pod| changed_since(world, step, usage, pod, pod.started_at?));
             let Some(facts) = old else { return row };
             let told = world.recorded.references.iter().find(|old| is_same(old, &row) && old.stale == Some(true));
             let changed_at = match told {
@@ -97,18 +98,33 @@ fn settled_at_start(usage: &SecretUse) -> bool {
 }
 
 /// The Secret, where its data changed since the container took its value, or where that cannot be ruled out.
-fn changed_since<'a>(world: &'a World, usage: &SecretUse, pod: &PodFacts) -> Option<&'a SecretFacts> {
+fn changed_since<'a>(
+    world: &'a World,
+    step: &Step,
+    usage: &SecretUse,
+    pod: &PodFacts,
+    started_at: Timestamp,
+) -> Option<&'a SecretFacts> {
     let Some(SecretKnowledge::Present(facts)) = world.secrets.get(&usage.secret) else { return None };
-    let started_at = pod.started_at.filter(|_| pod.is_live());
-    if pod.started_with.get(usage.secret.as_str()) == Some(&facts.resource_version) {
+    let started_with = pod.started_with.get(usage.secret.as_str());
+    if started_with == Some(&facts.resource_version) || !pod.is_live() {
         return None;
     }
     let taken_at = match &usage.usage {
-        Usage::Env { .. } | Usage::EnvPrefix { .. } => started_at?.checked_sub(START_TAKES).ok(),
+        Usage::Env { .. } | Usage::EnvPrefix { .. } => started_at.checked_sub(START_TAKES).ok(),
         // Files are written before the image is pulled, which may take long; when exactly is not known.
-        Usage::Mount { .. } | Usage::ImagePull => started_at.and(pod.created_at),
+        Usage::Mount { .. } | Usage::ImagePull => pod.created_at,
     };
     // One second is the resolution of both times.
     let before = facts.data_changed_at.is_some_and(|changed| taken_at.is_some_and(|taken| changed < taken));
-    (started_at.is_some() && !before).then_some(facts)
+    // Where the Pod followed the data at once, another version is a label's if one was set since. Had the data changed
+    // twice in that second, status would have said so before.
+    let first = facts.data_changed_at.is_some_and(|changed| pod.created_at.is_some_and(|made| changed <= made));
+    let known_to_be_old = world.recorded.references.iter().any(|row| {
+        row.stale == Some(true)
+            && (&row.step, row.name.as_str()) == (&step.name, usage.secret.as_str())
+            && row.started_with.as_ref() == started_with
+    });
+    let only_touched = first && facts.touched_since && !known_to_be_old;
+    (!before && !only_touched).then_some(facts)
 }

@@ -53,6 +53,7 @@ impl Story {
             type_: "Opaque".into(),
             keys: Keys::Known(["password".to_owned()].into()),
             data_changed_at: data_changed_at.map(at),
+            touched_since: false,
             expires_on: None,
         };
         self.know(name, SecretKnowledge::Present(facts))
@@ -60,6 +61,21 @@ impl Story {
 
     fn changed(self, data_changed_at: i64) -> Self {
         self.version("db", "2", Some(data_changed_at))
+    }
+
+    /// A manager that owns no data has set a label since.
+    fn touched(self) -> Self {
+        self.with(|world| {
+            let Some(SecretKnowledge::Present(facts)) = world.secrets.get_mut(&SecretName::parse("db").unwrap()) else {
+                panic!("it is there")
+            };
+            facts.touched_since = true;
+        })
+    }
+
+    /// The container starts two seconds after the Pod is made.
+    fn starts_soon(self) -> Self {
+        self.last_pod(|pod| pod.created_at = Some(at(STARTS - 2)))
     }
 
     fn work(&self) -> &Work {
@@ -128,6 +144,15 @@ fn when_a_container_has_an_old_value() {
         ("a change a moment before, when its value may have been read", env().changed(STARTS - 5), true),
         ("a change well before its start, after its Pod was made", env().changed(STARTS - 6), false),
         ("a label edit", env().version("db", "2", Some(-500)), false),
+        ("a label edit, of a Secret that the Pod followed at once", env().starts_soon().changed(58).touched(), false),
+        ("the same by sub_path", sub_path().starts_soon().changed(58).touched(), false),
+        ("another write of the data in the second of the Pod's creation", env().starts_soon().changed(58), true),
+        (
+            "a change between the Pod's creation and its start, and a label",
+            env().starts_soon().changed(59).touched(),
+            true,
+        ),
+        ("a change after its start, and a label", env().changed(100).touched(), true),
         ("a change at a time that nobody knows", env().version("db", "2", None), true),
         ("an optional Secret that appeared", not_at_start(env()).changed(100), true),
         ("an optional Secret that appeared before its start", not_at_start(env()).changed(30), false),
@@ -141,6 +166,15 @@ fn when_a_container_has_an_old_value() {
         assert_eq!(story.rolls(Restart), old, "{what}");
         assert_eq!(story.is_stale(), old, "{what}");
     }
+}
+
+#[test]
+fn a_label_makes_nothing_fresh_that_was_told_to_be_old() {
+    let twice = env().starts_soon().changed(58);
+    let told = twice.marked();
+    let labelled = twice.version("db", "3", Some(58)).touched();
+    assert!(!labelled.is_stale(), "without the record it would be a label only");
+    assert!(labelled.with(|world| world.recorded.references = told).is_stale());
 }
 
 #[test]

@@ -48,6 +48,11 @@ impl<'a> Berth<'a> {
         self.staying().any(|pod| pod.ready)
     }
 
+    /// Whether its Pod of the current version is not ready, or not made yet.
+    fn is_coming(&self) -> bool {
+        self.fresh.map_or(self.old.is_empty(), |pod| !pod.ready)
+    }
+
     /// Which Pod comes next.
     fn next(&self, scene: &Scene<'_>) -> PodIdentity {
         let of_run = self.members.iter().filter(|(id, _)| id.run == scene.run.number);
@@ -162,7 +167,7 @@ impl<'a> Fleet<'a> {
             let Some(pod) = unready else { continue };
             let found = trouble::of(scene.world, scene.step, pod);
             // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
-            let may_start = scene.resolution.gate.is_none();
+            let may_start = scene.resolution.gate.is_none() && !scene.work.suspend;
             let stuck = found.as_ref().filter(|_| may_start);
             let healed = stuck.and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind));
             let pending = tries::pending_deadline(scene.step, pod).filter(|_| pod.phase != PodPhase::Running);
@@ -188,17 +193,27 @@ impl<'a> Fleet<'a> {
         // An empty berth counts as its Pod to come.
         let mut pods = count(&|berth| berth.staying().count().max(1));
         let mut ready = count(&|berth| usize::from(berth.is_ready()));
+        // One that was ready and crashed counts, too: else a version that runs for a moment would take the place of all.
+        let mut coming = count(&|berth| usize::from(berth.is_coming()));
+        let most = service.max_surge.saturating_add(service.max_unavailable);
         for berth in &mut self.berths {
-            let Some(old) = berth.old.first().filter(|_| berth.fresh.is_none()) else { continue };
+            let Some(old) = berth.old.first().filter(|_| berth.fresh.is_none() && coming < most) else { continue };
             let left = ready.saturating_sub(i32::from(old.ready));
             if pods < wanted.saturating_add(service.max_surge) {
-                let next = berth.next(scene);
-                self.create.push(starting(scene, &next, Turn::of(&next)));
                 pods = pods.saturating_add(1);
             } else if service.max_unavailable > 0 && left >= wanted.saturating_sub(service.max_unavailable) {
                 self.delete.push(PodDeletion::of(old));
                 ready = left;
+                // Its place is not free while its deletion is refused.
+                if scene.world.setback.as_ref().is_some_and(|setback| setback.pod == old.name) {
+                    continue;
+                }
+            } else {
+                continue;
             }
+            let next = berth.next(scene);
+            self.create.push(starting(scene, &next, Turn::of(&next)));
+            coming = coming.saturating_add(1);
         }
     }
 

@@ -7,7 +7,7 @@ use super::tests::{Story, at, story};
 use crate::api::reason::Trouble;
 use crate::model::run::PodIdentity;
 use crate::model::secret::{Keys, SecretFacts, SecretKnowledge};
-use crate::model::world::{PodFacts, PodPhase, Setback, SetbackKind};
+use crate::model::world::{PodFacts, PodPhase, Setback, SetbackKind, World};
 use crate::report;
 
 /// A Service that uses a Secret as a variable, with these further fields.
@@ -31,6 +31,7 @@ impl Story {
             type_: "Opaque".into(),
             keys: Keys::Known(["password".to_owned()].into()),
             data_changed_at: Some(at(changed)),
+            touched_since: false,
             expires_on: None,
         };
         self.know("db", SecretKnowledge::Present(facts))
@@ -82,6 +83,26 @@ impl Story {
     }
 }
 
+/// Its container ran from -90 on, has ended, and waits to be started again.
+fn crashed(pod: &mut PodFacts) {
+    pod.last_started_at = pod.started_at.take();
+    pod.waiting = Some(("CrashLoopBackOff".into(), "back-off 5m0s".into()));
+}
+
+/// The kubelet did not find what it needs, and tries again later.
+fn keyless(pod: &mut PodFacts) {
+    pod.phase = PodPhase::Pending;
+    pod.started_at = None;
+    pod.waiting = Some(("CreateContainerConfigError".into(), "couldn't find key password in Secret".into()));
+}
+
+/// The API server has just refused to delete the first Pod.
+fn refuse_deletion(world: &mut World) {
+    let pod = world.pods[0].name.clone();
+    let message = "an admission rule stands in the way".into();
+    world.setback = Some(Setback { pod, kind: SetbackKind::Refused, message, retry_at: at(60) });
+}
+
 /// Asserts each story's moves.
 macro_rules! moves {
     ($($name:ident: $story:expr => $moves:literal;)+) => {
@@ -123,10 +144,14 @@ moves! {
         => "-1/0/0 +2/1/0 Running/Rolling";
     the_last_old_pod_goes: of(2).fresh(0).fresh(1).old(1)
         => "-1/1/0 Running/PodsRunning";
+    a_fresh_pod_that_crashed_after_it_was_ready_holds_back_the_next: of(3).serves(2, 0, 0, false).old(1).old(2)
+        => "Starting/PodsStarting";
     max_surge_makes_several_at_once: service(&json!({"parallelism": 3, "max_surge": 2})).old(0).old(1).old(2)
         => "+2/0/0 +2/1/0 Running/Rolling";
     max_unavailable_lets_old_ones_go_first: service(&json!({"parallelism": 3, "max_surge": 0, "max_unavailable": 2})).old(0).old(1).old(2)
-        => "-1/0/0 -1/1/0 Running/Rolling";
+        => "-1/0/0 -1/1/0 +2/0/0 +2/1/0 Running/Rolling";
+    none_is_made_for_an_old_one_whose_deletion_is_refused: service(&json!({"max_surge": 0, "max_unavailable": 1})).old(0).with(refuse_deletion)
+        => "Running/Rolling";
     an_old_pod_that_went_first_is_replaced_at_once: service(&json!({"parallelism": 2, "max_surge": 0, "max_unavailable": 1})).old(0).old(1)
         .with(|world| world.pods[0].deletion_requested_at = Some(at(-1)))
         => "+2/0/0 Starting/PodsStarting";
@@ -144,6 +169,8 @@ moves! {
         => "Running/Rolling";
     suspension_holds_back_the_roll: service(&json!({"suspend": true})).old(0)
         => "Running/Rolling";
+    suspension_keeps_a_stuck_pod_for_which_none_would_follow: service(&json!({"suspend": true})).serves(2, 0, 0, false).db("42", -1).last_pod(keyless)
+        => "Starting/PodsStarting";
     suspension_holds_back_new_pods: service(&json!({"suspend": true}))
         => "Suspended/Suspended";
     a_changed_secret_rolls_the_pod_that_has_it_as_a_variable: of(1).fresh(0).db("42", -20)
@@ -152,6 +179,10 @@ moves! {
         => "-2/0/0 Running/PodsRunning";
     changes_within_the_debounce_are_waited_for: of(1).fresh(0).db("43", -4)
         => "Running/PodsRunning";
+    one_that_crashed_with_the_old_value_does_not_wait_for_the_kubelet: of(1).serves(2, 0, 0, false).last_pod(crashed).db("42", -20)
+        => "+2/0/1 Starting/PodsStarting";
+    one_that_crashed_with_the_new_value_stays: of(1).serves(2, 0, 0, false).last_pod(crashed).db("42", -96)
+        => "Starting/PodsStarting";
     a_label_edit_is_no_change: of(1).fresh(0).db("42", -500)
         => "Running/PodsRunning";
     ignore_rolls_nothing: service(&json!({"on_secret_change": "Ignore"})).fresh(0).db("42", -20)
@@ -203,12 +234,31 @@ fn a_stuck_roll_says_why() {
 }
 
 #[test]
-fn a_pod_stuck_in_what_was_mended_makes_place_and_is_replaced_at_once() {
-    let stuck = of(1).serves(2, 0, 0, false).db("42", -1).last_pod(|pod| {
+fn a_stuck_roll_without_a_known_trouble_says_how_far_the_pod_came() {
+    let stuck = service(&json!({"progress_deadline": "90s"})).old(0).serves(2, 0, 0, false);
+    let told = stuck.message_of();
+    assert!(
+        told.contains(": it runs, and its readiness_probe does not succeed: kubectl describe pod edges-main-"),
+        "{told}"
+    );
+    let told = stuck.last_pod(|pod| pod.started_at = None).message_of();
+    assert!(told.contains(": it does not run yet: kubectl describe pod edges-main-"), "{told}");
+}
+
+#[test]
+fn a_pod_that_comes_to_run_is_no_news_until_it_is_ready() {
+    let running = of(2).fresh(0).serves(2, 1, 0, false);
+    let pending = running.clone().last_pod(|pod| {
         pod.phase = PodPhase::Pending;
         pod.started_at = None;
-        pod.waiting = Some(("CreateContainerConfigError".into(), "couldn't find key password in Secret".into()));
     });
+    let status = |story: &Story| report::status(&story.0, &plan(&story.0));
+    assert_eq!(status(&running), status(&pending));
+}
+
+#[test]
+fn a_pod_stuck_in_what_was_mended_makes_place_and_is_replaced_at_once() {
+    let stuck = of(1).serves(2, 0, 0, false).db("42", -1).last_pod(keyless);
     assert_eq!(stuck.moves(), "-2/0/0 Starting/PodsStarting");
     assert!(stuck.message_of().starts_with("Secret db was mended: Pod "), "{}", stuck.message_of());
     assert_eq!(stuck.settle().moves(), "+2/0/1 Starting/PodsStarting");
@@ -242,6 +292,7 @@ fn status_says_what_scale_and_an_autoscaler_need() {
     let status = report::status(&told.0, &plan(&told.0));
     assert_eq!((status.replicas, status.selector.as_deref()), (Some(3), Some("lockgate.dev/pipeline=edges")));
     assert_eq!((status.steps[0].ready, status.steps[0].parallelism), (Some(2), 3));
+    assert!(status.conditions.iter().all(|condition| condition.type_ != "Complete"), "it has no end");
 }
 
 /// The kubelet's part: whatever was deleted is gone, whatever was made runs and is ready.

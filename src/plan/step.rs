@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 
-use super::turn::{Scene, Turn, turn};
+use super::turn::{Scene, Turn, after_tries, turn, with_log};
 use super::{PodDeletion, rotation, seconds};
 use crate::api::reason::{Reason, StepState};
 use crate::api::status::{IndexStatus, ReferenceStatus, StepStatus};
@@ -14,6 +14,8 @@ use crate::model::world::PodFacts;
 
 /// `indexes` lists this many.
 const MOST_INDEXES: usize = 20;
+/// Each with a message of this many characters, so that all of a graph's stay far from what etcd takes (1.5 MiB).
+const MOST_ROW: usize = 200;
 
 /// The decision about one step.
 pub(super) struct StepPlan {
@@ -40,10 +42,14 @@ impl StepPlan {
 }
 
 /// A step whose end stands in status. It stands for ever.
-pub(super) fn recorded(step: &StepStatus) -> StepPlan {
+pub(super) fn recorded(scene: &Scene<'_>, step: &StepStatus) -> StepPlan {
+    let good = step.state == StepState::Succeeded;
+    let message = step.message.clone().unwrap_or_default();
+    let pod = scene.crew.pods().find(|pod| step.pod_uid.as_ref() == Some(&pod.uid));
+    let failed_pod = pod.filter(|_| step.state == StepState::Failed);
     StepPlan {
-        reason: if step.state == StepState::Succeeded { Reason::Succeeded } else { Reason::PodFailed },
-        message: step.message.clone().unwrap_or_default(),
+        reason: if good { Reason::Succeeded } else { step.reason.unwrap_or(Reason::PodFailed) },
+        message: with_log(scene.world, failed_pod, message),
         rank: 0,
         rows: None,
         gate: None,
@@ -74,9 +80,18 @@ pub(super) fn idle(scene: &Scene<'_>, state: StepState, message: String) -> Step
 
 /// A step that waited, and does not wait any longer.
 pub(super) fn given_up(scene: &Scene<'_>, reason: Reason, message: String) -> StepPlan {
-    let attempts = scene.crew.recorded().map_or(0, |recorded| recorded.attempts);
+    let recorded = scene.crew.recorded();
     StepPlan {
-        status: StepStatus { state: StepState::Failed, attempts, message: Some(message.clone()), ..status(scene) },
+        status: StepStatus {
+            state: StepState::Failed,
+            reason: Some(reason),
+            attempts: recorded.map_or(0, |recorded| recorded.attempts),
+            completed_indexes: recorded.and_then(|recorded| recorded.completed_indexes.clone()),
+            failed_indexes: recorded.and_then(|recorded| recorded.failed_indexes.clone()),
+            message: Some(message.clone()),
+            finished_at: Some(seconds(scene.world.now)),
+            ..status(scene)
+        },
         reason,
         message,
         rank: 0,
@@ -98,24 +113,36 @@ pub(super) fn plan(scene: &Scene<'_>) -> StepPlan {
     let state = speaker.state;
     let settled = turns.iter().all(Turn::is_settled);
     let several = turns.len() > 1;
-    let done: BTreeSet<i32> =
-        turns.iter().filter(|turn| turn.state == StepState::Succeeded).map(|turn| turn.index).collect();
+    let in_state = |state: StepState| turns.iter().filter(move |turn| turn.state == state);
+    let done: BTreeSet<i32> = in_state(StepState::Succeeded).map(|turn| turn.index).collect();
+    // Also of an index that `indexes` has no place for the end stands, though its Pods are deleted.
+    let for_good = in_state(StepState::Failed).filter(|turn| turn.attempts > scene.step.retries);
+    let failed: BTreeSet<i32> = for_good.map(|turn| turn.index).collect();
+    let set = |indexes: &BTreeSet<i32>| (several && !indexes.is_empty()).then(|| ranges::format(indexes));
     let said = |text: &str| match state {
         _ if !several => text.to_owned(),
         StepState::Succeeded => format!("all {} Pods have ended well", turns.len()),
         _ => format!("{} of {} Pods have ended well; index {}: {text}", done.len(), turns.len(), speaker.index),
     };
+    let note = match (state, speaker.reason) {
+        (StepState::Failed, Reason::PodFailed) => {
+            speaker.note.as_deref().map(|note| after_tries(speaker.attempts, note))
+        }
+        _ => speaker.note.clone(),
+    };
     let status = StepStatus {
         state,
+        reason: (state == StepState::Failed).then_some(speaker.reason),
         pod: speaker.pod.as_ref().map(|(name, _)| name.clone()),
         pod_uid: speaker.pod.as_ref().map(|(_, uid)| uid.clone()),
         attempts: turns.iter().map(|turn| turn.attempts).max().unwrap_or_default(),
         replacements: speaker.replacements,
         trouble: speaker.trouble,
-        message: speaker.note.as_deref().map(said),
+        message: note.as_deref().map(said),
         exit_code: speaker.exit_code,
         finished_at: speaker.finished_at.map(seconds),
-        completed_indexes: (several && !done.is_empty()).then(|| ranges::format(&done)),
+        completed_indexes: set(&done),
+        failed_indexes: set(&failed),
         indexes: if several && !settled { indexes(&turns) } else { Vec::new() },
         ..status(scene)
     };
@@ -156,9 +183,11 @@ pub(super) fn status(scene: &Scene<'_>) -> StepStatus {
     StepStatus {
         name: scene.step.name.clone(),
         state: StepState::Starting,
+        reason: None,
         parallelism: scene.crew.parallelism,
         ready: None,
         completed_indexes: None,
+        failed_indexes: None,
         indexes: Vec::new(),
         started_at: scene.crew.started_at().map(seconds),
         pod: None,
@@ -183,11 +212,16 @@ fn indexes(turns: &[Turn]) -> Vec<IndexStatus> {
         pod: turn.pod.as_ref().map(|(name, _)| name.clone()),
         attempts: turn.attempts,
         replacements: turn.replacements,
-        message: turn.note.clone(),
+        message: turn.note.as_ref().map(|note| note.chars().take(MOST_ROW).collect()),
         exit_code: turn.exit_code,
         finished_at: turn.finished_at.map(seconds),
     };
-    turns.iter().filter(notable).take(MOST_INDEXES).map(row).collect()
+    // The number of tries is known from here alone once their Pods are gone: it comes before a trouble, which passes.
+    let mut listed: Vec<&Turn> = turns.iter().filter(notable).collect();
+    listed.sort_by_key(|turn| (turn.attempts == 0, turn.index));
+    listed.truncate(MOST_INDEXES);
+    listed.sort_by_key(|turn| turn.index);
+    listed.into_iter().map(row).collect()
 }
 
 /// The rows of the step's references as its Pods of this run have them, or the last one had.

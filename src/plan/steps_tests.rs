@@ -10,11 +10,11 @@ use crate::model::secret::SecretKnowledge;
 use crate::model::world::{PodFacts, PodPhase, Setback, SetbackKind, Termination};
 
 /// `extract`, then `load` and `index` side by side, then `report`; each needs another Secret.
-fn graph() -> Story {
+pub(super) fn graph() -> Story {
     graph_with(&json!({}))
 }
 
-fn graph_with(more: &Value) -> Story {
+pub(super) fn graph_with(more: &Value) -> Story {
     let step = |name: &str, needs: Value| {
         json!({"name": name, "needs": needs, "image": "a",
             "secrets": [{"name": format!("of-{name}"), "env_prefix": ""}]})
@@ -30,7 +30,7 @@ fn graph_with(more: &Value) -> Story {
 
 impl Story {
     /// The Pod of a step, index and attempt of run 1, in this phase.
-    fn of(self, step: &str, index: i32, attempt: i32, phase: PodPhase) -> Self {
+    pub(super) fn of(self, step: &str, index: i32, attempt: i32, phase: PodPhase) -> Self {
         let id = PodIdentity { run: 1, step: step.into(), index, attempt, replacement: 0 };
         let name = id.pod_name("edges", "uid-edges");
         self.with(|world| {
@@ -72,7 +72,7 @@ impl Story {
     }
 
     /// Each step and where it stands, then the Pods that are created, as `step/index`.
-    fn steps(&self) -> String {
+    pub(super) fn steps(&self) -> String {
         let plan = plan(&self.0);
         let states = plan.steps.iter().map(|step| format!("{}={}", step.name, step.state)).collect::<Vec<_>>();
         let created = plan.create.iter().map(|pod| {
@@ -83,7 +83,7 @@ impl Story {
         if created.is_empty() { states.join(" ") } else { format!("{}; create {created}", states.join(" ")) }
     }
 
-    fn says(&self) -> String {
+    pub(super) fn says(&self) -> String {
         plan(&self.0).verdict.message
     }
 }
@@ -245,7 +245,7 @@ fn suspension_holds_back_the_next_steps() {
     assert_eq!(graph_with(&spec).succeeded("extract").runs("load").line(), "Running/PodsRunning run 1");
 }
 
-fn three_pods(more: &Value) -> Story {
+pub(super) fn three_pods(more: &Value) -> Story {
     let mut spec = json!({"parallelism": 3, "transform": {"image": "a"}});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     story(&spec)

@@ -97,6 +97,7 @@ impl Story {
             type_: type_.into(),
             keys,
             data_changed_at: None,
+            touched_since: false,
             expires_on: None,
         };
         self.know(secret, SecretKnowledge::Present(facts))
@@ -479,7 +480,7 @@ fn a_refused_deletion_is_told_and_tried_again_at_its_time_and_not_before() {
     let refused = changed.with(|world| world.setback = Some(setback));
     assert_eq!(refused.line(), "Starting/EndingOldRun run 2");
     let decided = plan(&refused.0);
-    assert!(decided.verdict.message.ends_with(" has ended; Pods stay here"), "{}", decided.verdict.message);
+    assert!(decided.verdict.message.ends_with("; Pods stay here"), "{}", decided.verdict.message);
     assert_eq!(decided.look_again, Some(at(5)));
     // What refuses one may refuse the next.
     let two = refused.clone().pod(1, 1, PodPhase::Running).last_pod(|pod| pod.run_key = Some("v1:old/".into()));
@@ -569,6 +570,7 @@ fn no_pod_without_every_reference_seen() {
                 type_: type_.into(),
                 keys,
                 data_changed_at: None,
+                touched_since: false,
                 expires_on: None,
             })
         };

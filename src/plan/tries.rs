@@ -61,14 +61,15 @@ pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a
         Some((_, pod)) if by_pods >= by_record => Some(outcome(world, step, pod)),
         _ => recorded.as_ref().filter(|_| attempt > 0).map(outcome_of_record),
     };
-    if attempt > step.retries
+    let for_good = recorded.as_ref().is_some_and(|record| record.failed);
+    if (attempt > step.retries || for_good)
         && let Some(last) = last
     {
         let replacements = recorded.map_or(0, |record| record.replacements);
         return Tries::Failed(id(attempt, replacements), failed.map(|(_, pod)| *pod), last);
     }
-    let id = id(attempt, next_replacement(attempt, recorded.as_ref(), &pods));
-    let not_before = pause(world, run, &id, last.as_ref(), &pods);
+    let id = id(attempt, next_replacement(attempt, recorded.as_ref(), pods));
+    let not_before = pause(world, run, &id, last.as_ref(), pods);
     Tries::Next(id, not_before, last)
 }
 

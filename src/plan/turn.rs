@@ -154,17 +154,24 @@ fn ended(id: &PodIdentity, pod: Option<&PodFacts>, outcome: &Outcome) -> Turn {
 
 /// It failed more often than it may be tried again.
 fn failed(world: &World, id: &PodIdentity, pod: Option<&PodFacts>, outcome: &Outcome) -> Turn {
-    // There is a log only of a container that was started, and only as long as its Pod is there.
-    let logged =
-        pod.filter(|pod| !pod.gone && pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_none()));
-    let mut message = outcome.message.clone();
-    if id.attempt > 1 {
-        message = format!("{} tries failed, the last: {message}", id.attempt);
-    }
-    if let Some(pod) = logged {
-        message = format!("{message}: kubectl logs {} -n {}", pod.name, world.subject.namespace);
-    }
+    let message = with_log(world, pod, after_tries(id.attempt, &outcome.message));
     Turn { state: StepState::Failed, reason: Reason::PodFailed, message, ..ended(id, pod, outcome) }
+}
+
+/// How many tries there were, where there was more than one.
+pub(super) fn after_tries(attempts: i32, message: &str) -> String {
+    if attempts > 1 { format!("{attempts} tries failed, the last: {message}") } else { message.to_owned() }
+}
+
+/// The command that shows the log. There is one only of a container that was started, and only as long as its Pod is
+/// there.
+pub(super) fn with_log(world: &World, pod: Option<&PodFacts>, message: String) -> String {
+    let has_log =
+        |pod: &&PodFacts| !pod.gone && pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_none());
+    match pod.filter(has_log) {
+        Some(pod) => format!("{message}: kubectl logs {} -n {}", pod.name, world.subject.namespace),
+        None => message,
+    }
 }
 
 /// No Pod is made any more: what failed already has failed, what has not begun does not begin.
@@ -195,10 +202,12 @@ fn alive(scene: &Scene<'_>, id: &PodIdentity, pod: &PodFacts) -> Turn {
     };
     let found = (state == StepState::Starting).then(|| trouble::of(world, step, pod)).flatten();
     let pending = tries::pending_deadline(step, pod).filter(|_| state == StepState::Starting);
-    // A Secret that changed while the gate is closed was not mended: a fresh Pod could not start either.
-    let stuck = found.as_ref().filter(|_| resolution.gate.is_none());
+    // A Pod goes for another's sake only if that one could start now: the gate is open (a Secret that changed while it is
+    // closed was not mended), and nothing else holds new Pods back.
+    let may_follow = resolution.gate.is_none() && scene.halted.is_none() && !work.suspend;
+    let stuck = found.as_ref().filter(|_| may_follow);
     let healed = stuck.and_then(|(kind, _)| heal::mended(world, step, pod, *kind));
-    let old = uses_old_value(world, step, pod, work.on_secret_change);
+    let old = uses_old_value(world, step, pod, work.on_secret_change).filter(|_| may_follow);
     let rotation = old.as_ref().map(|old| old.due(work.rotation_debounce));
     let rotated = old.filter(|_| rotation.is_some_and(|due| due <= world.now));
     let why_over = match scene.overdue() {

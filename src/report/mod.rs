@@ -7,10 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 pub use events::{About, Warning, warnings};
 
 use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceState};
-use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunStatus};
+use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};
 use crate::model::pod::PIPELINE_LABEL;
 use crate::model::run::{RunRef, cause, request_of};
-use crate::model::world::World;
+use crate::model::work::Lifecycle;
+use crate::model::world::{WorkState, World};
 use crate::plan::{Plan, References, Verdict, rotation, seconds};
 
 /// `waitingFor` names this many things and counts the rest.
@@ -66,7 +67,11 @@ fn run_status(world: &World, plan: &Plan, run: &RunRef) -> RunStatus {
             Some(same) => same.started_by,
             None => Some(cause(recorded.map(|recorded| recorded.key.as_str()), &run.key)),
         },
-        result: plan.verdict.result.clone(),
+        result: plan
+            .verdict
+            .result
+            .as_ref()
+            .map(|result| RunResult { message: cut(&result.message), ..result.clone() }),
         started_at: plan.started_at.map(seconds),
         finished_at: plan.finished_at.map(seconds),
     }
@@ -132,8 +137,8 @@ fn waiting_for(plan: &Plan, rows: &[ReferenceStatus]) -> String {
     }
 }
 
-/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete`; `CredentialExpiring` and kstatus' two only while they
-/// are True.
+/// The whole set of conditions: `Ready`, `SecretsResolved`, `Complete` of a Job; `CredentialExpiring` and kstatus' two only
+/// while they are True.
 fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     let Verdict { phase, reason, message, result: _ } = &plan.verdict;
     let ready = match phase {
@@ -142,7 +147,9 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
     };
     let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
-    all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    if !is_service(world) {
+        all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+    }
     if let Some((reason, message)) = &plan.expiring {
         all.push(condition(world, ConditionType::CredentialExpiring, true.into(), *reason, message));
     }
@@ -153,6 +160,11 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
         all.push(condition(world, ConditionType::Stalled, true.into(), *reason, message));
     }
     all
+}
+
+/// A Service is never complete.
+fn is_service(world: &World) -> bool {
+    matches!(&world.work, WorkState::Valid(work) if matches!(work.lifecycle, Lifecycle::Service(_)))
 }
 
 fn secrets_resolved(world: &World, plan: &Plan) -> Option<Condition> {
@@ -205,10 +217,14 @@ fn condition(world: &World, kind: ConditionType, truth: Truth, reason: Reason, m
         type_: kind.to_string(),
         status: status.to_owned(),
         reason: reason.to_string(),
-        message: message.chars().take(MOST_MESSAGE).collect(),
+        message: cut(message),
         last_transition_time,
         observed_generation: Some(world.subject.generation),
     }
+}
+
+fn cut(message: &str) -> String {
+    message.chars().take(MOST_MESSAGE).collect()
 }
 
 #[cfg(test)]

@@ -46,10 +46,13 @@ async fn every_command_of_the_docs_runs() {
         output(&mut command)
     };
     shell("kubectl config set-context --current --namespace=team-a");
-    // What the pages speak of: the Pipeline `edges`, done.
+    // What the pages speak of: the Pipeline `edges`, done, and the Service `web`.
     shell("kubectl apply -f examples/quickstart");
     space.pod_succeeds(&name_of(&space.pod_of("edges").await)).await;
     space.phase("edges", Phase::Succeeded).await;
+    shell("kubectl create secret generic web --from-literal=page=canary-7c1f");
+    shell("kubectl apply -f deploy/examples/service.yaml");
+    space.pod_of("web").await;
     let mut pages = vec![root.join("README.md")];
     pages.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
     let mut count = 0;

@@ -1,4 +1,5 @@
 //! What the operator shows of itself: counts that agree with the API server's own, health, and no word too many.
+#![allow(clippy::float_cmp, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -11,6 +11,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod examples;
+mod graph;
 mod healing;
 mod last_words;
 mod life;
@@ -18,6 +20,7 @@ mod main_job;
 mod pulling;
 mod receiving;
 mod security;
+mod service;
 mod stdin;
 mod verdicts;
 mod volumes;

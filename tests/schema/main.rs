@@ -159,16 +159,31 @@ fn the_page_names_the_fields_that_are_the_work() {
     assert_eq!(named, lockgate::model::run::WORK_FIELDS);
 }
 
+/// The texts of the files in a folder.
+fn texts(folder: &str) -> Vec<String> {
+    let files = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
 #[test]
-fn the_page_shows_valid_manifests_and_names_every_field() {
-    let page = std::fs::read_to_string(root().join("docs/pipeline.md")).unwrap();
-    let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(!examples.is_empty());
-    for example in examples {
-        for object in lockgate::cli::manifest::read(example).unwrap() {
-            assert_eq!(validate(&object), vec![], "{example}");
+fn pages_and_examples_show_valid_manifests() {
+    let pages = texts("docs").into_iter().chain([std::fs::read_to_string(root().join("README.md")).unwrap()]);
+    let blocks = |page: String| page.split("```yaml\n").skip(1).map(ToOwned::to_owned).collect::<Vec<_>>();
+    let shown = pages.flat_map(blocks).filter_map(|rest| rest.split("```").next().map(ToOwned::to_owned));
+    let mut count = 0;
+    for text in shown.chain(texts("deploy/examples")) {
+        let objects = lockgate::cli::manifest::read(&text).unwrap();
+        for object in objects.iter().filter(|object| object["kind"] == "Pipeline") {
+            assert_eq!(validate(object), vec![], "{text}");
+            count += 1;
         }
     }
+    assert!(count > 15, "only {count} were found");
+}
+
+#[test]
+fn the_page_names_every_field() {
+    let page = std::fs::read_to_string(root().join("docs/pipeline.md")).unwrap();
     let crd = serde_json::to_value(lockgate::api::crd::pipeline().unwrap()).unwrap();
     let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
     let transform = &spec["transform"]["properties"];

@@ -2,8 +2,10 @@
 #![allow(dead_code)] // Each test binary uses its part.
 
 pub mod audit;
+pub mod examples;
 pub mod heavy;
 pub mod scrape;
+pub mod stage;
 
 use std::fmt::Debug;
 use std::io::Write;

@@ -85,9 +85,9 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     if let Some(turn) = held.filter(|_| ready < wanted) {
         return verdict(Phase::Starting, turn.reason, turn.message.clone());
     }
-    let trouble = fleet.trouble.as_ref().map(|(pod, found)| why_not_ready(pod, found.as_ref().map(|(_, text)| text)));
     if let Some(stuck) = fleet.stuck {
-        let why = trouble.unwrap_or_else(|| format!("Pod {} is not ready", stuck.name));
+        let known = fleet.trouble.as_ref().and_then(|(_, found)| found.as_ref());
+        let why = known.map_or_else(|| how_far(scene, stuck), |(_, text)| text.clone());
         return verdict(
             Phase::Failed,
             Reason::RollStuck,
@@ -105,7 +105,12 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
         return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &secret));
     }
     if ready < wanted {
-        let message = match (trouble, fleet.create.first()) {
+        // Not how far it came: each step on its way would be a write.
+        let why = fleet.trouble.as_ref().map(|(pod, found)| match found {
+            Some((_, text)) => text.clone(),
+            None => format!("Pod {} is not ready yet", pod.name),
+        });
+        let message = match (why, fleet.create.first()) {
             (Some(why), _) => format!("{ready} of {wanted} Pods are ready: {why}"),
             (None, Some(turn)) => turn.message.clone(),
             (None, None) => format!("{ready} of {wanted} Pods are ready"),
@@ -131,10 +136,11 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     verdict(Phase::Running, Reason::PodsRunning, message)
 }
 
-fn why_not_ready(pod: &PodFacts, trouble: Option<&String>) -> String {
-    match trouble {
-        Some(text) => text.clone(),
-        None if pod.started_at.is_some() => format!("Pod {} runs and is not ready yet", pod.name),
-        None => format!("Pod {} was created; it does not run yet", pod.name),
-    }
+/// How far a Pod came of which no trouble is known.
+fn how_far(scene: &Scene<'_>, pod: &PodFacts) -> String {
+    let what = match pod.started_at {
+        Some(_) => "it runs, and its readiness_probe does not succeed",
+        None => "it does not run yet",
+    };
+    format!("{what}: kubectl describe pod {} -n {}", pod.name, scene.world.subject.namespace)
 }
