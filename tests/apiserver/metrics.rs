@@ -265,6 +265,13 @@ fn every_query_names_what_is_scraped(cluster: &Heavy, scrape: &Scrape) {
             assert!(samples.contains(name), "{query}: nothing is called {name}");
         }
     }
+    // A field that there is not is refused.
+    let installed =
+        [of("Deployment", "lockgate"), of("Service", "lockgate-metrics"), of("ConfigMap", "lockgate-dashboard")];
+    let list = folder.join("installed.json");
+    std::fs::write(&list, json!({"apiVersion": "v1", "kind": "List", "items": installed}).to_string()).unwrap();
+    let created = output(cluster.kubectl().args(["create", "--dry-run=server", "--validate=strict", "-f"]).arg(&list));
+    assert_eq!(created.lines().count(), installed.len(), "{created}");
     let service = of("Service", "lockgate-metrics");
     let port = &of("Deployment", "lockgate")["spec"]["template"]["spec"]["containers"][0]["ports"][0];
     assert_eq!(service["spec"]["ports"][0]["targetPort"], port["name"]);
