@@ -26,10 +26,12 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/)
+generate: ## Write the generated files (crds/, two of deploy/policies/)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@echo "wrote crds/pipelines.yaml"
+	@for name in $$(hack/policies.sh); do \
+	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
 
 audit: ## Licences, bans, sources and advisories (cargo deny; advisories need the network)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }

@@ -19,5 +19,12 @@ if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" crd) crds/pipelines.yam
   exit 1
 fi
 
+for name in $(hack/policies.sh); do
+  if ! diff <(hack/policies.sh "$name") "deploy/policies/$name/policy.yaml" >/dev/null; then
+    echo "deploy/policies/$name/policy.yaml is stale: make generate" >&2
+    exit 1
+  fi
+done
+
 $say "docs"
 RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked

@@ -1,7 +1,7 @@
 //! Metrics: every name, label and meaning in one place (docs/metrics.md lists them, a test compares).
 //!
 //! What controller-runtime and client-go would count has their names, so that dashboards and alerts for them work. Every
-//! label of [`Labels`] is a word of this program's text: no name of an object, no namespace and no message can become one.
+//! label but the host is a word of this program's text: no name of an object, no namespace and no message can become one.
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicU64;
