@@ -74,6 +74,29 @@ fn an_election_in_which_two_could_lead_does_not_start() {
 }
 
 #[test]
+fn an_address_that_cannot_be_listened_at_is_named_with_its_flag_and_its_mend() {
+    for flag in ["--metrics-bind-address", "--health-probe-bind-address"] {
+        let (code, text) = fails(&["operator", flag, "8080"]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(flag) && text.contains("0 to switch it off"), "{text}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let kubeconfig = std::env::temp_dir().join(format!("lockgate-cli-{}.kubeconfig", std::process::id()));
+    let cluster = "{name: c, cluster: {server: 'http://127.0.0.1:1'}}";
+    let context = "{name: c, context: {cluster: c, user: u}}";
+    let text = format!(
+        "{{clusters: [{cluster}], contexts: [{context}], users: [{{name: u, user: {{}}}}], current-context: c}}"
+    );
+    std::fs::write(&kubeconfig, text).unwrap();
+    let path = kubeconfig.to_str().unwrap();
+    let (code, text) = fails(&["operator", "--kubeconfig", path, "--metrics-bind-address", &address]);
+    std::fs::remove_file(&kubeconfig).unwrap();
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains(&format!("--metrics-bind-address {address}")) && text.contains("or 0"), "{text}");
+}
+
+#[test]
 fn the_docs_name_every_flag_of_the_operator_with_its_variable_and_default() {
     let help = String::from_utf8(lockgate(&["operator", "--help"]).stdout).unwrap();
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operator.md")).unwrap();

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::controller::leader::Lost;
+use crate::ops::http::BindAddress;
 
 /// Why a command ended with exit code 1. (Arguments that cannot be read end it with 2, by clap.)
 #[derive(Debug, Error)]
@@ -27,6 +28,16 @@ pub(super) enum Error {
     /// `--log-level`.
     #[error("--log-level cannot be read, write it as in info or lockgate=debug: {0}")]
     LogLevel(#[from] tracing_subscriber::filter::ParseError),
+    /// A port that cannot be opened.
+    #[error("{flag} {address} cannot be listened at: {source}: give another address, or 0 to switch it off")]
+    Listen {
+        /// Which flag named it.
+        flag: &'static str,
+        /// Where.
+        address: BindAddress,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file of manifests that cannot be read.
     #[error("{0} cannot be read: {1}")]
     File(String, std::io::Error),

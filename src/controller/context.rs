@@ -1,13 +1,14 @@
 //! What every part of the controller shares. Nothing is global: the client comes in from outside.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::Client;
 use tokio::sync::{Notify, Semaphore};
 
 use super::queue::Queue;
 use super::state::State;
+use crate::ops::metrics::Metrics;
 
 /// Reads of Secrets at once.
 const MOST_READS: usize = 16;
@@ -18,6 +19,8 @@ pub struct Context {
     pub client: Client,
     /// Which Pipelines to look at.
     pub queue: Queue,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// How many reads of Secrets may be under way: kube speaks HTTP/1.1, so each has a connection of its own.
     pub reads: Semaphore,
     /// Told when a read of a Secret ended.
@@ -32,10 +35,11 @@ pub struct Context {
 impl Context {
     /// A context that knows nothing yet.
     #[must_use]
-    pub fn new(client: Client, pod_creates_per_second: NonZeroU32) -> Self {
+    pub fn new(client: Client, pod_creates_per_second: NonZeroU32, metrics: Arc<Metrics>) -> Self {
         Self {
             client,
-            queue: Queue::new(pod_creates_per_second),
+            queue: Queue::new(pod_creates_per_second, Arc::clone(&metrics)),
+            metrics,
             reads: Semaphore::new(MOST_READS),
             read_done: Notify::new(),
             synced: Notify::new(),

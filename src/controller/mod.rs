@@ -5,6 +5,7 @@
 
 mod apply;
 mod cache;
+mod census;
 mod context;
 mod facts;
 mod fair;
@@ -22,6 +23,7 @@ mod sightings;
 mod state;
 mod streams;
 mod table;
+mod view;
 mod write;
 
 use std::future::Future;
@@ -34,6 +36,10 @@ use tracing::info;
 
 use context::Context;
 use leader::{Election, Lost};
+use view::Running;
+
+use crate::ops::http::View;
+use crate::ops::metrics::Metrics;
 
 /// What is under way when the operator is told to stop may take so long to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -50,59 +56,83 @@ pub struct Limits {
     pub pod_creates_per_second: NonZeroU32,
 }
 
-/// Runs the controller until `stop` completes.
-///
-/// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with a
-/// pause of our own. With an `election` it has to be behind the election's fence.
-///
-/// # Errors
-/// The leadership was lost. The process has to end: looks may be under way that began as a leader's.
-pub async fn run(
-    client: Client,
-    limits: Limits,
-    mut election: Option<Election>,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Lost> {
-    let Limits { workers, pod_creates_per_second } = limits;
-    let context = Arc::new(Context::new(client, pod_creates_per_second));
-    if election.is_some() {
-        context.queue.sleep();
+/// The controller, before it runs.
+pub struct Controller {
+    context: Arc<Context>,
+    workers: NonZeroUsize,
+    running: Arc<Running>,
+}
+
+impl Controller {
+    /// A controller that knows nothing yet.
+    ///
+    /// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with
+    /// a pause of our own. With an election it has to be behind the election's fence.
+    #[must_use]
+    pub fn new(client: Client, limits: Limits, metrics: Arc<Metrics>) -> Self {
+        let Limits { workers, pod_creates_per_second } = limits;
+        metrics.may_work(workers.get());
+        let context = Arc::new(Context::new(client, pod_creates_per_second, metrics));
+        Self { context, workers, running: Arc::default() }
     }
-    let streams = tokio::spawn(streams::run(Arc::clone(&context)));
-    let mut stop = std::pin::pin!(stop);
-    let leads = match &mut election {
-        None => true,
-        Some(election) => tokio::select! {
-            () = stand_by(&context, election) => true,
-            () = &mut stop => false,
-        },
-    };
-    if !leads {
+
+    /// What it shows of itself, before and while it runs.
+    #[must_use]
+    pub fn view(&self) -> impl View + use<> {
+        view::Window::new(Arc::clone(&self.context), Arc::clone(&self.running))
+    }
+
+    /// Runs until `stop` completes.
+    ///
+    /// # Errors
+    /// The leadership was lost. The process has to end: looks may be under way that began as a leader's.
+    pub async fn run(self, mut election: Option<Election>, stop: impl Future<Output = ()>) -> Result<(), Lost> {
+        let Self { context, workers, running } = self;
+        if election.is_some() {
+            context.queue.sleep();
+        }
+        let streams = tokio::spawn({
+            let (context, running) = (Arc::clone(&context), Arc::clone(&running));
+            async move {
+                let _watching = running.watching();
+                Box::pin(streams::run(context)).await;
+            }
+        });
+        let mut stop = std::pin::pin!(stop);
+        let leads = match &mut election {
+            None => true,
+            Some(election) => tokio::select! {
+                () = stand_by(&context, election) => true,
+                () = &mut stop => false,
+            },
+        };
+        if !leads {
+            streams.abort();
+            release(election).await;
+            return Ok(());
+        }
+        let at_work = tokio::spawn(lead(Arc::clone(&context), workers, running, election.is_some()));
+        let lost = async {
+            match &mut election {
+                Some(election) => election.hold().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop => {}
+            lost = lost => {
+                streams.abort();
+                return Err(lost);
+            }
+        }
+        info!("stopping");
+        context.queue.close();
+        // Whatever is cut off here is found and finished at the next start.
+        let _ = tokio::time::timeout(LAST_WORDS, at_work).await;
         streams.abort();
         release(election).await;
-        return Ok(());
+        Ok(())
     }
-    let at_work = tokio::spawn(lead(Arc::clone(&context), workers, election.is_some()));
-    let lost = async {
-        match &mut election {
-            Some(election) => election.hold().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = stop => {}
-        lost = lost => {
-            streams.abort();
-            return Err(lost);
-        }
-    }
-    info!("stopping");
-    context.queue.close();
-    // Whatever is cut off here is found and finished at the next start.
-    let _ = tokio::time::timeout(LAST_WORDS, at_work).await;
-    streams.abort();
-    release(election).await;
-    Ok(())
 }
 
 async fn release(election: Option<Election>) {
@@ -112,9 +142,10 @@ async fn release(election: Option<Election>) {
 }
 
 /// Works, once the watches have told enough.
-async fn lead(context: Arc<Context>, workers: NonZeroUsize, elected: bool) {
+async fn lead(context: Arc<Context>, workers: NonZeroUsize, running: Arc<Running>, elected: bool) {
     // A decision before every list is complete would call things missing that are there.
     streams::wait_until(&context, |state| state.is_synced() && (state.relisted || !elected)).await;
+    running.work_begins();
     info!(workers = workers.get(), "ready");
     let workers = (0..workers.get()).map(|_| tokio::spawn(reconcile::work(Arc::clone(&context))));
     futures::future::join_all(workers).await;

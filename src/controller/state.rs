@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::cache::Cache;
+use super::census::Census;
 use super::facts::FactBook;
 use super::index::{UseIndex, Uses};
 use super::key::ObjectKey;
@@ -15,7 +18,7 @@ use crate::model::world::{PodFacts, Setback};
 #[derive(Debug, Default)]
 pub struct State {
     /// Pipelines, parsed.
-    pub pipelines: Cache<Arc<StoredPipeline>>,
+    pub pipelines: Cache<Arc<StoredPipeline>, Census>,
     /// Our Pods, by name.
     pub pods: Cache<StoredPod>,
     /// ServiceAccounts and the pull secrets that they list.
@@ -32,6 +35,8 @@ pub struct State {
     pub setbacks: HashMap<ObjectKey, (Setback, u32)>,
     /// Whether a list of Pipelines is complete that was asked for when this process began to lead.
     pub relisted: bool,
+    /// When the event came that completed a Pipeline whose Pod is not created yet.
+    pub opening: HashMap<ObjectKey, Instant>,
     /// Whether the watch on Secrets is refused: then nothing is known of them but what a read answers.
     pub doorbell_refused: bool,
     failed_looks: HashMap<ObjectKey, u32>,
@@ -155,6 +160,7 @@ impl State {
     pub fn at_rest(&mut self, key: &ObjectKey) {
         self.setbacks.remove(key);
         self.failed_looks.remove(key);
+        self.opening.remove(key);
         self.depends_on(key, Uses::default());
     }
 

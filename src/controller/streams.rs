@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod, ServiceAccount};
+use kube::Api;
 use kube::core::Resource;
-use kube::{Api, Client};
 use kube_runtime::watcher::{self, Event, watcher};
 use tracing::{debug, info, warn};
 
@@ -21,6 +21,7 @@ use super::state::StoredPod;
 use crate::api::reason::ObjectKind;
 use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid};
 use crate::model::world::PodFacts;
+use crate::ops::metrics::Watched;
 
 /// The API server ends a watch after so many seconds. kube takes it for dead 5 s later if it stays silent; its own
 /// default of 290 s would leave us blind for as long.
@@ -43,14 +44,16 @@ pub(super) async fn run(context: Arc<Context>) {
 /// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
 /// `on_forbidden` hears of each 403.
 pub(super) fn events<K>(
-    client: &Client,
+    context: &Context,
+    what: Watched,
     config: watcher::Config,
     on_forbidden: impl Fn(),
 ) -> impl Stream<Item = Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
-    let api: Api<K> = Api::all(client.clone());
+    let api: Api<K> = Api::all(context.client.clone());
+    let metrics = Arc::clone(&context.metrics);
     let kind = K::kind(&()).into_owned();
     let mut failures = 0_u32;
     watcher(api, config).filter_map(move |result| {
@@ -61,6 +64,7 @@ where
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
+                metrics.watch_failed(what);
                 if is_forbidden(error) {
                     on_forbidden();
                 }
@@ -126,7 +130,7 @@ pub(super) fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectK
 async fn pipelines(context: &Arc<Context>) {
     let mut asked = false;
     loop {
-        let mut stream = std::pin::pin!(events::<WirePipeline>(&context.client, config(), || ()));
+        let mut stream = std::pin::pin!(events::<WirePipeline>(context, Watched::Pipelines, config(), || ()));
         loop {
             let event = tokio::select! {
                 biased;
@@ -208,7 +212,7 @@ pub(super) fn stored_pod(pod: &Pod) -> Option<StoredPod> {
 
 async fn pods(context: &Arc<Context>) {
     let config = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
-    let mut stream = std::pin::pin!(events::<Pod>(&context.client, config, || ()));
+    let mut stream = std::pin::pin!(events::<Pod>(context, Watched::Pods, config, || ()));
     while let Some(event) = stream.next().await {
         match event {
             Event::Init => context.with_state(|state| state.pods.init()),
@@ -266,7 +270,7 @@ async fn secrets(context: &Arc<Context>) {
     loop {
         let deaf = tokio::sync::Notify::new();
         let config = config().fields("type!=helm.sh/release.v1");
-        let mut stream = std::pin::pin!(events::<WireSecret>(&context.client, config, || deaf.notify_one()));
+        let mut stream = std::pin::pin!(events::<WireSecret>(context, Watched::Secrets, config, || deaf.notify_one()));
         loop {
             let event = tokio::select! {
                 biased;
@@ -320,7 +324,7 @@ fn hear(context: &Context, event: Event<WireSecret>) {
 }
 
 async fn accounts(context: &Arc<Context>) {
-    let mut stream = std::pin::pin!(events::<ServiceAccount>(&context.client, config(), || ()));
+    let mut stream = std::pin::pin!(events::<ServiceAccount>(context, Watched::ServiceAccounts, config(), || ()));
     while let Some(event) = stream.next().await {
         let woken = context.with_state(|state| {
             let changed = match event {
@@ -367,7 +371,7 @@ async fn mount_failures(context: &Arc<Context>) {
     let config = config().fields("reason=FailedMount,involvedObject.kind=Pod");
     // Events of Pods that are not known yet would be dropped.
     wait_until(context, |state| state.pods.is_synced()).await;
-    let mut stream = std::pin::pin!(events::<CoreEvent>(&context.client, config, || ()));
+    let mut stream = std::pin::pin!(events::<CoreEvent>(context, Watched::Events, config, || ()));
     while let Some(event) = stream.next().await {
         let (Event::Apply(event) | Event::InitApply(event)) = event else {
             continue;

@@ -17,6 +17,7 @@ mod ha;
 mod heal;
 mod life;
 mod many;
+mod metrics;
 mod moments;
 mod outage;
 mod pods;

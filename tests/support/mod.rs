@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod examples;
 pub mod heavy;
+pub mod scrape;
 pub mod stage;
 
 use std::fmt::Debug;
@@ -93,7 +94,9 @@ impl Operator {
         let file = std::fs::File::create(&log).unwrap();
         let mut command = lockgate_cluster::mortal(env!("CARGO_BIN_EXE_lockgate"));
         command
-            .args(["operator", "--log-level", "trace", "--kubeconfig"])
+            .args(["operator", "--log-level", "trace"])
+            .args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"])
+            .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(flags)
             .stdin(Stdio::null())
