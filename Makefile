@@ -26,10 +26,11 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/)
+generate: ## Write the generated files (crds/, deploy/argocd/argocd-cm.yaml)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
-	@echo "wrote crds/pipelines.yaml"
+	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
+	@echo "wrote crds/pipelines.yaml and deploy/argocd/argocd-cm.yaml"
 
 audit: ## Licences, bans, sources and advisories (cargo deny; advisories need the network)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }

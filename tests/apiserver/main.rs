@@ -10,6 +10,7 @@ mod counts;
 mod docs;
 mod examples;
 mod gate;
+mod gitops;
 mod graph;
 mod graph_counts;
 mod heal;
