@@ -162,3 +162,28 @@ fn the_config_map_carries_the_same_lua() {
         assert_eq!(definition["action.lua"], text(&format!("actions/{name}/action.lua")), "{name}: make generate");
     }
 }
+
+#[test]
+fn every_path_that_an_example_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    for folder in ["deploy/argocd/examples", "deploy/flux/example"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let file = entry.unwrap().path();
+            if file.is_dir() {
+                continue;
+            }
+            for document in std::fs::read_to_string(&file).unwrap().split("\n---\n") {
+                let object: Value =
+                    serde_saphyr::from_str(document).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+                let path =
+                    [&object["spec"]["path"], &object["spec"]["source"]["path"]].into_iter().find_map(Value::as_str);
+                paths.push(path.unwrap_or_else(|| panic!("{} names no path", file.display())).to_owned());
+            }
+        }
+    }
+    assert_eq!(paths.len(), 6, "{paths:?}");
+    for path in paths {
+        assert!(root.join(&path).is_dir(), "{path} is not there");
+    }
+}
