@@ -23,5 +23,12 @@ if ! diff <(hack/argocd-cm.sh) deploy/argocd/argocd-cm.yaml >/dev/null; then
   exit 1
 fi
 
+for name in $(hack/policies.sh); do
+  if ! diff <(hack/policies.sh "$name") "deploy/policies/$name/policy.yaml" >/dev/null; then
+    echo "deploy/policies/$name/policy.yaml is stale: make generate" >&2
+    exit 1
+  fi
+done
+
 $say "docs"
 RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked
