@@ -39,7 +39,7 @@ fn piped(mut kubectl: Command, args: &[&str], input: &str) -> String {
 
 /// What differs from run to run is taken out: ids, versions, times, the hash in a Pod's name, the scheduler's words.
 fn comparable(text: &str) -> String {
-    let ids = Regex::new(r#"(?m)(uid|podUid|resourceVersion|startedWith): .*$"#).unwrap();
+    let ids = Regex::new(r"(?m)(uid|podUid|resourceVersion|startedWith): .*$").unwrap();
     let times = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
     let pods = Regex::new(r"-main-[a-z0-9]+").unwrap();
     let scheduler = Regex::new(r"(?s)no node takes the Pod:.*?or\s+add\s+a\s+node").unwrap();
