@@ -1,15 +1,20 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
+use super::election::ElectionArgs;
 use super::error::Error;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::controller::leader::{Election, Fence, Settings};
 use crate::controller::{self, Limits};
 use crate::ops::telemetry::{self, LogFormat};
 
@@ -40,6 +45,9 @@ pub(super) struct OperatorArgs {
     )]
     pod_creates_per_second: NonZeroU32,
 
+    #[command(flatten)]
+    election: ElectionArgs,
+
     /// How log lines are written.
     #[arg(long, env = "LOCKGATE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -55,10 +63,11 @@ fn pod_creates_per_second(text: &str) -> Result<NonZeroU32, &'static str> {
 
 /// Runs the operator.
 pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
-    let OperatorArgs { kubeconfig, concurrency, pod_creates_per_second, log_format, log_level } = args;
+    let OperatorArgs { kubeconfig, concurrency, pod_creates_per_second, election, log_format, log_level } = args;
     telemetry::init(log_format, &log_level)?;
+    let election = election.settings()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let client = Client::try_from(config(kubeconfig).await?)?;
+        let (client, election) = clients(config(kubeconfig).await?, election)?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let stop = async move {
             tokio::select! {
@@ -66,9 +75,22 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
                 _ = interrupt.recv() => {}
             }
         };
-        controller::run(client, Limits { workers: concurrency, pod_creates_per_second }, stop).await;
+        controller::run(client, Limits { workers: concurrency, pod_creates_per_second }, election, stop).await?;
         Ok(())
     })
+}
+
+/// The client of the work, and this process's part in the election with a client of its own: renewals neither wait behind
+/// other requests nor pass the fence.
+fn clients(mut config: Config, settings: Option<Settings>) -> Result<(Client, Option<Election>), Error> {
+    let identity = settings.as_ref().map(|settings| format!(" ({})", settings.identity));
+    let name = format!("lockgate/{}{}", env!("CARGO_PKG_VERSION"), identity.unwrap_or_default());
+    // Two replicas share a ServiceAccount: in the audit log this tells them apart.
+    config.headers.extend(HeaderValue::try_from(name).map(|name| (USER_AGENT, name)));
+    let Some(settings) = settings else { return Ok((Client::try_from(config)?, None)) };
+    let fence = Fence::new(settings.timing.renew_deadline);
+    let election = Election::new(Client::try_from(config.clone())?, settings, fence.clone());
+    Ok((ClientBuilder::try_from(config)?.with_layer(&fence).build(), Some(election)))
 }
 
 async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
@@ -87,4 +109,33 @@ async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
     // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
     config.default_retry = false;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, Request};
+    use kube::client::Body;
+
+    use super::*;
+    use crate::controller::leader::{FenceClosed, Timing};
+
+    #[tokio::test]
+    async fn in_an_election_the_work_is_behind_the_fence() {
+        // Nobody listens there: what is let through fails otherwise.
+        let config = || Config::new("http://127.0.0.1:1".parse().unwrap());
+        let seconds = Duration::from_secs;
+        let timing = Timing { lease_duration: seconds(15), renew_deadline: seconds(10), retry_period: seconds(2) };
+        let elects = Settings { namespace: "n".into(), name: "l".into(), identity: "me".into(), timing };
+        for (settings, method, held_back) in [
+            (Some(elects.clone()), Method::POST, true),
+            (Some(elects), Method::GET, false),
+            (None, Method::POST, false),
+        ] {
+            let (client, _election) = clients(config(), settings).unwrap();
+            let request = Request::builder().method(&method).uri("/").body(Body::empty()).unwrap();
+            let error = client.send(request).await.unwrap_err();
+            let fenced = matches!(&error, kube::Error::Service(inner) if inner.is::<FenceClosed>());
+            assert_eq!(fenced, held_back, "{method}: {error:?}");
+        }
+    }
 }

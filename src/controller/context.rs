@@ -24,6 +24,8 @@ pub struct Context {
     pub read_done: Notify,
     /// Told when a watch has seen its first list to the end.
     pub synced: Notify,
+    /// Asks for a list of Pipelines that begins now.
+    pub relist: Notify,
     state: Mutex<State>,
 }
 
@@ -37,6 +39,7 @@ impl Context {
             reads: Semaphore::new(MOST_READS),
             read_done: Notify::new(),
             synced: Notify::new(),
+            relist: Notify::new(),
             state: Mutex::new(State::default()),
         }
     }

@@ -29,11 +29,15 @@ struct Inner {
     again: HashSet<ObjectKey>,
     timers: BTreeSet<(Instant, ObjectKey)>,
     timer_of: HashMap<ObjectKey, Instant>,
+    asleep: bool,
     closed: bool,
 }
 
 impl Inner {
     fn wake(&mut self, key: ObjectKey) -> bool {
+        if self.asleep {
+            return false;
+        }
         if self.working.contains(&key) {
             self.again.insert(key);
             return false;
@@ -113,9 +117,20 @@ impl Queue {
             again: HashSet::new(),
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
+            asleep: false,
             closed: false,
         };
         Self { inner: Mutex::new(inner), changed: Notify::new() }
+    }
+
+    /// Nobody works here yet: what is woken is not noted, or names of Pipelines that are long gone would pile up.
+    pub fn sleep(&self) {
+        self.with(|inner| inner.asleep = true);
+    }
+
+    /// From here on what is woken is noted.
+    pub fn rise(&self) {
+        self.with(|inner| inner.asleep = false);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
@@ -337,6 +352,18 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
         queue.done(&key("a"), None);
         assert_eq!(queue.next().await, Some(key("a")), "the wake");
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_notes_nothing() {
+        let queue = queue();
+        queue.sleep();
+        queue.wake(key("before"));
+        queue.rise();
+        queue.wake(key("after"));
+        assert_eq!(queue.next().await, Some(key("after")));
+        queue.done(&key("after"), None);
+        assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! What the watches have told, and which Pipelines have to hear of it. Synchronous; the streams and writes feed it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::cache::Cache;
@@ -30,11 +30,14 @@ pub struct State {
     pub tombstones: HashMap<String, Vec<PodFacts>>,
     /// Writes that did not succeed, and how often.
     pub setbacks: HashMap<ObjectKey, (Setback, u32)>,
+    /// Whether a list of Pipelines is complete that was asked for when this process began to lead.
+    pub relisted: bool,
     /// Whether the watch on Secrets is refused: then nothing is known of them but what a read answers.
     pub doorbell_refused: bool,
     failed_looks: HashMap<ObjectKey, u32>,
     pods_of: HashMap<String, BTreeSet<ObjectKey>>,
     mount_failures: HashMap<String, String>,
+    old_tombstones: HashSet<String>,
 }
 
 /// One of our Pods.
@@ -110,6 +113,17 @@ impl State {
                 self.tombstones.remove(owner_uid);
             }
         }
+    }
+
+    /// Forgets the last states that were kept when this was called before. For who only watches: the leader has recorded
+    /// them by then, and they would pile up.
+    pub fn forget_old_tombstones(&mut self) {
+        let old = std::mem::take(&mut self.old_tombstones);
+        self.tombstones.retain(|_, pods| {
+            pods.retain(|pod| !old.contains(&pod.uid));
+            !pods.is_empty()
+        });
+        self.old_tombstones = self.tombstones.values().flatten().map(|pod| pod.uid.clone()).collect();
     }
 
     /// Notes how a look at a Pipeline ended. Returns how many have failed one after the other.
@@ -202,6 +216,17 @@ mod tests {
         let mut early = State::default();
         early.pod_gone(&key(), pod(UID));
         assert_eq!(of(&early), [UID]);
+    }
+
+    #[test]
+    fn who_only_watches_keeps_last_states_for_a_while() {
+        let mut state = state(UID);
+        state.forget_old_tombstones();
+        state.pod_gone(&key(), pod(UID));
+        state.forget_old_tombstones();
+        assert_eq!(state.tombstones.len(), 1, "the leader may have died before it recorded this");
+        state.forget_old_tombstones();
+        assert!(state.tombstones.is_empty());
     }
 
     #[test]

@@ -122,56 +122,72 @@ pub(super) fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectK
     keys.into_iter().for_each(|key| context.queue.wake(key));
 }
 
+/// When it is asked for, the watch begins anew with a list, which wakes all: what was woken before was not noted.
 async fn pipelines(context: &Arc<Context>) {
-    let mut stream = std::pin::pin!(events::<WirePipeline>(&context.client, config(), || ()));
-    while let Some(event) = stream.next().await {
-        match event {
-            Event::Init => context.with_state(|state| state.pipelines.init()),
-            Event::Apply(wire) | Event::InitApply(wire) if wire.metadata.name.is_none() => {}
-            Event::Apply(wire) => {
-                let (key, version) = key_of(&wire);
-                let stored = Arc::new(StoredPipeline::of(wire));
-                let news = context.with_state(|state| {
-                    state.pipeline_seen(&key, &stored.subject.uid);
-                    state.pipelines.apply(key.clone(), version, stored)
-                });
-                if news {
-                    context.queue.wake(key);
-                }
-            }
-            Event::InitApply(wire) => {
-                let (key, version) = key_of(&wire);
-                let stored = Arc::new(StoredPipeline::of(wire));
-                let news = context.with_state(|state| {
-                    state.pipeline_seen(&key, &stored.subject.uid);
-                    state.pipelines.init_apply(key.clone(), version, stored)
-                });
-                if news {
-                    context.queue.wake(key);
-                }
-            }
-            Event::Delete(wire) => {
-                let (key, version) = key_of(&wire);
-                context.with_state(|state| {
-                    if let Some(gone) = state.pipelines.delete(&key, version) {
-                        state.pipeline_gone(&key, &gone.subject.uid);
-                    }
-                });
-                // A look at it that is under way may keep something for the next one: that one clears it away.
+    let mut asked = false;
+    loop {
+        let mut stream = std::pin::pin!(events::<WirePipeline>(&context.client, config(), || ()));
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = context.relist.notified() => None,
+                event = stream.next() => event,
+            };
+            let Some(event) = event else { break };
+            see_pipeline(context, event, asked);
+        }
+        asked = true;
+    }
+}
+
+fn see_pipeline(context: &Context, event: Event<WirePipeline>, wake_all_listed: bool) {
+    match event {
+        Event::Init => context.with_state(|state| state.pipelines.init()),
+        Event::Apply(wire) | Event::InitApply(wire) if wire.metadata.name.is_none() => {}
+        Event::Apply(wire) => {
+            let (key, version) = key_of(&wire);
+            let stored = Arc::new(StoredPipeline::of(wire));
+            let news = context.with_state(|state| {
+                state.pipeline_seen(&key, &stored.subject.uid);
+                state.pipelines.apply(key.clone(), version, stored)
+            });
+            if news {
                 context.queue.wake(key);
             }
-            Event::InitDone => {
-                let gone = context.with_state(|state| {
-                    let gone = state.pipelines.init_done();
-                    for (key, gone) in &gone {
-                        state.pipeline_gone(key, &gone.subject.uid);
-                    }
-                    gone
-                });
-                wake_all(context, gone.into_iter().map(|(key, _)| key));
-                info!("the list of Pipelines is complete");
-                context.synced.notify_waiters();
+        }
+        Event::InitApply(wire) => {
+            let (key, version) = key_of(&wire);
+            let stored = Arc::new(StoredPipeline::of(wire));
+            let news = context.with_state(|state| {
+                state.pipeline_seen(&key, &stored.subject.uid);
+                state.pipelines.init_apply(key.clone(), version, stored)
+            });
+            if news || wake_all_listed {
+                context.queue.wake(key);
             }
+        }
+        Event::Delete(wire) => {
+            let (key, version) = key_of(&wire);
+            context.with_state(|state| {
+                if let Some(gone) = state.pipelines.delete(&key, version) {
+                    state.pipeline_gone(&key, &gone.subject.uid);
+                }
+            });
+            // A look at it that is under way may keep something for the next one: that one clears it away.
+            context.queue.wake(key);
+        }
+        Event::InitDone => {
+            let gone = context.with_state(|state| {
+                let gone = state.pipelines.init_done();
+                for (key, gone) in &gone {
+                    state.pipeline_gone(key, &gone.subject.uid);
+                }
+                state.relisted |= wake_all_listed;
+                gone
+            });
+            wake_all(context, gone.into_iter().map(|(key, _)| key));
+            info!("the list of Pipelines is complete");
+            context.synced.notify_waiters();
         }
     }
 }

@@ -14,6 +14,7 @@ mod gate;
 mod gitops;
 mod graph;
 mod graph_counts;
+mod ha;
 mod heal;
 mod life;
 mod many;

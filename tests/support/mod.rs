@@ -35,11 +35,16 @@ pub const CANARY: &str = "canary-7c1f";
 /// Where the operator lives.
 pub const SYSTEM_NAMESPACE: &str = "lockgate-system";
 
-/// Starts a cluster and installs what `deploy/` says, but for the Deployment: the operator runs beside the test.
+/// Starts a cluster and installs what `deploy/base` says, but for the Deployment: the operator runs beside the test.
 pub fn install(options: Options) -> Cluster {
+    install_from(options, "deploy/base")
+}
+
+/// The same with another kustomization.
+pub fn install_from(options: Options, kustomization: &str) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rendered = output(cluster.kubectl().arg("kustomize").arg(root.join("deploy/base")));
+    let rendered = output(cluster.kubectl().arg("kustomize").arg(root.join(kustomization)));
     let objects: Vec<&str> = rendered.split("\n---\n").filter(|object| !object.contains("kind: Deployment")).collect();
     let mut apply = cluster.kubectl();
     apply.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
