@@ -228,4 +228,6 @@ fn cut(message: &str) -> String {
 }
 
 #[cfg(test)]
+mod kstatus_tests;
+#[cfg(test)]
 mod tests;

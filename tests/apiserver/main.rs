@@ -11,6 +11,7 @@ mod counts;
 mod docs;
 mod examples;
 mod gate;
+mod gitops;
 mod graph;
 mod graph_counts;
 mod ha;
