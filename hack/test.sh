@@ -36,6 +36,7 @@ cargo run --quiet --locked --package lockgate-cluster -- build --node-if-possibl
 kind "pure: model, plan, build, report, controller parts" --lib --bins
 kind "tidy: the tree's own rules" --test tidy
 kind "command line" --test cli
+kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gitops
 kind "doc tests" --doc --workspace
 kind "test cluster" --package lockgate-cluster
 kind "schema: the corpus on the API server and offline" --test schema

@@ -7,6 +7,7 @@ fn lockgate(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lockgate"))
         .args(arguments)
         .env_remove("KUBECONFIG")
+        .env_remove("POD_NAMESPACE")
         .env("HOME", "/nonexistent")
         .output()
         .unwrap()
@@ -51,6 +52,48 @@ fn a_cap_that_would_start_nothing_is_refused() {
         assert_eq!(code, 2, "{text}");
         assert!(text.contains("--pod-creates-per-second") && text.contains("1 or more"), "{text}");
     }
+}
+
+#[test]
+fn an_election_in_which_two_could_lead_does_not_start() {
+    for (flags, named) in [
+        (&["--leader-elect-renew-deadline=20s"][..], "--leader-elect-renew-deadline"),
+        (&["--leader-elect-retry-period=9s"], "--leader-elect-retry-period"),
+        (&["--leader-elect-lease-duration=1500ms"], "--leader-elect-lease-duration"),
+    ] {
+        let (code, text) = fails(&[&["operator", "--leader-elect", "--leader-elect-namespace=x"], flags].concat());
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains(named) && text.contains("as in") || text.contains("whole seconds"), "{text}");
+    }
+    let (code, text) = fails(&["operator", "--leader-elect-retry-period=2"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("15s or 500ms"), "{text}");
+    let (code, text) = fails(&["operator", "--leader-elect"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("give --leader-elect-namespace"), "{text}");
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_at_is_named_with_its_flag_and_its_mend() {
+    for flag in ["--metrics-bind-address", "--health-probe-bind-address"] {
+        let (code, text) = fails(&["operator", flag, "8080"]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(flag) && text.contains("0 to switch it off"), "{text}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let kubeconfig = std::env::temp_dir().join(format!("lockgate-cli-{}.kubeconfig", std::process::id()));
+    let cluster = "{name: c, cluster: {server: 'http://127.0.0.1:1'}}";
+    let context = "{name: c, context: {cluster: c, user: u}}";
+    let text = format!(
+        "{{clusters: [{cluster}], contexts: [{context}], users: [{{name: u, user: {{}}}}], current-context: c}}"
+    );
+    std::fs::write(&kubeconfig, text).unwrap();
+    let path = kubeconfig.to_str().unwrap();
+    let (code, text) = fails(&["operator", "--kubeconfig", path, "--metrics-bind-address", &address]);
+    std::fs::remove_file(&kubeconfig).unwrap();
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains(&format!("--metrics-bind-address {address}")) && text.contains("or 0"), "{text}");
 }
 
 #[test]

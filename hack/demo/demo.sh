@@ -89,7 +89,8 @@ typed 'kubectl apply --server-side -k hack/demo' | sed 's/ serverside-applied$//
 kubectl wait --for=condition=Established crd/pipelines.lockgate.dev --timeout=30s >/dev/null
 $cluster token lockgate-system lockgate --kubeconfig-out "$LOCKGATE_CLUSTER_DIR/operator.kubeconfig"
 # As talkative as it can be, since its log is searched for values at the end.
-"$lockgate" operator --kubeconfig "$LOCKGATE_CLUSTER_DIR/operator.kubeconfig" --log-level trace >"$log" 2>&1 &
+"$lockgate" operator --kubeconfig "$LOCKGATE_CLUSTER_DIR/operator.kubeconfig" --log-level trace \
+  --metrics-bind-address=0 --health-probe-bind-address=0 >"$log" 2>&1 &
 operator=$!
 say "${dim}its log: $log$plain"
 

@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use crate::controller::leader::Lost;
+use crate::ops::http::BindAddress;
+
 /// Why a command ended with exit code 1. (Arguments that cannot be read end it with 2, by clap.)
 #[derive(Debug, Error)]
 pub(super) enum Error {
@@ -14,9 +17,27 @@ pub(super) enum Error {
     /// The configuration holds something that a client cannot be made of.
     #[error("no client can be made of this configuration: {0}")]
     Client(#[from] kube::Error),
+    /// The flags of leader election.
+    #[error("{0}")]
+    Election(String),
+    /// Another leads, or may.
+    #[error(
+        "leadership was lost: {0}; the process ends, so that it cannot write beside the new leader. Nothing is to be done: Kubernetes restarts it and it follows. If this happens often, look at the API server, or raise --leader-elect-lease-duration and --leader-elect-renew-deadline"
+    )]
+    Lost(#[from] Lost),
     /// `--log-level`.
     #[error("--log-level cannot be read, write it as in info or lockgate=debug: {0}")]
     LogLevel(#[from] tracing_subscriber::filter::ParseError),
+    /// A port that cannot be opened.
+    #[error("{flag} {address} cannot be listened at: {source}: give another address, or 0 to switch it off")]
+    Listen {
+        /// Which flag named it.
+        flag: &'static str,
+        /// Where.
+        address: BindAddress,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file of manifests that cannot be read.
     #[error("{0} cannot be read: {1}")]
     File(String, std::io::Error),

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod crd;
+mod election;
 mod error;
 pub mod manifest;
 mod operator;
@@ -21,7 +22,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
-    Operator(operator::OperatorArgs),
+    Operator(Box<operator::OperatorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
     Check(check::CheckArgs),
     /// Print the CustomResourceDefinitions as YAML.
@@ -32,7 +33,7 @@ enum Command {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        Command::Operator(args) => operator::run(args),
+        Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Crd => crd::run(),
     };

@@ -1,17 +1,28 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
+use super::election::ElectionArgs;
 use super::error::Error;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::HeaderValue;
+use ::http::header::USER_AGENT;
 use clap::{Args, ValueEnum};
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
 
-use crate::controller::{self, Limits, Reach};
+use crate::controller::leader::{Election, Fence, Settings};
+use crate::controller::{Controller, Limits, Reach};
 use crate::model::secret::SecretAccess;
+use crate::ops::calls::CountCalls;
+use crate::ops::http::{self, BindAddress, Pages, View};
+use crate::ops::level;
+use crate::ops::metrics::Metrics;
 use crate::ops::telemetry::{self, LogFormat};
 
 /// A connection is made within this time or not at all.
@@ -55,6 +66,17 @@ pub(super) struct OperatorArgs {
     #[arg(long, env = "LOCKGATE_SECRET_ACCESS", value_enum, default_value = "metadata")]
     secret_access: Access,
 
+    #[command(flatten)]
+    election: ElectionArgs,
+
+    /// Where `/metrics` is served: `:PORT`, `ADDRESS:PORT`, or `0` for nowhere.
+    #[arg(long, env = "LOCKGATE_METRICS_BIND_ADDRESS", default_value = ":8080", value_name = "ADDRESS")]
+    metrics_bind_address: BindAddress,
+
+    /// Where `/livez` and `/readyz` are served: `:PORT`, `ADDRESS:PORT`, or `0` for nowhere.
+    #[arg(long, env = "LOCKGATE_HEALTH_PROBE_BIND_ADDRESS", default_value = ":8081", value_name = "ADDRESS")]
+    health_probe_bind_address: BindAddress,
+
     /// How log lines are written.
     #[arg(long, env = "LOCKGATE_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
@@ -62,6 +84,10 @@ pub(super) struct OperatorArgs {
     /// What is logged, as in `info` or `lockgate=debug`. What could hold an answer about a Secret is never logged.
     #[arg(long, env = "LOCKGATE_LOG_LEVEL", default_value = "info")]
     log_level: String,
+
+    /// A file whose text takes the place of `--log-level` as long as it is there. It is read every 5 seconds.
+    #[arg(long, env = "LOCKGATE_LOG_LEVEL_FILE", value_name = "PATH")]
+    log_level_file: Option<PathBuf>,
 }
 
 fn pod_creates_per_second(text: &str) -> Result<NonZeroU32, &'static str> {
@@ -95,12 +121,19 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         pod_creates_per_second,
         watch_namespaces,
         secret_access,
+        election,
+        metrics_bind_address,
+        health_probe_bind_address,
         log_format,
         log_level,
+        log_level_file,
     } = args;
-    telemetry::init(log_format, &log_level)?;
+    let level = telemetry::init(log_format, &log_level)?;
+    let election = election.settings()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let client = Client::try_from(config(kubeconfig).await?)?;
+        let config = config(kubeconfig).await?;
+        let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
+        let (client, election) = clients(config, election, &metrics)?;
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let stop = async move {
             tokio::select! {
@@ -113,9 +146,48 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
             Access::None => SecretAccess::None,
         };
         let reach = Reach { namespaces: watch_namespaces.into_iter().collect(), secret_access };
-        controller::run(client, Limits { workers: concurrency, pod_creates_per_second }, reach, stop).await;
+        let limits = Limits { workers: concurrency, pod_creates_per_second };
+        let controller = Controller::new(client, limits, &reach, metrics);
+        let view = Arc::new(controller.view());
+        serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
+        serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;
+        if let Some(path) = log_level_file {
+            tokio::spawn(level::follow(path, log_level, level));
+        }
+        controller.run(election, stop).await?;
         Ok(())
     })
+}
+
+/// The client of the work, and this process's part in the election with a client of its own: renewals neither wait behind
+/// other requests nor pass the fence. Both are counted.
+fn clients(
+    mut config: Config,
+    settings: Option<Settings>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Client, Option<Election>), Error> {
+    let identity = settings.as_ref().map(|settings| format!(" ({})", settings.identity));
+    let name = format!("lockgate/{}{}", env!("CARGO_PKG_VERSION"), identity.unwrap_or_default());
+    // Two replicas share a ServiceAccount: in the audit log this tells them apart.
+    config.headers.extend(HeaderValue::try_from(name).map(|name| (USER_AGENT, name)));
+    let counted = CountCalls(Arc::clone(metrics));
+    let Some(settings) = settings else {
+        return Ok((ClientBuilder::try_from(config)?.with_layer(&counted).build(), None));
+    };
+    let fence = Fence::new(settings.timing.renew_deadline);
+    let own = ClientBuilder::try_from(config.clone())?.with_layer(&counted).build();
+    let election = Election::new(own, settings, fence.clone());
+    Ok((ClientBuilder::try_from(config)?.with_layer(&counted).with_layer(&fence).build(), Some(election)))
+}
+
+/// Opens a port and answers there for as long as the process lives.
+async fn serve(flag: &'static str, address: BindAddress, pages: Pages, view: &Arc<impl View>) -> Result<(), Error> {
+    let listener = address.listen().await.map_err(|source| Error::Listen { flag, address, source })?;
+    if let Some(listener) = listener {
+        info!(address = %listener.local_addr()?, "serving {}", pages.name());
+        tokio::spawn(http::serve(listener, pages, Arc::clone(view) as Arc<dyn View>));
+    }
+    Ok(())
 }
 
 async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
@@ -134,4 +206,33 @@ async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
     // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
     config.default_retry = false;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::{Method, Request};
+    use kube::client::Body;
+
+    use super::*;
+    use crate::controller::leader::{FenceClosed, Timing};
+
+    #[tokio::test]
+    async fn in_an_election_the_work_is_behind_the_fence() {
+        // Nobody listens there: what is let through fails otherwise.
+        let config = || Config::new("http://127.0.0.1:1".parse().unwrap());
+        let seconds = Duration::from_secs;
+        let timing = Timing { lease_duration: seconds(15), renew_deadline: seconds(10), retry_period: seconds(2) };
+        let elects = Settings { namespace: "n".into(), name: "l".into(), identity: "me".into(), timing };
+        for (settings, method, held_back) in [
+            (Some(elects.clone()), Method::POST, true),
+            (Some(elects), Method::GET, false),
+            (None, Method::POST, false),
+        ] {
+            let (client, _election) = clients(config(), settings, &Arc::new(Metrics::new(""))).unwrap();
+            let request = Request::builder().method(&method).uri("/").body(Body::empty()).unwrap();
+            let error = client.send(request).await.unwrap_err();
+            let fenced = matches!(&error, kube::Error::Service(inner) if inner.is::<FenceClosed>());
+            assert_eq!(fenced, held_back, "{method}: {error:?}");
+        }
+    }
 }

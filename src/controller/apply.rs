@@ -87,16 +87,20 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
         }
         let of_pod = ObjectKey::new(key.namespace.as_str(), name.as_str());
         context.with_state(|state| state.pods.writing(of_pod.clone()));
-        let answer = create_pod(&api, &world.subject.uid, pod).await;
+        let answer = create_pod(context, &api, &world.subject.uid, pod).await;
         let refused = answer.as_ref().is_err_and(|refusal| refusal.kind != SetbackKind::Io);
         context.queue.answered(&key, if refused { Answer::Refused } else { Answer::Created });
         match answer {
             Ok(created) => {
                 info!(pipeline = %key, pod = name, "created the Pod");
+                if let Some(event_at) = context.with_state(|state| state.opening.remove(&key)) {
+                    context.metrics.gate_opened(event_at.elapsed());
+                }
                 outcome.created.extend(note(context, &of_pod, &created));
             }
             Err(refusal) => {
                 context.with_state(|state| state.pods.not_written(&of_pod));
+                context.metrics.pod_not_created(refusal.kind);
                 outcome.setback = Some(set_back(context, &key, &name, refusal, &outcome));
                 break;
             }
@@ -180,10 +184,13 @@ async fn delete_pod(api: &Api<Pod>, deletion: &PodDeletion) -> Result<bool, Refu
 
 /// POST under a deterministic name. `AlreadyExists` under our uid means that our view was behind: the Pod is read.
 /// Under a stranger's it is never adopted.
-async fn create_pod(api: &Api<Pod>, owner: &str, pod: &Pod) -> Result<Pod, Refusal> {
+async fn create_pod(context: &Context, api: &Api<Pod>, owner: &str, pod: &Pod) -> Result<Pod, Refusal> {
     let created = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), pod)).await;
     match created {
-        Ok(Ok(created)) => Ok(created),
+        Ok(Ok(created)) => {
+            context.metrics.pod_created();
+            Ok(created)
+        }
         Ok(Err(kube::Error::Api(status))) if status.is_already_exists() => {
             let name = pod.metadata.name.clone().unwrap_or_default();
             match tokio::time::timeout(WRITE_DEADLINE, api.get_opt(&name)).await {

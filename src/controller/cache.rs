@@ -7,10 +7,21 @@ use std::collections::{HashMap, HashSet};
 
 use super::key::ObjectKey;
 
+/// Hears of every change, so that what is counted need never be counted anew.
+pub trait Tally<V>: Default {
+    /// One value took another's place, came or went.
+    fn replace(&mut self, old: Option<&V>, new: Option<&V>);
+}
+
+impl<V> Tally<V> for () {
+    fn replace(&mut self, _: Option<&V>, _: Option<&V>) {}
+}
+
 /// A store of one kind.
 #[derive(Debug)]
-pub struct Cache<V> {
+pub struct Cache<V, T = ()> {
     entries: HashMap<ObjectKey, Entry<V>>,
+    tally: T,
     /// Objects of which a write of ours has no answer yet, and at which version the watch told meanwhile that it is gone.
     writing: HashMap<ObjectKey, Option<u64>>,
     relist: Option<Relist>,
@@ -30,13 +41,31 @@ struct Relist {
     written: HashSet<ObjectKey>,
 }
 
-impl<V> Default for Cache<V> {
+impl<V, T: Default> Default for Cache<V, T> {
     fn default() -> Self {
-        Self { entries: HashMap::new(), writing: HashMap::new(), relist: None, synced: false }
+        Self { entries: HashMap::new(), tally: T::default(), writing: HashMap::new(), relist: None, synced: false }
     }
 }
 
-impl<V> Cache<V> {
+impl<V, T: Tally<V>> Cache<V, T> {
+    fn put(&mut self, key: ObjectKey, version: u64, value: V) {
+        let old = self.entries.get(&key).map(|entry| &entry.value);
+        self.tally.replace(old, Some(&value));
+        self.entries.insert(key, Entry { value, version });
+    }
+
+    fn take(&mut self, key: &ObjectKey) -> Option<V> {
+        let gone = self.entries.remove(key)?.value;
+        self.tally.replace(Some(&gone), None);
+        Some(gone)
+    }
+
+    /// What is counted of all that is there.
+    #[must_use]
+    pub fn tally(&self) -> &T {
+        &self.tally
+    }
+
     /// The object of that name.
     #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<&V> {
@@ -59,7 +88,7 @@ impl<V> Cache<V> {
         if self.entries.get(&key).is_some_and(|entry| entry.version >= version && version > 0) {
             return false;
         }
-        self.entries.insert(key, Entry { value, version });
+        self.put(key, version, value);
         true
     }
 
@@ -93,7 +122,7 @@ impl<V> Cache<V> {
         if self.entries.get(key).is_some_and(|entry| entry.version > version && version > 0) {
             return None;
         }
-        self.entries.remove(key).map(|entry| entry.value)
+        self.take(key)
     }
 
     /// A list begins.
@@ -112,7 +141,7 @@ impl<V> Cache<V> {
             return self.apply(key, version, value);
         }
         let same = self.entries.get(&key).is_some_and(|entry| entry.version == version && version > 0);
-        self.entries.insert(key, Entry { value, version });
+        self.put(key, version, value);
         !same
     }
 
@@ -122,7 +151,7 @@ impl<V> Cache<V> {
         let Relist { listed, written } = self.relist.take().unwrap_or_default();
         let gone: Vec<ObjectKey> =
             self.entries.keys().filter(|key| !listed.contains(*key) && !written.contains(*key)).cloned().collect();
-        gone.into_iter().filter_map(|key| Some((key.clone(), self.entries.remove(&key)?.value))).collect()
+        gone.into_iter().filter_map(|key| self.take(&key).map(|gone| (key, gone))).collect()
     }
 }
 
@@ -136,7 +165,7 @@ mod tests {
 
     #[test]
     fn an_older_event_does_not_undo_our_own_write() {
-        let mut cache = Cache::default();
+        let mut cache: Cache<_> = Cache::default();
         cache.wrote(key("edges"), 7, "ours");
         assert!(!cache.apply(key("edges"), 6, "older"));
         assert_eq!(cache.get(&key("edges")), Some(&"ours"));
@@ -146,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_before_our_write_s_answer_is_read_does_not_come_back() {
-        let mut cache = Cache::default();
+        let mut cache: Cache<_> = Cache::default();
         cache.writing(key("edges"));
         assert!(cache.apply(key("edges"), 7, "as the watch saw it"));
         assert_eq!(cache.delete(&key("edges"), 8), Some("as the watch saw it"));
@@ -160,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_relist_drops_what_is_gone_and_keeps_what_was_written_since_it_began() {
-        let mut cache = Cache::default();
+        let mut cache: Cache<_> = Cache::default();
         cache.apply(key("gone"), 1, "gone");
         cache.apply(key("kept"), 2, "kept");
         cache.init();
@@ -174,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_relist_may_go_back_in_time() {
-        let mut cache = Cache::default();
+        let mut cache: Cache<_> = Cache::default();
         cache.apply(key("edges"), 9, "before the backup was restored");
         cache.init();
         assert!(cache.init_apply(key("edges"), 3, "restored"));

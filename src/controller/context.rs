@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::queue::Queue;
 use super::state::State;
 use crate::model::secret::SecretAccess;
+use crate::ops::metrics::Metrics;
 
 /// Reads of Secrets at once.
 const MOST_READS: usize = 16;
@@ -20,6 +21,8 @@ pub struct Shared {
     client: Client,
     /// Which Pipelines to look at.
     pub queue: Arc<Queue>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     reads: Arc<Semaphore>,
     secret_access: SecretAccess,
 }
@@ -27,9 +30,14 @@ pub struct Shared {
 impl Shared {
     /// Nothing is under way yet.
     #[must_use]
-    pub fn new(client: Client, pod_creates_per_second: NonZeroU32, secret_access: SecretAccess) -> Self {
-        let reads = Arc::new(Semaphore::new(MOST_READS));
-        Self { client, queue: Arc::new(Queue::new(pod_creates_per_second)), reads, secret_access }
+    pub fn new(
+        client: Client,
+        pod_creates_per_second: NonZeroU32,
+        secret_access: SecretAccess,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let queue = Arc::new(Queue::new(pod_creates_per_second, Arc::clone(&metrics)));
+        Self { client, queue, metrics, reads: Arc::new(Semaphore::new(MOST_READS)), secret_access }
     }
 }
 
@@ -44,12 +52,16 @@ pub struct Context {
     pub client: Client,
     /// Which Pipelines to look at.
     pub queue: Arc<Queue>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// How many reads of Secrets may be under way: kube speaks HTTP/1.1, so each has a connection of its own.
     pub reads: Arc<Semaphore>,
     /// Told when a read of a Secret ended.
     pub read_done: Notify,
     /// Told when a watch has seen its first list to the end.
     pub synced: Notify,
+    /// Asks for a list of Pipelines that begins now.
+    pub relist: Notify,
     state: Mutex<State>,
 }
 
@@ -57,7 +69,7 @@ impl Context {
     /// A context that knows nothing yet.
     #[must_use]
     pub fn new(shared: Shared, namespace: Option<String>) -> Self {
-        let Shared { client, queue, reads, secret_access } = shared;
+        let Shared { client, queue, metrics, reads, secret_access } = shared;
         let mut state = State::default();
         // No doorbell will ever be heard: nobody waits for it.
         state.doorbell_refused = secret_access == SecretAccess::None;
@@ -66,9 +78,11 @@ impl Context {
             secret_access,
             client,
             queue,
+            metrics,
             reads,
             read_done: Notify::new(),
             synced: Notify::new(),
+            relist: Notify::new(),
             state: Mutex::new(state),
         }
     }

@@ -34,6 +34,12 @@ impl FairLine {
         self.turns.is_empty()
     }
 
+    /// How many keys are in line.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// The next key: the first of the namespace whose turn it is.
     pub fn pop(&mut self) -> Option<ObjectKey> {
         self.pop_if(|_| true)

@@ -99,6 +99,12 @@ impl Pace {
         };
     }
 
+    /// How many Pipelines stand in line.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.line.len()
+    }
+
     /// The look at this Pipeline ended: a permit that it did not use is free again.
     pub fn looked(&mut self, key: &ObjectKey) {
         let Permits { creations, refusals, held, .. } = &mut self.permits;

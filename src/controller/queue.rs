@@ -1,9 +1,10 @@
 //! The wake queue: which Pipelines to look at, each at most once at a time, now, at a time, or when a Pod may be created.
 //! Namespaces take turns.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use super::fair::FairLine;
 use super::key::ObjectKey;
 use super::pace::{Answer, Pace, Turn};
+use crate::ops::metrics::Metrics;
 
 /// The queue. A key that is woken while it is worked on comes again afterwards.
 #[derive(Debug)]
@@ -25,19 +27,80 @@ struct Inner {
     pace: Pace,
     /// The last that was handed out may create a Pod.
     took_paced: bool,
-    working: HashSet<ObjectKey>,
-    again: HashSet<ObjectKey>,
+    working: HashMap<ObjectKey, Look>,
+    again: HashMap<ObjectKey, Wake>,
+    /// Of those that are ready.
+    wakes: HashMap<ObjectKey, Wake>,
+    /// Since when there has been somebody ready of whom no worker took any.
+    idle_since: Option<Instant>,
+    metrics: Arc<Metrics>,
     timers: BTreeSet<(Instant, ObjectKey)>,
     timer_of: HashMap<ObjectKey, Instant>,
+    asleep: bool,
     closed: bool,
 }
 
+/// Since when a Pipeline wants a look.
+#[derive(Clone, Copy, Debug)]
+struct Wake {
+    /// When it was woken first.
+    at: Instant,
+    /// When the last event came that concerns it; `None`: it was woken by a timer only.
+    event_at: Option<Instant>,
+}
+
+/// Of two wakes of one Pipeline: woken with the first, and for the last event.
+fn merge(wakes: &mut HashMap<ObjectKey, Wake>, key: ObjectKey, wake: Wake) {
+    let merged = wakes.entry(key).or_insert(wake);
+    merged.at = merged.at.min(wake.at);
+    merged.event_at = merged.event_at.max(wake.event_at);
+}
+
+/// A look that is under way.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    since: Instant,
+    event_at: Option<Instant>,
+}
+
+/// How the queue stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// How many are ready to be looked at.
+    pub depth: usize,
+    /// How many are looked at.
+    pub working: usize,
+    /// How long the looks that are under way have taken, together.
+    pub unfinished: Duration,
+    /// How long the longest of them has taken.
+    pub longest_look: Duration,
+    /// How many wait for their turn to create a Pod.
+    pub put_off: usize,
+    /// For how long somebody has been ready and no worker took any.
+    pub idle: Duration,
+    /// No more work is handed out.
+    pub closed: bool,
+}
+
 impl Inner {
-    fn wake(&mut self, key: ObjectKey) -> bool {
-        if self.working.contains(&key) {
-            self.again.insert(key);
+    fn wake(&mut self, key: ObjectKey, event: bool, now: Instant) -> bool {
+        if self.asleep {
             return false;
         }
+        let working = self.working.contains_key(&key);
+        let wakes = if working { &mut self.again } else { &mut self.wakes };
+        let wake = wakes.entry(key.clone()).or_insert_with(|| {
+            self.metrics.queued();
+            Wake { at: now, event_at: None }
+        });
+        if event {
+            wake.event_at = Some(now);
+        }
+        !working && self.make_ready(key, now)
+    }
+
+    fn make_ready(&mut self, key: ObjectKey, now: Instant) -> bool {
+        self.idle_since.get_or_insert(now);
         self.ready.push(key)
     }
 
@@ -57,7 +120,7 @@ impl Inner {
                 break;
             }
             self.set_timer(&key, None);
-            self.wake(key);
+            self.wake(key, false, now);
         }
     }
 
@@ -65,35 +128,39 @@ impl Inner {
     /// than the pace holds nobody's status back, and ten thousand looks hold no creation back.
     fn take(&mut self, now: Instant) -> Option<ObjectKey> {
         if self.took_paced {
-            self.take_ready().or_else(|| self.take_paced(now))
+            self.take_ready(now).or_else(|| self.take_paced(now))
         } else {
-            self.take_paced(now).or_else(|| self.take_ready())
+            self.take_paced(now).or_else(|| self.take_ready(now))
         }
     }
 
     fn take_paced(&mut self, now: Instant) -> Option<ObjectKey> {
         let working = &self.working;
-        let key = self.pace.pop(now, |key| !working.contains(key))?;
-        self.working.insert(key.clone());
+        let key = self.pace.pop(now, |key| !working.contains_key(key))?;
+        self.working.insert(key.clone(), Look { since: now, event_at: None });
         self.took_paced = true;
         Some(key)
     }
 
-    fn take_ready(&mut self) -> Option<ObjectKey> {
+    fn take_ready(&mut self, now: Instant) -> Option<ObjectKey> {
         loop {
             let key = self.ready.pop()?;
-            if self.working.insert(key.clone()) {
+            self.idle_since = (!self.ready.is_empty()).then_some(now);
+            let wake = self.wakes.remove(&key).unwrap_or(Wake { at: now, event_at: None });
+            if !self.working.contains_key(&key) {
+                self.metrics.taken(now.saturating_duration_since(wake.at));
+                self.working.insert(key.clone(), Look { since: now, event_at: wake.event_at });
                 self.took_paced = false;
                 return Some(key);
             }
             // It was woken, and then its turn to create came first.
-            self.again.insert(key);
+            merge(&mut self.again, key, wake);
         }
     }
 
     fn has_more(&mut self, now: Instant) -> bool {
         let working = &self.working;
-        !self.ready.is_empty() || self.pace.has_next(now, |key| !working.contains(key))
+        !self.ready.is_empty() || self.pace.has_next(now, |key| !working.contains_key(key))
     }
 
     fn next_timer(&self) -> Option<Instant> {
@@ -104,27 +171,41 @@ impl Inner {
 impl Queue {
     /// An empty queue that lets so many Pods per second be created.
     #[must_use]
-    pub fn new(pod_creates_per_second: NonZeroU32) -> Self {
+    pub fn new(pod_creates_per_second: NonZeroU32, metrics: Arc<Metrics>) -> Self {
         let inner = Inner {
             ready: FairLine::default(),
             pace: Pace::new(pod_creates_per_second),
             took_paced: false,
-            working: HashSet::new(),
-            again: HashSet::new(),
+            working: HashMap::new(),
+            again: HashMap::new(),
+            wakes: HashMap::new(),
+            idle_since: None,
+            metrics,
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
+            asleep: false,
             closed: false,
         };
         Self { inner: Mutex::new(inner), changed: Notify::new() }
+    }
+
+    /// Nobody works here yet: what is woken is not noted, or names of Pipelines that are long gone would pile up.
+    pub fn sleep(&self) {
+        self.with(|inner| inner.asleep = true);
+    }
+
+    /// From here on what is woken is noted.
+    pub fn rise(&self) {
+        self.with(|inner| inner.asleep = false);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
         change(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks for a look at this Pipeline.
+    /// Asks for a look at this Pipeline: an event came that concerns it.
     pub fn wake(&self, key: ObjectKey) {
-        if self.with(|inner| inner.wake(key)) {
+        if self.with(|inner| inner.wake(key, true, Instant::now())) {
             self.changed.notify_one();
         }
     }
@@ -173,14 +254,39 @@ impl Queue {
     /// The look at this Pipeline ended; the next one without an event is at `again_at`.
     pub fn done(&self, key: &ObjectKey, again_at: Option<Instant>) {
         self.with(|inner| {
-            inner.working.remove(key);
+            let now = Instant::now();
+            if let Some(look) = inner.working.remove(key) {
+                inner.metrics.worked(now.saturating_duration_since(look.since));
+            }
             inner.pace.looked(key);
             inner.set_timer(key, again_at);
-            if inner.again.remove(key) {
-                inner.wake(key.clone());
+            if let Some(wake) = inner.again.remove(key) {
+                merge(&mut inner.wakes, key.clone(), wake);
+                inner.make_ready(key.clone(), now);
             }
         });
         self.changed.notify_one();
+    }
+
+    /// When the event came for which this Pipeline is being looked at, the last if there were several.
+    pub fn event_at(&self, key: &ObjectKey) -> Option<Instant> {
+        self.with(|inner| inner.working.get(key)?.event_at)
+    }
+
+    /// How it stands.
+    pub fn state(&self, now: Instant) -> QueueState {
+        self.with(|inner| {
+            let took = |look: &Look| now.saturating_duration_since(look.since);
+            QueueState {
+                depth: inner.ready.len(),
+                working: inner.working.len(),
+                unfinished: inner.working.values().map(took).sum(),
+                longest_look: inner.working.values().map(took).max().unwrap_or_default(),
+                put_off: inner.pace.waiting(),
+                idle: inner.idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
+                closed: inner.closed,
+            }
+        })
     }
 
     /// No more work is handed out.
@@ -191,166 +297,5 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn key(name: &str) -> ObjectKey {
-        ObjectKey::new("team-a", name)
-    }
-
-    fn queue() -> Queue {
-        Queue::new(NonZeroU32::MIN)
-    }
-
-    #[tokio::test]
-    async fn a_key_is_handed_out_once_however_often_it_was_woken() {
-        let queue = queue();
-        queue.wake(key("a"));
-        queue.wake(key("a"));
-        queue.wake(key("b"));
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(queue.next().await, Some(key("b")));
-        assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_key_woken_while_it_is_worked_on_comes_again_and_never_twice_at_once() {
-        let queue = queue();
-        queue.wake(key("a"));
-        assert_eq!(queue.next().await, Some(key("a")));
-        queue.wake(key("a"));
-        assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
-        queue.done(&key("a"), None);
-        assert_eq!(queue.next().await, Some(key("a")));
-    }
-
-    #[tokio::test]
-    async fn a_timer_wakes_and_the_next_look_replaces_it() {
-        let queue = queue();
-        queue.wake(key("a"));
-        queue.next().await;
-        let soon = Instant::now() + Duration::from_millis(30);
-        queue.done(&key("a"), Some(soon));
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert!(Instant::now() >= soon);
-        // Looked at again before the timer: it is gone with that look.
-        queue.done(&key("a"), Some(Instant::now() + Duration::from_millis(30)));
-        queue.wake(key("a"));
-        queue.next().await;
-        queue.done(&key("a"), None);
-        assert!(tokio::time::timeout(Duration::from_millis(60), queue.next()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn namespaces_take_turns() {
-        let queue = queue();
-        for name in ["1", "2", "3"] {
-            queue.wake(ObjectKey::new("big", name));
-        }
-        queue.wake(key("only"));
-        assert_eq!(queue.next().await, Some(ObjectKey::new("big", "1")));
-        assert_eq!(queue.next().await, Some(key("only")));
-        assert_eq!(queue.next().await, Some(ObjectKey::new("big", "2")));
-    }
-
-    /// Uses the pace up: a Pod was created a moment ago, and there is one per second.
-    async fn busy() -> Queue {
-        let queue = queue();
-        queue.wake(key("before"));
-        queue.next().await;
-        assert_eq!(queue.may_create(&key("before")), Turn::Now);
-        queue.answered(&key("before"), Answer::Created);
-        queue.done(&key("before"), None);
-        queue
-    }
-
-    /// Waits until there is a permit again.
-    async fn permit(queue: &Queue) {
-        while !queue.with(|inner| inner.pace.has_next(Instant::now(), |_| true)) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn what_may_not_create_yet_comes_again_when_it_may_and_holds_nobody_up() {
-        let queue = busy().await;
-        queue.wake(key("a"));
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(queue.may_create(&key("a")), Turn::Later);
-        queue.done(&key("a"), None);
-        // Who creates nothing does not wait.
-        queue.wake(key("b"));
-        assert_eq!(queue.next().await, Some(key("b")));
-        queue.done(&key("b"), None);
-        let before = Instant::now();
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert!(Instant::now() > before, "a permit came");
-        assert_eq!(queue.may_create(&key("a")), Turn::Now);
-    }
-
-    #[tokio::test]
-    async fn what_may_create_now_does_not_wait_behind_what_is_only_looked_at() {
-        let queue = busy().await;
-        for name in ["a", "b", "c"] {
-            queue.wake(key(name));
-        }
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(queue.may_create(&key("a")), Turn::Later);
-        permit(&queue).await;
-        // Not while it is looked at.
-        assert_eq!(queue.next().await, Some(key("b")));
-        queue.done(&key("a"), None);
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(queue.next().await, Some(key("c")));
-    }
-
-    #[test]
-    fn what_may_create_and_what_is_only_looked_at_take_turns() {
-        let queue = Queue::new(NonZeroU32::new(2).unwrap());
-        queue.with(|inner| {
-            let now = Instant::now();
-            for name in ["done-1", "done-2", "late-1", "late-2", "late-3"] {
-                inner.pace.may_create(&key(name), now);
-                inner.pace.answered(&key(name), Answer::Created, now);
-            }
-            for name in ["look-1", "look-2", "look-3"] {
-                inner.wake(key(name));
-            }
-            let later = now + Duration::from_secs(1);
-            let order: Vec<String> = std::iter::from_fn(|| inner.take(later)).map(|key| key.name).collect();
-            assert_eq!(order, ["late-1", "look-1", "late-2", "look-2", "look-3"]);
-        });
-    }
-
-    #[tokio::test]
-    async fn its_turn_and_a_wake_at_once_are_two_looks_one_after_the_other() {
-        let queue = busy().await;
-        queue.wake(key("a"));
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(queue.may_create(&key("a")), Turn::Later);
-        queue.done(&key("a"), None);
-        permit(&queue).await;
-        queue.wake(key("a"));
-        assert_eq!(queue.next().await, Some(key("a")), "its turn");
-        assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
-        queue.done(&key("a"), None);
-        assert_eq!(queue.next().await, Some(key("a")), "the wake");
-    }
-
-    #[tokio::test]
-    async fn closing_ends_every_worker() {
-        let queue = std::sync::Arc::new(queue());
-        let workers: Vec<_> = (0..4)
-            .map(|_| {
-                let queue = std::sync::Arc::clone(&queue);
-                tokio::spawn(async move { queue.next().await })
-            })
-            .collect();
-        queue.close();
-        for worker in workers {
-            assert_eq!(worker.await.unwrap(), None);
-        }
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

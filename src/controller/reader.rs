@@ -12,6 +12,7 @@ use super::context::Context;
 use super::facts::{Kept, ReadOutcome, Ticket};
 use super::key::ObjectKey;
 use super::table;
+use crate::ops::metrics::ReadResult;
 
 /// One read takes no longer.
 const READ_DEADLINE: Duration = Duration::from_secs(10);
@@ -53,6 +54,12 @@ async fn read_to_the_end(context: Arc<Context>, key: ObjectKey, ticket: Ticket) 
             Ok(_) => ReadOutcome::Failed("it changes faster than it can be read".into()),
             Err(_) => ReadOutcome::Failed("the API server did not answer in time".into()),
         };
+        context.metrics.secret_read(match &outcome {
+            ReadOutcome::Found(_) => ReadResult::Found,
+            ReadOutcome::NotFound => ReadResult::NotFound,
+            ReadOutcome::Forbidden => ReadResult::Forbidden,
+            ReadOutcome::Failed(_) => ReadResult::Failed,
+        });
         let kept = context.with_state(|state| state.book.finish(&key, ticket, outcome, Timestamp::now()));
         if kept == Kept::Yes {
             break;

@@ -39,6 +39,7 @@ impl Realms {
 mod tests {
     use kube::{Client, Config};
     use std::num::NonZeroU32;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::api::reason::ObjectKind;
@@ -46,20 +47,27 @@ mod tests {
     use crate::controller::key::ObjectKey;
     use crate::controller::object::{StoredPipeline, WirePipeline};
     use crate::controller::presence::Sighting;
+    use crate::controller::queue::QueueState;
+    use crate::controller::{reconcile, streams};
     use crate::model::secret::SecretAccess;
+    use crate::ops::metrics::{Metrics, Now};
 
     /// A client that is never used.
     fn shared(access: SecretAccess) -> Shared {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
-        Shared::new(client, NonZeroU32::MIN, access)
+        Shared::new(client, NonZeroU32::MIN, access, Arc::new(Metrics::new("api.test")))
     }
 
     fn realms(names: &[&str]) -> Realms {
         Realms::new(&shared(SecretAccess::Metadata), &names.iter().map(|&name| name.to_owned()).collect())
     }
 
+    /// It is being deleted, so that a look at it asks the API server nothing.
     fn stored(namespace: &str) -> Arc<StoredPipeline> {
-        let wire = serde_json::json!({"metadata": {"name": "edges", "namespace": namespace, "uid": "u"}, "spec": {}});
+        let deleted = "2026-01-01T00:00:00Z";
+        let meta =
+            serde_json::json!({"name": "edges", "namespace": namespace, "uid": "u", "deletionTimestamp": deleted});
+        let wire = serde_json::json!({"metadata": meta, "spec": {}});
         Arc::new(StoredPipeline::of(serde_json::from_value::<WirePipeline>(wire).unwrap()))
     }
 
@@ -131,7 +139,7 @@ mod tests {
     async fn each_namespace_is_ready_by_itself_and_a_refused_one_holds_up_no_other() {
         let realms = realms(&["team-a", "team-b"]);
         let [a, b] = ["team-a", "team-b"].map(|name| realms.of(name).unwrap());
-        let answers = || realms.iter().filter(|context| context.with_state(|state| state.has_answer())).count();
+        let answers = || realms.iter().filter(|context| context.with_state(|state| state.has_answer(false))).count();
         assert_eq!(answers(), 0);
         list(a, &[]);
         assert_eq!(answers(), 1, "no answer yet to team-b's lists: the API server may only be slow");
@@ -141,7 +149,55 @@ mod tests {
         // A 403 to an operator of the whole cluster leaves nothing to go on with.
         let whole = Realms::new(&shared(SecretAccess::Metadata), &BTreeSet::new());
         whole.of("team-a").unwrap().refused();
-        assert!(!whole.of("team-a").unwrap().with_state(|state| state.has_answer()));
+        assert!(!whole.of("team-a").unwrap().with_state(|state| state.has_answer(false)));
+    }
+
+    #[tokio::test]
+    async fn who_was_elected_decides_nothing_in_a_namespace_by_a_list_that_began_before() {
+        let realms = realms(&["team-a", "team-b"]);
+        let [a, b] = ["team-a", "team-b"].map(|name| realms.of(name).unwrap());
+        list(a, &[]);
+        list(b, &[]);
+        let of = |context: &Context, elected| {
+            context.with_state(|state| (state.is_ready(elected), state.has_answer(elected)))
+        };
+        assert_eq!((of(a, false), of(a, true)), ((true, true), (false, false)));
+        a.with_state(|state| state.relisted = true);
+        assert_eq!((of(a, true), of(b, true)), ((true, true), (false, false)), "each has a list of its own");
+        // It was refused once, while another led: nobody waits for it, and nobody looks there before the new list.
+        b.refused();
+        assert_eq!(of(b, true), (false, true));
+    }
+
+    #[tokio::test]
+    async fn who_is_woken_before_its_namespace_is_ready_is_looked_at_when_it_is() {
+        let shared = shared(SecretAccess::Metadata);
+        let realms = Arc::new(Realms::new(&shared, &BTreeSet::from(["team-a".to_owned()])));
+        let context = realms.of("team-a").unwrap();
+        list(context, &["team-a"]);
+        let queue = Arc::clone(&shared.queue);
+        let woken = tokio::spawn(streams::wake_when_ready(Arc::clone(context), true));
+        queue.wake(ObjectKey::new("team-a", "edges"));
+        let workers = tokio::spawn(reconcile::work(Arc::clone(&queue), Arc::clone(&realms), true));
+        let rest = async || {
+            while queue.state(Instant::now()) != QueueState::default() {
+                tokio::task::yield_now().await;
+            }
+        };
+        rest().await;
+        let looks = || {
+            let text = shared.metrics.scrape(&Now::default());
+            let of = |line: &&str| line.starts_with("controller_runtime_reconcile_total") && !line.ends_with(" 0");
+            text.lines().filter(of).count()
+        };
+        assert_eq!(looks(), 0);
+        context.with_state(|state| state.relisted = true);
+        context.synced.notify_waiters();
+        woken.await.unwrap();
+        rest().await;
+        assert_eq!(looks(), 1);
+        queue.close();
+        workers.await.unwrap();
     }
 
     #[tokio::test]

@@ -17,38 +17,43 @@ use super::queue::Queue;
 use super::realms::Realms;
 use super::write::{self, Written};
 use super::{apply, observe};
-use crate::api::reason::StepState;
+use crate::api::reason::{Phase, StepState};
 use crate::api::status::{PipelineStatus, StepStatus};
 use crate::model::backoff::TRANSIENT;
+use crate::ops::metrics::LookResult;
 use crate::plan::plan;
 use crate::report;
 
 /// One look takes no longer, so that none holds its place for ever.
-const DEADLINE: Duration = Duration::from_mins(1);
+pub(super) const DEADLINE: Duration = Duration::from_mins(1);
 /// After a write that met another's: the event that tells of it is on its way.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// Looks at Pipelines until the queue is closed.
-pub(super) async fn work(queue: Arc<Queue>, realms: Arc<Realms>) {
+pub(super) async fn work(queue: Arc<Queue>, realms: Arc<Realms>, elected: bool) {
     while let Some(key) = queue.next().await {
-        // A namespace whose lists are not complete wakes its Pipelines when they are.
-        let synced = |context: &&Arc<Context>| context.with_state(|state| state.is_synced());
-        let Some(context) = realms.of(&key.namespace).filter(synced) else {
+        // A namespace whose lists are not complete, or are from before this process led, wakes its Pipelines when they are.
+        let ready = |context: &&Arc<Context>| context.with_state(|state| state.is_ready(elected));
+        let Some(context) = realms.of(&key.namespace).filter(ready) else {
             queue.done(&key, None);
             continue;
         };
+        let began = Instant::now();
         let look = AssertUnwindSafe(reconcile(context, &key)).catch_unwind();
         let ended = match tokio::time::timeout(DEADLINE, look).await {
             Ok(Ok(ended)) => ended,
             Ok(Err(_)) => {
                 error!(pipeline = %key, "a look at it broke off; this is a defect of Lockgate");
+                context.metrics.panicked();
                 Look::Failed
             }
             Err(_) => {
                 warn!(pipeline = %key, seconds = DEADLINE.as_secs(), "a look at it took too long");
+                context.metrics.timed_out();
                 Look::Failed
             }
         };
+        context.metrics.looked(ended.result(), began.elapsed());
         let failures = context.with_state(|state| state.looked(&key, ended == Look::Failed));
         let pause = match ended {
             Look::Done(pause) => pause,
@@ -65,6 +70,16 @@ enum Look {
     Done(Option<Duration>),
     /// Something could not be read or written: try again, later each time.
     Failed,
+}
+
+impl Look {
+    fn result(self) -> LookResult {
+        match self {
+            Self::Done(None) => LookResult::Success,
+            Self::Done(Some(_)) => LookResult::RequeueAfter,
+            Self::Failed => LookResult::Error,
+        }
+    }
 }
 
 async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
@@ -85,6 +100,7 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         return Look::Done(None);
     }
     let decided = plan(&world);
+    note_opening(context, key, &stored, !decided.create.is_empty());
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
     if outcome.subject_deleted {
         return Look::Done(None);
@@ -122,6 +138,20 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }
     }
+}
+
+/// Notes when the event came that completed a Pipeline which has waited; `apply` tells how long its first Pod took from
+/// there. A look without an event of its own (its turn to create, another try) goes on with what was noted.
+fn note_opening(context: &Context, key: &ObjectKey, stored: &StoredPipeline, opens: bool) {
+    let waited = stored.status.phase == Some(Phase::Waiting);
+    let event_at = context.queue.event_at(key);
+    context.with_state(|state| {
+        if !(waited && opens) {
+            state.opening.remove(key);
+        } else if let Some(at) = event_at {
+            state.opening.entry(key.clone()).or_insert(at);
+        }
+    });
 }
 
 /// Whether the new status says more of Pods that are or were there than the old one.

@@ -13,6 +13,7 @@ use super::key::ObjectKey;
 use super::presence::Sighting;
 use super::streams::{LONGEST_PAUSE, config, events, wake_all};
 use crate::api::reason::ObjectKind;
+use crate::ops::metrics::Watched;
 
 /// Watches one kind. A 403 is an answer, too: nobody waits for the list then. When the right is given, the watch begins
 /// anew, with a list that wakes all who were told of the 403.
@@ -27,7 +28,8 @@ where
 {
     loop {
         let refused = Notify::new();
-        let mut stream = std::pin::pin!(events::<K>(context, config(), || refused.notify_one()));
+        let mut stream =
+            std::pin::pin!(events::<K>(context, Watched::Objects(kind), config(), || refused.notify_one()));
         loop {
             let event = tokio::select! {
                 biased;

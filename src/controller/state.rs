@@ -1,9 +1,12 @@
 //! What the watches have told, and which Pipelines have to hear of it. Synchronous; the streams and writes feed it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::cache::Cache;
+use super::census::Census;
 use super::facts::FactBook;
 use super::index::{UseIndex, Uses};
 use super::key::ObjectKey;
@@ -15,7 +18,7 @@ use crate::model::world::{PodFacts, Setback};
 #[derive(Debug, Default)]
 pub struct State {
     /// Pipelines, parsed.
-    pub pipelines: Cache<Arc<StoredPipeline>>,
+    pub pipelines: Cache<Arc<StoredPipeline>, Census>,
     /// Our Pods, by name.
     pub pods: Cache<StoredPod>,
     /// ServiceAccounts and the pull secrets that they list.
@@ -30,6 +33,10 @@ pub struct State {
     pub tombstones: HashMap<String, Vec<PodFacts>>,
     /// Writes that did not succeed, and how often.
     pub setbacks: HashMap<ObjectKey, (Setback, u32)>,
+    /// Whether a list of Pipelines is complete that was asked for when this process began to lead.
+    pub relisted: bool,
+    /// When the event came that completed a Pipeline whose Pod is not created yet.
+    pub opening: HashMap<ObjectKey, Instant>,
     /// Whether the watch on Secrets is refused: then nothing is known of them but what a read answers. Or there is none.
     pub doorbell_refused: bool,
     /// Whether a watch was refused without which nothing can be decided, so that others need not wait for it.
@@ -37,6 +44,7 @@ pub struct State {
     failed_looks: HashMap<ObjectKey, u32>,
     pods_of: HashMap<String, BTreeSet<ObjectKey>>,
     mount_failures: HashMap<String, String>,
+    old_tombstones: HashSet<String>,
 }
 
 /// One of our Pods.
@@ -61,10 +69,16 @@ impl State {
             && self.objects.have_answers()
     }
 
-    /// Whether there is an answer to every watch, or a 403 that nobody should wait for.
+    /// Whether Pipelines may be looked at: who was elected decides nothing by a list that began before.
     #[must_use]
-    pub fn has_answer(&self) -> bool {
-        self.refused || self.is_synced()
+    pub fn is_ready(&self, elected: bool) -> bool {
+        self.is_synced() && (self.relisted || !elected)
+    }
+
+    /// Whether it is ready, or has a 403 that nobody should wait for.
+    #[must_use]
+    pub fn has_answer(&self, elected: bool) -> bool {
+        self.refused || self.is_ready(elected)
     }
 
     /// Notes a Pod, from the watch or from a write of ours. Returns whom to wake.
@@ -120,6 +134,17 @@ impl State {
         }
     }
 
+    /// Forgets the last states that were kept when this was called before. For who only watches: the leader has recorded
+    /// them by then, and they would pile up.
+    pub fn forget_old_tombstones(&mut self) {
+        let old = std::mem::take(&mut self.old_tombstones);
+        self.tombstones.retain(|_, pods| {
+            pods.retain(|pod| !old.contains(&pod.uid));
+            !pods.is_empty()
+        });
+        self.old_tombstones = self.tombstones.values().flatten().map(|pod| pod.uid.clone()).collect();
+    }
+
     /// Notes how a look at a Pipeline ended. Returns how many have failed one after the other.
     pub fn looked(&mut self, key: &ObjectKey, failed: bool) -> u32 {
         if !failed {
@@ -149,6 +174,7 @@ impl State {
     pub fn at_rest(&mut self, key: &ObjectKey) {
         self.setbacks.remove(key);
         self.failed_looks.remove(key);
+        self.opening.remove(key);
         self.depends_on(key, Uses::default());
     }
 
@@ -210,6 +236,17 @@ mod tests {
         let mut early = State::default();
         early.pod_gone(&key(), pod(UID));
         assert_eq!(of(&early), [UID]);
+    }
+
+    #[test]
+    fn who_only_watches_keeps_last_states_for_a_while() {
+        let mut state = state(UID);
+        state.forget_old_tombstones();
+        state.pod_gone(&key(), pod(UID));
+        state.forget_old_tombstones();
+        assert_eq!(state.tombstones.len(), 1, "the leader may have died before it recorded this");
+        state.forget_old_tombstones();
+        assert!(state.tombstones.is_empty());
     }
 
     #[test]

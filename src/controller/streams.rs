@@ -22,6 +22,7 @@ use crate::api::reason::ObjectKind;
 use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid};
 use crate::model::secret::SecretAccess;
 use crate::model::world::PodFacts;
+use crate::ops::metrics::Watched;
 
 /// The API server ends a watch after so many seconds. kube takes it for dead 5 s later if it stays silent; its own
 /// default of 290 s would leave us blind for as long.
@@ -45,6 +46,7 @@ pub(super) async fn run(context: Arc<Context>) {
 /// `on_forbidden` hears of each 403.
 pub(super) fn events<K>(
     context: &Context,
+    what: Watched,
     config: watcher::Config,
     on_forbidden: impl Fn(),
 ) -> impl Stream<Item = Event<K>>
@@ -57,6 +59,7 @@ where
         + 'static,
 {
     let api: Api<K> = context.api();
+    let metrics = Arc::clone(&context.metrics);
     let kind = K::kind(&()).into_owned();
     let namespace = context.namespace.clone().unwrap_or_else(|| "all".to_owned());
     let mut failures = 0_u32;
@@ -68,6 +71,7 @@ where
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
+                metrics.watch_failed(what);
                 if is_forbidden(error) {
                     on_forbidden();
                 }
@@ -129,56 +133,73 @@ pub(super) fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectK
     keys.into_iter().for_each(|key| context.queue.wake(key));
 }
 
+/// When it is asked for, the watch begins anew with a list, which wakes all: what was woken before was not noted.
 async fn pipelines(context: &Arc<Context>) {
-    let mut stream = std::pin::pin!(events::<WirePipeline>(context, config(), || context.refused()));
-    while let Some(event) = stream.next().await {
-        match event {
-            Event::Init => context.with_state(|state| state.pipelines.init()),
-            Event::Apply(wire) | Event::InitApply(wire) if wire.metadata.name.is_none() => {}
-            Event::Apply(wire) => {
-                let (key, version) = key_of(&wire);
-                let stored = Arc::new(StoredPipeline::of(wire));
-                let news = context.with_state(|state| {
-                    state.pipeline_seen(&key, &stored.subject.uid);
-                    state.pipelines.apply(key.clone(), version, stored)
-                });
-                if news {
-                    context.queue.wake(key);
-                }
-            }
-            Event::InitApply(wire) => {
-                let (key, version) = key_of(&wire);
-                let stored = Arc::new(StoredPipeline::of(wire));
-                let news = context.with_state(|state| {
-                    state.pipeline_seen(&key, &stored.subject.uid);
-                    state.pipelines.init_apply(key.clone(), version, stored)
-                });
-                if news {
-                    context.queue.wake(key);
-                }
-            }
-            Event::Delete(wire) => {
-                let (key, version) = key_of(&wire);
-                context.with_state(|state| {
-                    if let Some(gone) = state.pipelines.delete(&key, version) {
-                        state.pipeline_gone(&key, &gone.subject.uid);
-                    }
-                });
-                // A look at it that is under way may keep something for the next one: that one clears it away.
+    let mut asked = false;
+    loop {
+        let mut stream =
+            std::pin::pin!(events::<WirePipeline>(context, Watched::Pipelines, config(), || context.refused()));
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = context.relist.notified() => None,
+                event = stream.next() => event,
+            };
+            let Some(event) = event else { break };
+            see_pipeline(context, event, asked);
+        }
+        asked = true;
+    }
+}
+
+fn see_pipeline(context: &Context, event: Event<WirePipeline>, wake_all_listed: bool) {
+    match event {
+        Event::Init => context.with_state(|state| state.pipelines.init()),
+        Event::Apply(wire) | Event::InitApply(wire) if wire.metadata.name.is_none() => {}
+        Event::Apply(wire) => {
+            let (key, version) = key_of(&wire);
+            let stored = Arc::new(StoredPipeline::of(wire));
+            let news = context.with_state(|state| {
+                state.pipeline_seen(&key, &stored.subject.uid);
+                state.pipelines.apply(key.clone(), version, stored)
+            });
+            if news {
                 context.queue.wake(key);
             }
-            Event::InitDone => {
-                let gone = context.with_state(|state| {
-                    let gone = state.pipelines.init_done();
-                    for (key, gone) in &gone {
-                        state.pipeline_gone(key, &gone.subject.uid);
-                    }
-                    gone
-                });
-                wake_all(context, gone.into_iter().map(|(key, _)| key));
-                info!("the list of Pipelines is complete");
-                context.synced.notify_waiters();
+        }
+        Event::InitApply(wire) => {
+            let (key, version) = key_of(&wire);
+            let stored = Arc::new(StoredPipeline::of(wire));
+            let news = context.with_state(|state| {
+                state.pipeline_seen(&key, &stored.subject.uid);
+                state.pipelines.init_apply(key.clone(), version, stored)
+            });
+            if news || wake_all_listed {
+                context.queue.wake(key);
             }
+        }
+        Event::Delete(wire) => {
+            let (key, version) = key_of(&wire);
+            context.with_state(|state| {
+                if let Some(gone) = state.pipelines.delete(&key, version) {
+                    state.pipeline_gone(&key, &gone.subject.uid);
+                }
+            });
+            // A look at it that is under way may keep something for the next one: that one clears it away.
+            context.queue.wake(key);
+        }
+        Event::InitDone => {
+            let gone = context.with_state(|state| {
+                let gone = state.pipelines.init_done();
+                for (key, gone) in &gone {
+                    state.pipeline_gone(key, &gone.subject.uid);
+                }
+                state.relisted |= wake_all_listed;
+                gone
+            });
+            wake_all(context, gone.into_iter().map(|(key, _)| key));
+            info!("the list of Pipelines is complete");
+            context.synced.notify_waiters();
         }
     }
 }
@@ -199,7 +220,7 @@ pub(super) fn stored_pod(pod: &Pod) -> Option<StoredPod> {
 
 async fn pods(context: &Arc<Context>) {
     let config = config().labels(&format!("{MANAGED_BY_LABEL}={MANAGED_BY}"));
-    let mut stream = std::pin::pin!(events::<Pod>(context, config, || context.refused()));
+    let mut stream = std::pin::pin!(events::<Pod>(context, Watched::Pods, config, || context.refused()));
     while let Some(event) = stream.next().await {
         match event {
             Event::Init => context.with_state(|state| state.pods.init()),
@@ -260,7 +281,7 @@ async fn secrets(context: &Arc<Context>) {
     loop {
         let deaf = tokio::sync::Notify::new();
         let config = config().fields("type!=helm.sh/release.v1");
-        let mut stream = std::pin::pin!(events::<WireSecret>(context, config, || deaf.notify_one()));
+        let mut stream = std::pin::pin!(events::<WireSecret>(context, Watched::Secrets, config, || deaf.notify_one()));
         loop {
             let event = tokio::select! {
                 biased;
@@ -272,10 +293,11 @@ async fn secrets(context: &Arc<Context>) {
         }
         let woken = context.with_state(|state| {
             let keys = state.book.deafen();
+            // At once: a scope that is not ready between the two would drop whom this wakes.
+            state.doorbell_refused = true;
             keys.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
         });
         wake_all(context, woken);
-        context.with_state(|state| state.doorbell_refused = true);
         context.synced.notify_waiters();
         tokio::time::sleep(LONGEST_PAUSE).await;
     }
@@ -314,7 +336,8 @@ fn hear(context: &Context, event: Event<WireSecret>) {
 }
 
 async fn accounts(context: &Arc<Context>) {
-    let mut stream = std::pin::pin!(events::<ServiceAccount>(context, config(), || context.refused()));
+    let mut stream =
+        std::pin::pin!(events::<ServiceAccount>(context, Watched::ServiceAccounts, config(), || context.refused()));
     while let Some(event) = stream.next().await {
         let woken = context.with_state(|state| {
             let changed = match event {
@@ -361,7 +384,7 @@ async fn mount_failures(context: &Arc<Context>) {
     let config = config().fields("reason=FailedMount,involvedObject.kind=Pod");
     // Events of Pods that are not known yet would be dropped.
     wait_until(context, |state| state.pods.is_synced()).await;
-    let mut stream = std::pin::pin!(events::<CoreEvent>(context, config, || ()));
+    let mut stream = std::pin::pin!(events::<CoreEvent>(context, Watched::Events, config, || ()));
     while let Some(event) = stream.next().await {
         let (Event::Apply(event) | Event::InitApply(event)) = event else {
             continue;
@@ -387,9 +410,9 @@ pub(super) async fn wait_until(context: &Context, told: impl Fn(&State) -> bool)
     }
 }
 
-/// Wakes every Pipeline of a scope once its lists are complete: looks before that were put aside.
-pub(super) async fn wake_when_synced(context: Arc<Context>) {
-    wait_until(&context, State::is_synced).await;
+/// Wakes every Pipeline of a scope once it is ready: looks before that were put aside.
+pub(super) async fn wake_when_ready(context: Arc<Context>, elected: bool) {
+    wait_until(&context, |state| state.is_ready(elected)).await;
     let keys: Vec<ObjectKey> = context.with_state(|state| state.pipelines.keys().cloned().collect());
     wake_all(&context, keys);
 }

@@ -14,13 +14,14 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tracing::{debug, info, warn};
 
+use super::census::waits_since;
 use super::context::Context;
 use super::key::version;
 use super::object::{StoredPipeline, WirePipeline};
 use crate::api::reason::Phase;
 use crate::api::status::PipelineStatus;
 use crate::model::run::short_hash;
-use crate::report::Warning;
+use crate::report::{About, Warning};
 
 /// One write takes no longer.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -75,6 +76,11 @@ pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &P
             let at = version(wire.metadata.resource_version.as_deref().unwrap_or_default());
             let written = Arc::new(StoredPipeline::of(wire));
             context.with_state(|state| state.pipelines.wrote(key.clone(), at, written));
+            if let (Some(since), None) = (waits_since(before), waits_since(after)) {
+                // Both are whole seconds.
+                let seconds = u32::try_from(Timestamp::now().as_second().saturating_sub(since)).unwrap_or_default();
+                context.metrics.waited(f64::from(seconds));
+            }
             info!(
                 pipeline = %key,
                 phase = after.phase.map(Phase::as_str),
@@ -127,7 +133,7 @@ fn merge_patch(old: &Value, new: &Value) -> Value {
 pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings: Vec<Warning>) {
     let subject = &stored.subject;
     let api: Api<Event> = Api::namespaced(context.client.clone(), &subject.namespace);
-    for Warning { reason, note } in warnings {
+    for Warning { reason, note, about } in warnings {
         let now = Timestamp::now();
         let hash = short_hash(&Sha256::digest(format!("{}/{reason}/{now}", subject.uid).as_bytes()));
         let event = Event {
@@ -151,12 +157,29 @@ pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings:
                 uid: Some(subject.uid.clone()),
                 ..ObjectReference::default()
             }),
+            related: about.map(|about| related(&subject.namespace, about)),
             ..Event::default()
         };
         let sent = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), &event)).await;
         if !matches!(sent, Ok(Ok(_))) {
             debug!(pipeline = %stored.key(), reason, "an event could not be sent");
         }
+    }
+}
+
+/// The other object of an event. Its uid is not known where it is missing.
+fn related(namespace: &str, about: About) -> ObjectReference {
+    let (kind, name) = match about {
+        About::Secret(name) => ("Secret", name),
+        About::Object(kind, name) => (kind.as_str(), name),
+        About::Pod(name) => ("Pod", name),
+    };
+    ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some(kind.into()),
+        namespace: Some(namespace.into()),
+        name: Some(name),
+        ..ObjectReference::default()
     }
 }
 

@@ -1,8 +1,12 @@
 //! Logs: one line per decision, to stderr, as text or JSON.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -17,17 +21,46 @@ pub enum LogFormat {
 /// of an error at DEBUG (`kube-client/src/client/mod.rs`), and the HTTP stack traces buffers. No level opens them.
 const SILENCED: [&str; 5] = ["kube_client", "kube_runtime", "hyper", "hyper_util", "rustls"];
 
+/// Changes what is logged.
+#[derive(Clone, Debug)]
+pub struct LogLevel(reload::Handle<EnvFilter, Registry>);
+
+impl LogLevel {
+    /// Logs by another filter from now on. What could hold an answer about a Secret stays off.
+    ///
+    /// # Errors
+    /// The filter cannot be read; the one before stands.
+    pub fn change(&self, level: &str) -> Result<(), ParseError> {
+        let filter = filter(level)?;
+        // The subscriber lives as long as the process.
+        let _ = self.0.reload(filter);
+        Ok(())
+    }
+}
+
 /// Begins to log. `level` is a filter as in `info` or `lockgate=debug`.
 ///
 /// # Errors
 /// The filter cannot be read.
-pub fn init(format: LogFormat, level: &str) -> Result<(), ParseError> {
-    let logs = tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(std::io::stderr);
+pub fn init(format: LogFormat, level: &str) -> Result<LogLevel, ParseError> {
+    let (filter, handle) = reload::Layer::new(filter(level)?);
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::registry().with(filter).with(lines(format, colours, std::io::stderr)).init();
+    Ok(LogLevel(handle))
+}
+
+/// Each event as one line.
+fn lines<S, W>(format: LogFormat, colours: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    W: for<'w> fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(colours);
     match format {
-        LogFormat::Text => logs.init(),
-        LogFormat::Json => logs.json().init(),
+        LogFormat::Text => lines.boxed(),
+        // Log stores index the members of the object: `pipeline` is one of them, and not inside of another.
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     }
-    Ok(())
 }
 
 /// The filter that was asked for, without any directive for a silenced target, and those targets off.
@@ -40,6 +73,9 @@ fn filter(level: &str) -> Result<EnvFilter, ParseError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
@@ -56,5 +92,47 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_an_error() {
         assert!(filter("lockgate=loud").is_err());
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_of_json_has_its_fields_side_by_side_and_the_level_changes_while_it_runs() {
+        let written = Written::default();
+        let writer = written.clone();
+        let (filter, handle) = reload::Layer::new(filter("info").unwrap());
+        let level = LogLevel(handle);
+        let lines = lines(LogFormat::Json, false, move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(filter).with(lines), || {
+            tracing::debug!("too early");
+            level.change("debug").unwrap();
+            tracing::debug!(pipeline = "team-a/edges", "told");
+            tracing::debug!(target: "kube_client::client", "an answer");
+            assert!(level.change("lockgate=loud").is_err());
+            tracing::debug!("still told");
+            level.change("info").unwrap();
+            tracing::debug!("too late");
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            lines.iter().map(|line| line["message"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["told", "still told"]
+        );
+        assert_eq!(lines[0]["pipeline"], "team-a/edges");
+        assert_eq!(lines[0]["level"], "DEBUG");
+        assert!(lines[0]["target"].as_str().unwrap().starts_with("lockgate::"));
+        assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
     }
 }

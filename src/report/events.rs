@@ -1,7 +1,8 @@
 //! Events: what changed for the worse between two statuses. Good news is in the status; it is no event.
 
-use crate::api::reason::{ConditionType, Reason};
-use crate::api::status::PipelineStatus;
+use super::{good, named};
+use crate::api::reason::{ConditionType, ObjectKind, Reason, StepState};
+use crate::api::status::{PipelineStatus, ReferenceStatus};
 
 /// One `Warning` event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +11,19 @@ pub struct Warning {
     pub reason: &'static str,
     /// In words for people.
     pub note: String,
+    /// The other object that it is about, of the same namespace.
+    pub about: Option<About>,
+}
+
+/// What a warning is about, besides its Pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A Secret that is missing or may not be read; of several the first in the spec.
+    Secret(String),
+    /// The same of what a volume is made of.
+    Object(ObjectKind, String),
+    /// The Pod that failed or is in trouble.
+    Pod(String),
 }
 
 /// The API server refuses notes longer than 1 kB.
@@ -25,23 +39,44 @@ pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning>
         && old.map(|(reason, _)| reason) != Some(reason)
         && is_warning(reason)
     {
-        found.push(Warning { reason: reason.as_str(), note: cut(note) });
+        found.push(Warning { reason: reason.as_str(), note: cut(note), about: about(reason, after) });
     }
     let (old, new) = (expiring(before), expiring(after));
     if let Some((reason, note)) = new
         && old.map(|(reason, _)| reason) != Some(reason)
     {
-        found.push(Warning { reason: reason.as_str(), note: cut(note) });
+        found.push(Warning { reason: reason.as_str(), note: cut(note), about: None });
     }
     for step in &after.steps {
         let known = before.steps.iter().find(|old| old.name == step.name).and_then(|old| old.trouble);
         if let (Some(trouble), Some(message)) = (step.trouble, &step.message)
             && known != Some(trouble)
         {
-            found.push(Warning { reason: trouble.as_str(), note: cut(message) });
+            let about = step.pod.clone().map(About::Pod);
+            found.push(Warning { reason: trouble.as_str(), note: cut(message), about });
         }
     }
     found
+}
+
+fn about(reason: Reason, status: &PipelineStatus) -> Option<About> {
+    let missing = |of: &dyn Fn(&ReferenceStatus) -> bool| {
+        let row = status.references.iter().find(|row| named(row) && !good(row) && of(row))?;
+        Some(match row.kind {
+            None => About::Secret(row.name.clone()),
+            Some(kind) => About::Object(kind, row.name.clone()),
+        })
+    };
+    match reason {
+        Reason::SecretForbidden | Reason::SecretMissing => missing(&|row| row.kind.is_none()),
+        Reason::VolumeForbidden => missing(&|row| row.kind.is_some()),
+        Reason::MissingSecretTimeout => missing(&|_| true),
+        Reason::PodFailed => {
+            let failed = status.steps.iter().find(|step| step.state == StepState::Failed);
+            failed.and_then(|step| step.pod.clone()).map(About::Pod)
+        }
+        _ => None,
+    }
 }
 
 fn ready(status: &PipelineStatus) -> Option<(Reason, &str)> {
@@ -59,7 +94,7 @@ fn said_by(status: &PipelineStatus, kind: ConditionType) -> Option<(Reason, &str
 }
 
 /// Waiting for a Secret is no warning: it is what the Pipeline was told to do, and its status says it.
-fn is_warning(reason: Reason) -> bool {
+pub(super) fn is_warning(reason: Reason) -> bool {
     match reason {
         Reason::SecretForbidden
         | Reason::ExpiresSoon

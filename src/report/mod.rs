@@ -4,7 +4,7 @@ mod events;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-pub use events::{Warning, warnings};
+pub use events::{About, Warning, warnings};
 
 use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceState};
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};
@@ -241,5 +241,7 @@ fn cut(message: &str) -> String {
     message.chars().take(MOST_MESSAGE).collect()
 }
 
+#[cfg(test)]
+mod kstatus_tests;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,13 @@
 //! The table of situations: what phase and conditions say in each, and which changes are worth an event.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
+use super::events::is_warning;
 use super::*;
+use crate::api::reason::Trouble;
 use crate::model::secret::{Expiry, SecretKnowledge};
 use crate::model::world::{PodPhase, Setback, SetbackKind};
 use crate::plan::plan;
@@ -178,4 +182,35 @@ fn an_expiring_secret_is_told_while_it_is_so_and_once_by_an_event() {
     assert_eq!(reasons(&soon, &soon), [""; 0]);
     assert_eq!(reasons(&soon, &expired), ["Expired"]);
     assert_eq!(reasons(&expired, &fresh), [""; 0]);
+}
+
+fn abouts(before: &Story, after: &Story) -> Vec<Option<About>> {
+    warnings(&told(before), &told(after)).into_iter().map(|warning| warning.about).collect()
+}
+
+#[test]
+fn an_event_names_the_missing_secret_or_the_pod() {
+    let fail = |spec: &str| {
+        let used = json!([{"name": "db", "env_var": "A", "key": "a"}, {"name": "tls", "env_var": "B", "key": "b"}]);
+        story(&json!({"on_missing_secret": spec, "transform": {"image": "a", "secrets": used}}))
+    };
+    let missing = |story: Story| story.absent("tls").secret("db", &["a"]);
+    let waiting = missing(fail("Wait"));
+    assert_eq!(reasons(&waiting, &missing(fail("Fail"))), ["SecretMissing"]);
+    assert_eq!(abouts(&waiting, &missing(fail("Fail"))), [Some(About::Secret("tls".into()))]);
+    let pod = || one().secret("db", &["password"]).pod(1, 0, PodPhase::Pending);
+    let name = pod().0.pods[0].name.clone();
+    let failed = one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed);
+    assert_eq!(abouts(&pod(), &failed), [Some(About::Pod(name.clone()))]);
+    let stuck = pod().last_pod(|pod| pod.waiting = Some(("ErrImagePull".into(), "401 Unauthorized".into())));
+    assert_eq!(abouts(&pod(), &stuck), [Some(About::Pod(name))]);
+}
+
+#[test]
+fn the_docs_have_a_row_for_every_reason_of_an_event_and_for_no_other() {
+    let page = include_str!("../../docs/events.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let reasons = Reason::ALL.iter().copied().filter(|reason| is_warning(*reason)).map(Reason::as_str);
+    let all = reasons.chain(Trouble::ALL.iter().map(|trouble| trouble.as_str()));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), all.collect::<BTreeSet<_>>());
 }

@@ -63,7 +63,7 @@ impl Line {
 }
 
 /// A TCP proxy between the operator and the API server.
-struct Proxy {
+pub(super) struct Proxy {
     address: SocketAddr,
     target: SocketAddr,
     /// The newest last: new connections join it. None: they are refused.
@@ -72,7 +72,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn to(cluster: &Cluster) -> Self {
+    pub(super) fn to(cluster: &Cluster) -> Self {
         let target = cluster.server_url().strip_prefix("https://").unwrap().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -81,7 +81,7 @@ impl Proxy {
         proxy
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
@@ -103,7 +103,7 @@ impl Proxy {
     }
 
     /// Closes every connection and refuses new ones.
-    fn cut(&mut self) {
+    pub(super) fn cut(&mut self) {
         if let Some((over, thread)) = self.accepting.take() {
             over.store(true, Ordering::SeqCst);
             // Wakes the thread, which then drops the listener.

@@ -80,7 +80,9 @@ async fn a_failed_container_fails_the_run_with_its_exit_code() {
         message(&failed)
     );
     let events: Api<Event> = space.api();
-    space.until::<Event>(&events_of(&events, "edges", "PodFailed").await, "the event", |_| true).await;
+    let event = events.get(&events_of(&events, "edges", "PodFailed").await).await.unwrap();
+    let related = event.related.unwrap();
+    assert_eq!((related.kind.as_deref(), related.name.as_deref()), (Some("Pod"), Some(pod.as_str())));
 }
 
 /// The name of the event with that reason, once it is there.

@@ -1,6 +1,8 @@
 //! What a missing Secret means: waited for, refused at once, or given up at its time; and what each costs.
 
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
@@ -58,6 +60,11 @@ async fn fail_names_all_that_is_missing_in_pachyderm_s_words_and_stands_when_it_
         ["1 create events 201", "2 get secrets 404", "1 patch pipelines/status 200"],
         "one status, one event"
     );
+    let events = space.api::<Event>().list(&ListParams::default()).await.unwrap().items;
+    let of_edges = |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some("edges");
+    let related = events.iter().filter(of_edges).filter_map(|event| event.related.as_ref());
+    let related: Vec<_> = related.map(|object| (object.kind.as_deref(), object.name.as_deref())).collect();
+    assert_eq!(related, [(Some("Secret"), Some("db"))], "the first that is missing; the note names them all");
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub struct Entry {
     #[serde(rename = "requestURI")]
     pub uri: String,
     #[serde(default)]
+    pub user_agent: String,
+    #[serde(default)]
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: ResponseStatus,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
 use std::ops::Deref;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{DEADLINE, Operator, Space, install, name_of};
+use super::{DEADLINE, Operator, Space, install_from, name_of, output};
 
 /// A cluster for one test, and that test's turn. Tests that take one want a runtime with more than one thread.
 pub struct Heavy {
@@ -28,9 +29,14 @@ pub struct Heavy {
 impl Heavy {
     /// Waits for its turn and starts the cluster, audit log included.
     pub async fn start() -> Self {
+        Self::start_from("deploy/base").await
+    }
+
+    /// The same with another kustomization.
+    pub async fn start_from(kustomization: &str) -> Self {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
-        let cluster = tokio::task::block_in_place(|| install(Options::new().audit(true)));
+        let cluster = tokio::task::block_in_place(|| install_from(Options::new().audit(true), kustomization));
         Self { cluster, _turn: turn }
     }
 }
@@ -129,6 +135,23 @@ impl Space {
 }
 
 impl Operator {
+    /// Sends it a signal, as in `STOP`.
+    pub fn signal(&self, name: &str) {
+        output(Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()));
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn end(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < DEADLINE, "it goes on");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Waits until its log contains this.
     pub async fn says(&self, words: &str) {
         let begun = Instant::now();

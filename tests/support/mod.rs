@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod examples;
 pub mod heavy;
+pub mod scrape;
 pub mod stage;
 
 use std::fmt::Debug;
@@ -35,10 +36,15 @@ pub const CANARY: &str = "canary-7c1f";
 /// Where the operator lives.
 pub const SYSTEM_NAMESPACE: &str = "lockgate-system";
 
-/// Starts a cluster and installs what `deploy/` says, but for the Deployment: the operator runs beside the test.
+/// Starts a cluster and installs what `deploy/base` says, but for the Deployment: the operator runs beside the test.
 pub fn install(options: Options) -> Cluster {
+    install_from(options, "deploy/base")
+}
+
+/// The same with another kustomization.
+pub fn install_from(options: Options, kustomization: &str) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
-    let objects = rendered(&cluster, "deploy/base");
+    let objects = rendered(&cluster, kustomization);
     apply(&cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
     cluster
 }
@@ -98,7 +104,9 @@ impl Operator {
         let file = std::fs::File::create(&log).unwrap();
         let mut command = lockgate_cluster::mortal(env!("CARGO_BIN_EXE_lockgate"));
         command
-            .args(["operator", "--log-level", "trace", "--kubeconfig"])
+            .args(["operator", "--log-level", "trace"])
+            .args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"])
+            .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(flags)
             .stdin(Stdio::null())
