@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
 use lockgate_cluster::{Cluster, NodeKind, Options};
@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use crate::support::audit::{Audit, Entry, tally};
 use crate::support::heavy::paper_node;
 use crate::support::{self, Operator, SYSTEM_NAMESPACE, Space, admin, condition, name_of, states, step};
+
+/// What the election needs beyond a profile.
+const LEASE_RIGHTS: &str = "deploy/components/ha/rbac.yaml";
 
 /// The flags that the Deployment among these objects gives to the operator, but for the form of its log.
 fn flags(objects: &[String]) -> Vec<String> {
@@ -34,6 +37,8 @@ async fn installed(
             .unwrap();
     let client = admin(&cluster).await;
     paper_node(&client).await;
+    // The Node whose kubelet a script plays would end the Pods after a second, perhaps before they were seen to start.
+    support::output(cluster.kubectl().args(["cordon", "-l", "kubernetes.io/hostname!=paper"]));
     let mut made = Vec::new();
     for name in spaces {
         made.push(Space::new(&client, name).await);
@@ -47,9 +52,14 @@ async fn installed(
 
 /// Starts the operator as the Deployment among these objects would.
 fn start(cluster: &Cluster, objects: &[String], profile: &str) -> Operator {
+    start_with(cluster, objects, profile, &[])
+}
+
+/// The same with more flags.
+fn start_with(cluster: &Cluster, objects: &[String], profile: &str, more: &[&str]) -> Operator {
     let flags = flags(objects);
     assert!(flags.iter().any(|flag| flag.starts_with(profile)), "{flags:?}");
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
     let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
     Operator::start_with_flags(cluster, &kubeconfig, &flags)
 }
@@ -64,6 +74,11 @@ fn granted(rules: &[PolicyRule]) -> BTreeSet<String> {
         pairs.collect::<Vec<_>>()
     };
     rules.iter().flat_map(of).collect()
+}
+
+/// Waits until a Pod has a Node. From there on only a kubelet ends it, and a test plays that.
+async fn bound(space: &Space, pod: &str) {
+    space.until::<Pod>(pod, "bound", |pod| pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())).await;
 }
 
 fn refused(entries: &[Entry]) -> Vec<String> {
@@ -90,8 +105,11 @@ async fn namespaces_sees_nothing_outside_and_uses_exactly_what_it_is_granted_ins
     let pod = inside.pod_of("edges").await;
 
     // A Pod that lost its label is looked up; one of an earlier run is deleted; what is over for long is deleted.
+    bound(inside, &name_of(&pod)).await;
     inside.phase("edges", Phase::Starting).await;
     inside.patch("edges", json!({"metadata": {"annotations": {"lockgate.dev/run-requested-at": "again"}}})).await;
+    inside.until::<Pod>(&name_of(&pod), "deleted", |pod| pod.metadata.deletion_timestamp.is_some()).await;
+    inside.api::<Pod>().delete(&name_of(&pod), &DeleteParams::default().grace_period(0)).await.unwrap();
     inside.until_gone(&name_of(&pod), pod.metadata.uid.as_deref().unwrap()).await;
     let second: Pipeline = inside
         .until("edges", "run 2 has a Pod", |p| step(p).is_some_and(|step| step.pod.is_some()) && run(p) == 2)
@@ -145,6 +163,40 @@ fn run(pipeline: &Pipeline) -> i64 {
 }
 
 #[tokio::test]
+async fn namespaces_with_two_replicas_are_taken_over_each_by_a_list_of_its_own() {
+    let in_b = |object: &str| object.contains("  namespace: team-b");
+    let (cluster, spaces, objects) = installed("deploy/overlays/namespaced", &["team-a"], |object| !in_b(object)).await;
+    let [a] = spaces.as_slice() else { panic!("one was asked for") };
+    let of_the_lease = std::fs::read_to_string(format!("{}/{LEASE_RIGHTS}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    support::apply(&cluster, &[of_the_lease]);
+    let elect = ["--leader-elect", "--leader-elect-namespace=lockgate-system"];
+    let first = start_with(&cluster, &objects, "--watch-namespaces", &elect);
+    first.says(" leads as ").await;
+    let second = start_with(&cluster, &objects, "--watch-namespaces", &elect);
+    second.says("follows: another leads").await;
+    // Nobody waits for team-b, which is not there.
+    second.until_health("/readyz", 200).await;
+    a.pipeline("edges", db()).await;
+    a.phase("edges", Phase::Waiting).await;
+    tokio::task::spawn_blocking(|| first.terminate()).await.unwrap();
+    second.says(" leads as ").await;
+    a.secret("db", &["password"]).await;
+    a.pod_of("edges").await;
+
+    let b = Space::new(&a.client, "team-b").await;
+    b.secret("db", &["password"]).await;
+    b.pipeline("edges", db()).await;
+    support::apply(&cluster, &objects.iter().filter(|object| in_b(object)).cloned().collect::<Vec<_>>());
+    b.pod_of("edges").await;
+    for space in [a, &b] {
+        space.phase("edges", Phase::Starting).await;
+        assert_eq!(space.pods().await.len(), 1);
+    }
+    drop(second);
+    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
+}
+
+#[tokio::test]
 async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_secret() {
     let (cluster, spaces, objects) = installed("deploy/overlays/none", &["dark"], |_| true).await;
     let [space] = spaces.as_slice() else { panic!("one was asked for") };
@@ -167,7 +219,7 @@ async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_sec
     assert!(status.references.iter().all(|row| row.started_with.is_none() && row.message.is_some()));
 
     // Bound, so that the scheduler has no more to say of it. Then the kubelet is played.
-    space.until::<Pod>(&pod, "bound", |pod| pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())).await;
+    bound(space, &pod).await;
     let waiting = json!({"reason": "CreateContainerConfigError", "message": "secret \"db\" not found"});
     let container = |state: Value| json!([{"name": "main", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
     let stuck = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": waiting}))});
