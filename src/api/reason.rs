@@ -68,6 +68,14 @@ closed_set! {
     }
 }
 
+impl StepState {
+    /// Whether nothing more comes of it in its run.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Skipped)
+    }
+}
+
 closed_set! {
     /// The type of a condition.
     ConditionType {

@@ -16,7 +16,6 @@ use super::object::{StoredPipeline, WirePipeline};
 use super::reader;
 use super::state::{State, StoredPod};
 use super::streams::stored_pod;
-use crate::api::reason::StepState;
 use crate::api::status::StepStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, SecretAccess};
@@ -126,8 +125,7 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
     let uid = world.subject.uid.clone();
     let uid = uid.as_str();
     let tombstones = context.with_state(|state| state.tombstones.get(uid).cloned().unwrap_or_default());
-    let open =
-        |step: &&StepStatus| !matches!(step.state, StepState::Succeeded | StepState::Failed | StepState::Skipped);
+    let open = |step: &&StepStatus| !step.state.is_over();
     let recorded = world.recorded.steps.iter().filter(open).filter_map(|step| {
         Some(PodFacts { name: step.pod.clone()?, uid: step.pod_uid.clone()?, ..PodFacts::default() })
     });

@@ -48,11 +48,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
 }
 
 fn plan_step(scene: &Scene<'_>, at: usize, graph: &Graph, wait: &Wait) -> StepPlan {
-    let recorded = scene
-        .crew
-        .recorded()
-        .filter(|recorded| matches!(recorded.state, StepState::Succeeded | StepState::Failed | StepState::Skipped));
-    if let Some(recorded) = recorded {
+    if let Some(recorded) = scene.crew.recorded().filter(|recorded| recorded.state.is_over()) {
         return step::recorded(scene, recorded);
     }
     if let Some((_, reason, message)) = wait.over.iter().find(|(over, _, _)| *over == at) {
@@ -88,11 +84,8 @@ struct Graph {
 impl Graph {
     fn of(scenes: &[Scene<'_>]) -> Self {
         let end = |scene: &Scene<'_>| {
-            let recorded = scene.crew.recorded().map(|recorded| recorded.state);
-            let end = match recorded {
-                Some(StepState::Succeeded | StepState::Failed | StepState::Skipped) => recorded,
-                _ => by_pods(scene),
-            };
+            let recorded = scene.crew.recorded().map(|recorded| recorded.state).filter(|state| state.is_over());
+            let end = recorded.or_else(|| by_pods(scene));
             (scene.step.name.clone(), end)
         };
         Self { ends: scenes.iter().map(end).collect() }

@@ -104,15 +104,20 @@ fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
         Usage::Mount { .. } => (ReferenceUse::Mount, None),
         Usage::ImagePull => (ReferenceUse::ImagePull, None),
     };
+    ReferenceStatus { key, message, ..bare(step, kind, usage.secret.as_str(), state) }
+}
+
+/// A row with nothing beyond what each has.
+fn bare(step: &Step, usage: ReferenceUse, name: &str, state: ReferenceState) -> ReferenceStatus {
     ReferenceStatus {
         step: step.name.clone(),
-        usage: kind,
+        usage,
         kind: None,
-        name: usage.secret.to_string(),
-        key,
+        name: name.to_owned(),
+        key: None,
         via: None,
         state,
-        message,
+        message: None,
         started_with: None,
         stale: None,
         data_changed_at: None,
@@ -124,17 +129,8 @@ fn account_row(world: &World, step: &Step, account: &str, name: &str) -> Referen
     let mut row = match usage {
         Ok(usage) => row(world, step, &usage),
         Err(why) => ReferenceStatus {
-            step: step.name.clone(),
-            usage: ReferenceUse::ImagePull,
-            kind: None,
-            name: name.to_owned(),
-            key: None,
-            via: None,
-            state: ReferenceState::NotFound,
             message: Some(format!("the name {why}")),
-            started_with: None,
-            stale: None,
-            data_changed_at: None,
+            ..bare(step, ReferenceUse::ImagePull, name, ReferenceState::NotFound)
         },
     };
     row.via = Some(format!("serviceaccount/{account}"));
@@ -146,19 +142,8 @@ fn volume_row(world: &World, step: &Step, volume: &VolumeUse) -> Option<Referenc
     let object = volume.object()?;
     let known = world.objects.get(&object).copied().unwrap_or(ObjectKnowledge::Unread);
     let (state, message) = judge_object(world, volume, &object, known);
-    Some(ReferenceStatus {
-        step: step.name.clone(),
-        usage: ReferenceUse::Volume,
-        kind: Some(object.kind),
-        name: object.name.to_string(),
-        key: None,
-        via: None,
-        state,
-        message,
-        started_with: None,
-        stale: None,
-        data_changed_at: None,
-    })
+    let row = bare(step, ReferenceUse::Volume, object.name.as_str(), state);
+    Some(ReferenceStatus { kind: Some(object.kind), message, ..row })
 }
 
 /// One mount against what is known of its object.

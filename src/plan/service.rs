@@ -13,7 +13,7 @@ use super::crew::{self, Crew, Member};
 use super::resolve::resolve;
 use super::rotation::uses_old_value;
 use super::turn::{Scene, Turn, starting, unwatched_again};
-use super::{Plan, PodDeletion, heal, tries, trouble};
+use super::{Plan, PodDeletion, heal, seconds, tries, trouble};
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::model::backoff::DISRUPTED;
 use crate::model::run::{PodIdentity, RunRef};
@@ -228,10 +228,8 @@ impl<'a> Fleet<'a> {
             match berth.pause(scene, &next).filter(|at| *at > scene.world.now) {
                 Some(at) => {
                     self.timers.push(at);
-                    let message = format!(
-                        "a Pod was taken away soon after its start; the next one comes at {}",
-                        Timestamp::from_second(at.as_second()).unwrap_or(at)
-                    );
+                    let message =
+                        format!("a Pod was taken away soon after its start; the next one comes at {}", seconds(at).0);
                     self.create.push(Turn { reason: Reason::RetryBackoff, message, ..Turn::of(&next) });
                 }
                 None => self.create.push(starting(scene, &next, Turn::of(&next))),

@@ -37,7 +37,7 @@ pub(super) struct StepPlan {
 impl StepPlan {
     /// Whether nothing more comes of it in this run.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.status.state, StepState::Succeeded | StepState::Failed | StepState::Skipped)
+        self.status.state.is_over()
     }
 }
 

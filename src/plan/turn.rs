@@ -7,7 +7,7 @@ use super::crew::Crew;
 use super::resolve::Resolution;
 use super::rotation::uses_old_value;
 use super::tries::{self, Outcome, Tries};
-use super::{PodDeletion, heal, trouble};
+use super::{PodDeletion, heal, seconds, trouble};
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::build;
 use crate::model::names::SecretName;
@@ -94,7 +94,7 @@ impl Turn {
 
     /// Whether nothing more comes of it.
     pub(super) fn is_settled(&self) -> bool {
-        self.rank() == 0
+        self.state.is_over()
     }
 }
 
@@ -269,7 +269,7 @@ fn pausing(step: &Step, at: Timestamp, base: Turn) -> Turn {
         "{last}; try {} of {} comes at {}",
         base.attempts.saturating_add(1),
         step.retries.saturating_add(1),
-        Timestamp::from_second(at.as_second()).unwrap_or(at)
+        seconds(at).0
     );
     let look_again = base.look_again.into_iter().chain([at]).min();
     Turn { reason: Reason::RetryBackoff, message, look_again, ..base }
