@@ -8,10 +8,9 @@ use kube::ResourceExt;
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use lockgate_cluster::Cluster;
-use serde_json::{Value, json};
 
 use crate::support::audit::{Audit, Entry, per_name, tally};
-use crate::support::heavy::{Heavy, each, paper_node};
+use crate::support::heavy::{Heavy, each, paper_node, uses};
 use crate::support::{Operator, Space, admin};
 
 /// So many Pipelines.
@@ -21,18 +20,6 @@ const WATCHED: [&str; 7] =
     ["pipelines", "pods", "secrets", "serviceaccounts", "configmaps", "persistentvolumeclaims", "events"];
 /// One of the operator's watches lasts so long and is then renewed.
 const WATCH: Duration = Duration::from_secs(20);
-
-/// The paper node has no heartbeat and is tainted for that after 50 s: the toleration keeps the scheduler from finding
-/// fault with it, however slow the machine.
-fn uses(secret: &str) -> Value {
-    json!({
-        "transform": {
-            "image": "registry.test/edges:1",
-            "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
-        },
-        "tolerations": [{"operator": "Exists"}],
-    })
-}
 
 fn in_phase(pipeline: &Pipeline, phase: Phase) -> bool {
     pipeline.status.as_ref().and_then(|s| s.phase) == Some(phase)

@@ -14,23 +14,12 @@ use lockgate_cluster::Options;
 use serde_json::{Value, json};
 
 use crate::support::audit::{Audit, Entry, tally};
-use crate::support::heavy::{Heavy, each, paper_node};
+use crate::support::heavy::{Heavy, each, paper_node, uses};
 use crate::support::scrape::{Scrape, get};
 use crate::support::{self, CANARY, Operator, Space, admin, output};
 
 /// So many Pipelines.
 const MANY: usize = 200;
-
-/// The paper node has no heartbeat.
-fn uses(secret: &str) -> Value {
-    json!({
-        "transform": {
-            "image": "registry.test/edges:1",
-            "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
-        },
-        "tolerations": [{"operator": "Exists"}],
-    })
-}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

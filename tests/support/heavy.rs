@@ -15,7 +15,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate_cluster::{Cluster, Options};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{DEADLINE, Operator, Space, install_from, name_of, output};
@@ -47,6 +47,20 @@ impl Deref for Heavy {
     fn deref(&self) -> &Cluster {
         &self.cluster
     }
+}
+
+/// A spec that uses this Secret.
+///
+/// The paper node has no heartbeat and is tainted for that after 50 s: the toleration keeps the scheduler from finding
+/// fault with it, however slow the machine.
+pub fn uses(secret: &str) -> Value {
+    json!({
+        "transform": {
+            "image": "registry.test/edges:1",
+            "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
+        },
+        "tolerations": [{"operator": "Exists"}],
+    })
 }
 
 /// A Node without a machine, so that the scheduler binds Pods instead of complaining that there is none.
