@@ -63,15 +63,8 @@ the chart's own wins, since selectors go by it, then MORE, then commonLabels. */
 {{- end -}}
 
 {{- define "lockgate.image" -}}
-{{- if not .Values.image.repository -}}
-{{- fail (printf (join "\n" (list
-  "\nimage.repository is not set, and no image of Lockgate is published. Make one and push it to a registry of yours:"
-  "  make image IMAGE=registry.example.com/lockgate:%s"
-  "  make push IMAGE=registry.example.com/lockgate:%s"
-  "then install with"
-  "  --set image.repository=registry.example.com/lockgate"
-)) .Chart.AppVersion .Chart.AppVersion) -}}
-{{- end -}}
+{{/* Deeper templates come first: so that a person hears of all problems, whichever is rendered. */}}
+{{- include "lockgate.validate" . -}}
 {{- with .Values.image.registry }}{{ . | trimSuffix "/" }}/{{ end -}}
 {{- .Values.image.repository -}}
 {{- if .Values.image.digest -}}
@@ -120,13 +113,11 @@ the chart's own wins, since selectors go by it, then MORE, then commonLabels. */
 {{- $root := index . 0 -}}
 {{- $kind := index . 1 -}}
 {{- $values := index . 2 -}}
+{{- include "lockgate.validate" $root -}}
 {{- if $values.enabled -}}
 {{- $known := $root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" $kind) -}}
 {{- if or $known (eq $values.renderMode "alwaysRender") -}}
 true
-{{- else if eq $values.renderMode "failIfMissing" -}}
-{{- $path := printf "monitoring.%s" (untitle $kind) -}}
-{{- fail (printf "\n%s.enabled is true, and this cluster does not know the kind %s (monitoring.coreos.com/v1): install the Prometheus operator first, or set %s.renderMode to skipIfMissing" $path $kind $path) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
