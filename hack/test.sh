@@ -38,6 +38,7 @@ kind "tidy: the tree's own rules" --test tidy
 kind "command line" --test cli
 kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gitops
 kind "doc tests" --doc --workspace
+kind "image" --package lockgate-image
 kind "test cluster" --package lockgate-cluster
 kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
