@@ -1,5 +1,6 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
+use super::defaults;
 use super::election::ElectionArgs;
 use super::error::Error;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -66,6 +67,11 @@ pub(super) struct OperatorArgs {
     #[arg(long, env = "LOCKGATE_SECRET_ACCESS", value_enum, default_value = "metadata")]
     secret_access: Access,
 
+    /// A file of what every Pod gets: `imagePullSecrets`, `nodeSelector`, `tolerations`, `priorityClassName`, `podLabels`. A
+    /// Pipeline's own words win. It is read once, at the start.
+    #[arg(long, env = "LOCKGATE_POD_DEFAULTS", value_name = "PATH")]
+    pod_defaults: Option<PathBuf>,
+
     #[command(flatten)]
     election: ElectionArgs,
 
@@ -121,6 +127,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         pod_creates_per_second,
         watch_namespaces,
         secret_access,
+        pod_defaults,
         election,
         metrics_bind_address,
         health_probe_bind_address,
@@ -130,6 +137,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
     } = args;
     let level = telemetry::init(log_format, &log_level)?;
     let election = election.settings()?;
+    let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let config = config(kubeconfig).await?;
         let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
@@ -147,7 +155,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         };
         let reach = Reach { namespaces: watch_namespaces.into_iter().collect(), secret_access };
         let limits = Limits { workers: concurrency, pod_creates_per_second };
-        let controller = Controller::new(client, limits, &reach, metrics);
+        let controller = Controller::new(client, limits, &reach, defaults, metrics);
         let view = Arc::new(controller.view());
         serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
         serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;
