@@ -17,6 +17,7 @@ use super::reader;
 use super::state::{State, StoredPod};
 use super::streams::stored_pod;
 use crate::api::status::StepStatus;
+use crate::model::defaults::Defaults;
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::volume::{ObjectRef, VolumeUse};
@@ -41,7 +42,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
     let (accounts, names) = context.with_state(|state| {
         let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
         let looked_at = work.filter(|_| context.secret_access == SecretAccess::Metadata);
-        let names = looked_at.map(|work| secret_names(work, &accounts)).unwrap_or_default();
+        let names = looked_at.map(|work| secret_names(work, &accounts, &context.defaults)).unwrap_or_default();
         let uses = Uses {
             secrets: names.iter().map(|name| in_namespace(name.as_str())).collect(),
             accounts: accounts.keys().map(|name| in_namespace(name)).collect(),
@@ -60,6 +61,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
         work: stored.work.clone(),
         run_key: stored.run_key.clone(),
         recorded: stored.status.clone(),
+        defaults: Arc::clone(&context.defaults),
         secret_access: context.secret_access,
         docs: context.docs.clone(),
         secrets: names
@@ -110,13 +112,18 @@ fn object_refs(work: &Work) -> BTreeSet<ObjectRef> {
     work.steps.iter().flat_map(|step| &step.volumes).filter_map(VolumeUse::object).collect()
 }
 
-fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> BTreeSet<SecretName> {
+fn secret_names(
+    work: &Work,
+    accounts: &BTreeMap<String, AccountKnowledge>,
+    defaults: &Defaults,
+) -> BTreeSet<SecretName> {
     let named = work.steps.iter().flat_map(|step| &step.uses).map(|usage| usage.secret.clone());
     let of_accounts = accounts.values().flat_map(|account| match account {
         AccountKnowledge::Present { pull_secrets } => pull_secrets.as_slice(),
         AccountKnowledge::Absent => &[],
     });
-    named.chain(of_accounts.filter_map(|name| SecretName::parse(name).ok())).collect()
+    let of_accounts = of_accounts.filter_map(|name| SecretName::parse(name).ok());
+    named.chain(of_accounts).chain(defaults.pull_secrets.iter().cloned()).collect()
 }
 
 /// Pods that should be there and are not in the store: their last state, or a look at the API server.

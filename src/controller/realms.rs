@@ -56,7 +56,14 @@ mod tests {
     /// A client that is never used.
     fn shared(access: SecretAccess) -> Shared {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
-        Shared::new(client, NonZeroU32::MIN, access, Docs::default(), Arc::new(Metrics::new("api.test")))
+        Shared::new(
+            client,
+            NonZeroU32::MIN,
+            access,
+            Docs::default(),
+            Arc::default(),
+            Arc::new(Metrics::new("api.test")),
+        )
     }
 
     fn realms(names: &[&str]) -> Realms {
