@@ -121,6 +121,10 @@ async fn every_manifest_of_the_docs_is_taken_by_the_api_server() {
                 let Some(version) = object["apiVersion"].as_str().filter(|_| object["kind"].is_string()) else {
                     continue;
                 };
+                // What differs each time has a test of its own.
+                if object["metadata"]["name"].as_str().is_some_and(|name| name.ends_with('…')) {
+                    continue;
+                }
                 if FOREIGN.iter().any(|group| version.starts_with(group)) {
                     foreign += 1;
                     continue;
