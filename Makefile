@@ -3,7 +3,9 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-CLUSTER := cargo run --quiet --package lockgate-cluster --
+# On the command line CLUSTER says where the demo runs: `make demo CLUSTER=current`.
+DEMO_CLUSTER := $(if $(findstring command,$(origin CLUSTER)),$(CLUSTER),own)
+override CLUSTER := cargo run --quiet --package lockgate-cluster --
 LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 
 .PHONY: help demo test check cluster generate audit clean
@@ -11,10 +13,15 @@ LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 help: ## List these verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Watch the main job on a real cluster (KEEP=1 leaves the cluster running)
+demo: ## Watch the main job on a real cluster (KEEP=1 leaves it running; CLUSTER=current: that of your kubeconfig)
 	@hack/say.sh "building Lockgate (the first time takes about 4 minutes on 2 cores)"
+ifeq ($(DEMO_CLUSTER),own)
 	@cargo build --workspace
 	@$(CLUSTER) run --node-if-possible $(if $(KEEP),--keep) -- hack/demo/demo.sh $(abspath $(LOCKGATE))
+else
+	@cargo build
+	@hack/demo/demo.sh $(abspath $(LOCKGATE)) $(DEMO_CLUSTER)
+endif
 
 test: check ## Run all tests: pure, API server, real node
 	@hack/test.sh

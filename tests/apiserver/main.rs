@@ -23,6 +23,7 @@ mod moments;
 mod outage;
 mod pods;
 mod policy;
+mod recipes;
 mod restart;
 mod rights;
 mod rotation;

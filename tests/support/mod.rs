@@ -5,6 +5,7 @@ pub mod audit;
 pub mod examples;
 pub mod heavy;
 pub mod image;
+pub mod pages;
 pub mod scrape;
 pub mod stage;
 
