@@ -39,6 +39,7 @@ kind "command line" --test cli
 kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gitops
 kind "doc tests" --doc --workspace
 kind "test cluster" --package lockgate-cluster
+kind "the reference of fields" --package lockgate-reference
 kind "schema: the corpus on the API server and offline" --test schema
 kind "API server" --test apiserver
 kind "real node" --test kubelet
