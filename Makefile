@@ -33,11 +33,12 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
+generate: ## Write the generated files (crds/, docs/reference.md, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
-	@echo "wrote crds/pipelines.yaml and deploy/argocd/argocd-cm.yaml"
+	@hack/reference.sh
+	@echo "wrote crds/pipelines.yaml, docs/reference.md and deploy/argocd/argocd-cm.yaml"
 	@for name in $$(hack/policies.sh); do \
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
 

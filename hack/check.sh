@@ -23,6 +23,8 @@ if ! diff <(hack/argocd-cm.sh) deploy/argocd/argocd-cm.yaml >/dev/null; then
   exit 1
 fi
 
+hack/reference.sh --check
+
 for name in $(hack/policies.sh); do
   if ! diff <(hack/policies.sh "$name") "deploy/policies/$name/policy.yaml" >/dev/null; then
     echo "deploy/policies/$name/policy.yaml is stale: make generate" >&2

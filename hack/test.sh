@@ -40,6 +40,7 @@ kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gito
 kind "doc tests" --doc --workspace
 kind "image" --package lockgate-image
 kind "test cluster" --package lockgate-cluster
+kind "the reference of fields" --package lockgate-reference
 kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
 THREADS=6 kind "API server" --test apiserver

@@ -55,6 +55,15 @@ fn a_cap_that_would_start_nothing_is_refused() {
 }
 
 #[test]
+fn docs_whose_address_could_not_be_pointed_at_are_refused() {
+    for url in ["docs", "https://", "https://docs.example.com/a b", "https://docs.example.com/#x"] {
+        let (code, text) = fails(&["operator", "--docs-base-url", url]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("--docs-base-url") && text.contains("absolute URL"), "{text}");
+    }
+}
+
+#[test]
 fn an_election_in_which_two_could_lead_does_not_start() {
     for (flags, named) in [
         (&["--leader-elect-renew-deadline=20s"][..], "--leader-elect-renew-deadline"),

@@ -203,7 +203,8 @@ async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_sec
     let role = Api::<ClusterRole>::all(space.client.clone()).get("lockgate").await.unwrap();
     let granted = granted(&role.rules.unwrap());
     assert!(granted.contains("create pods") && !granted.iter().any(|right| right.ends_with(" secrets")), "{granted:?}");
-    let operator = start(&cluster, &objects, "--secret-access=none");
+    let docs = ["--docs-base-url=https://docs.example.com/lockgate/"];
+    let operator = start_with(&cluster, &objects, "--secret-access=none", &docs);
     let mut spec = db();
     spec["on_missing_secret"] = "Fail".into();
     spec["transform"]["image_pull_secrets"] = json!(["regcred"]);
@@ -216,6 +217,8 @@ async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_sec
     assert_eq!(status.resolved.as_deref(), Some("?/2"));
     let told = status.conditions.iter().find(|condition| condition.type_ == "SecretsResolved").unwrap();
     assert!(told.message.contains("on_missing_secret: Fail cannot be kept"), "{}", told.message);
+    let heading = "(https://docs.example.com/lockgate/troubleshooting.md#secretsnotlookedat)";
+    assert!(told.message.ends_with(heading), "{}", told.message);
     assert!(status.references.iter().all(|row| row.started_with.is_none() && row.message.is_some()));
 
     // Bound, so that the scheduler has no more to say of it. Then the kubelet is played.
@@ -228,6 +231,8 @@ async fn none_starts_at_once_tells_the_kubelets_verdict_and_never_asks_for_a_sec
         .until("edges", "SecretGone", |p| step(p).is_some_and(|step| step.trouble == Some(Trouble::SecretGone)))
         .await;
     assert!(support::message(&stuck).contains("secret \"db\" not found"), "{}", support::message(&stuck));
+    let heading = "https://docs.example.com/lockgate/troubleshooting.md#secretgone";
+    assert_eq!(support::pointer(&stuck).as_deref(), Some(heading));
     space.secret("db", &["password"]).await;
     space.pod_succeeds(&pod).await;
     space.phase("edges", Phase::Succeeded).await;

@@ -355,10 +355,24 @@ pub fn condition(pipeline: &Pipeline, type_: &str) -> String {
     found.map_or_else(|| "absent".to_owned(), |c| format!("{}/{}", c.status, c.reason))
 }
 
-/// The message of `Ready`.
+/// The message of `Ready`, without the heading that it ends in: that is [`pointer`]'s.
 pub fn message(pipeline: &Pipeline) -> String {
+    said(pipeline).0
+}
+
+/// Where the message of `Ready` sends its reader, if anywhere.
+pub fn pointer(pipeline: &Pipeline) -> Option<String> {
+    said(pipeline).1
+}
+
+fn said(pipeline: &Pipeline) -> (String, Option<String>) {
     let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == "Ready");
-    found.map(|c| c.message.clone()).unwrap_or_default()
+    let whole = found.map(|c| c.message.clone()).unwrap_or_default();
+    let parts = whole.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+    match parts.filter(|(_, pointer)| pointer.contains("/troubleshooting.md#")) {
+        Some((text, pointer)) => (text.to_owned(), Some(pointer.to_owned())),
+        None => (whole, None),
+    }
 }
 
 /// The states of the references, as `name:state`.
