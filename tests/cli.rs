@@ -106,6 +106,33 @@ fn an_address_that_cannot_be_listened_at_is_named_with_its_flag_and_its_mend() {
 }
 
 #[test]
+fn pod_defaults_with_a_mistake_end_the_start_and_name_the_field_and_the_mend() {
+    let file = std::env::temp_dir().join(format!("lockgate-cli-{}.pod-defaults.yaml", std::process::id()));
+    let path = file.to_str().unwrap();
+    for (text, words) in [
+        ("nodeSelectr: {}", &["unknown field \"nodeSelectr\"", "nodeSelector"][..]),
+        ("imagePullSecrets: [Mirror]", &["imagePullSecrets[0]: must be the name of a Secret"]),
+        ("podLabels: {lockgate.dev/run: x}", &["podLabels.lockgate.dev/run: must not be given to Pods"]),
+        ("priorityClassName: 'a b'\npodLabels: {a: b c}", &["priorityClassName: must be", "podLabels: must have"]),
+        ("{}\n---\n{}", &["2 documents: give one"]),
+        ("a: [", &["it is no YAML", "line 1"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (code, said) = fails(&["operator", "--pod-defaults", path]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("--pod-defaults") && words.iter().all(|word| said.contains(word)), "{said}");
+    }
+    // One without a mistake is not what it ends with.
+    std::fs::write(&file, "imagePullSecrets: [mirror]").unwrap();
+    let (_, said) = fails(&["operator", "--pod-defaults", path]);
+    assert!(said.contains("no cluster is named"), "{said}");
+    std::fs::remove_file(&file).unwrap();
+    let (code, said) = fails(&["operator", "--pod-defaults", path]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(path), "{said}");
+}
+
+#[test]
 fn the_docs_name_every_flag_of_the_operator_with_its_variable_and_default() {
     let help = String::from_utf8(lockgate(&["operator", "--help"]).stdout).unwrap();
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operator.md")).unwrap();

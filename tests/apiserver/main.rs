@@ -8,6 +8,7 @@ mod admission;
 mod ageing;
 mod canary;
 mod counts;
+mod defaults;
 mod docs;
 mod examples;
 mod gate;

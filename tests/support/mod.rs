@@ -375,9 +375,10 @@ fn said(pipeline: &Pipeline) -> (String, Option<String>) {
     }
 }
 
-/// The states of the references, as `name:state`.
+/// The states of the references that the Pipeline itself names, as `name:state`.
 pub fn states(pipeline: &Pipeline) -> Vec<String> {
-    pipeline.status.iter().flat_map(|s| &s.references).map(|r| format!("{}:{}", r.name, r.state)).collect()
+    let named = pipeline.status.iter().flat_map(|s| &s.references).filter(|r| r.via.is_none());
+    named.map(|r| format!("{}:{}", r.name, r.state)).collect()
 }
 
 /// The Pipeline's first step.
