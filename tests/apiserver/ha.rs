@@ -18,6 +18,7 @@ use tokio::task::block_in_place;
 use crate::outage::Proxy;
 use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each};
+use crate::support::rights;
 use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, output};
 
 /// At each takeover so many Pipelines are under way.
@@ -334,6 +335,7 @@ async fn a_leader_that_is_cut_off_ends_before_another_begins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_flag_no_lease_is_asked_for_and_without_the_role_it_says_what_to_do() {
     let cluster = Heavy::start().await;
+    rights::refuses(&cluster, "ha.rs leaves the Role of the Lease out");
     let client = admin(&cluster).await;
     let mut audit = Audit::of(&cluster);
     let alone = Operator::start(&cluster);

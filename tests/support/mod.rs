@@ -6,6 +6,7 @@ pub mod examples;
 pub mod heavy;
 pub mod image;
 pub mod pages;
+pub mod rights;
 pub mod scrape;
 pub mod stage;
 
@@ -46,6 +47,7 @@ pub fn install(options: Options) -> Cluster {
 /// The same with another kustomization.
 pub fn install_from(options: Options, kustomization: &str) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
+    rights::installs(&cluster, kustomization);
     let objects = rendered(&cluster, kustomization);
     apply(&cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
     cluster
