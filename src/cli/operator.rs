@@ -141,10 +141,10 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         log_level,
         log_level_file,
     } = args;
-    let level = telemetry::init(log_format, &log_level)?;
-    let election = election.settings()?;
-    let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let (level, traces) = telemetry::init(log_format, &log_level)?;
+        let election = election.settings()?;
+        let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
         let config = config(kubeconfig).await?;
         let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
         let (client, election) = clients(config, election, &metrics)?;
@@ -169,7 +169,9 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         if let Some(path) = log_level_file {
             tokio::spawn(level::follow(path, log_level, level));
         }
+        // Who lost the leadership ends at once, without last words.
         controller.run(election, stop).await?;
+        traces.end().await;
         Ok(())
     })
 }
@@ -191,7 +193,7 @@ fn clients(
     };
     let fence = Fence::new(settings.timing.renew_deadline);
     let own = ClientBuilder::try_from(config.clone())?.with_layer(&counted).build();
-    let election = Election::new(own, settings, fence.clone());
+    let election = Election::new(own, settings, fence.clone(), Arc::clone(metrics));
     Ok((ClientBuilder::try_from(config)?.with_layer(&counted).with_layer(&fence).build(), Some(election)))
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::ListParams;
 use kube::core::ObjectMeta;
+use tracing::Instrument;
 
 use super::context::Context;
 use super::index::Uses;
@@ -23,6 +24,7 @@ use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::volume::{ObjectRef, VolumeUse};
 use crate::model::work::Work;
 use crate::model::world::{PodFacts, WorkState, World};
+use crate::ops::spans::{self, Call};
 
 /// Looks at everything that a decision about this Pipeline may need.
 ///
@@ -158,7 +160,7 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
             continue;
         }
         let ended = !suspect.is_live();
-        let there = if ended { None } else { api.get_opt(&suspect.name).await? };
+        let there = if ended { None } else { get(&api, &world.subject.namespace, &suspect.name).await? };
         let same = |pod: &StoredPod| suspect.uid.is_empty() || pod.facts.uid == suspect.uid;
         let ours = |pod: &StoredPod| same(pod) && pod.owner_uid == uid;
         let is_it = |pod: &Pod| pod.metadata.uid.as_deref() == Some(suspect.uid.as_str());
@@ -181,12 +183,27 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
     Ok(())
 }
 
+async fn get(api: &Api<Pod>, namespace: &str, name: &str) -> Result<Option<Pod>, kube::Error> {
+    let span = Call::GetPod(name).span(namespace);
+    let there = api.get_opt(name).instrument(span.clone()).await;
+    let outcome = match &there {
+        Ok(Some(_)) => "found",
+        Ok(None) => "not_found",
+        Err(_) => "failed",
+    };
+    spans::ended(&span, outcome, there.is_err());
+    there
+}
+
 /// Whether the Pipeline is there and stays. Who deletes it with `--cascade=orphan` has the garbage collector take its
 /// Pods away from it, and the watch on Pods may tell of that before the other tells of the deletion.
 async fn is_there(context: &Context, world: &World) -> Result<bool, kube::Error> {
     let api: Api<WirePipeline> = Api::namespaced(context.client.clone(), &world.subject.namespace);
     let only = ListParams::default().fields(&format!("metadata.name={}", world.subject.name));
-    let found = api.list(&only).await?.items.into_iter().map(|pipeline| pipeline.metadata);
+    let span = Call::ListPipelines(&world.subject.name).span(&world.subject.namespace);
+    let found = api.list(&only).instrument(span.clone()).await;
+    spans::ended(&span, if found.is_ok() { "listed" } else { "failed" }, found.is_err());
+    let found = found?.items.into_iter().map(|pipeline| pipeline.metadata);
     let stays = |meta: &ObjectMeta| {
         meta.uid.as_deref() == Some(world.subject.uid.as_str()) && meta.deletion_timestamp.is_none()
     };

@@ -51,7 +51,7 @@ mod tests {
     use crate::controller::{reconcile, streams};
     use crate::model::docs::Docs;
     use crate::model::secret::SecretAccess;
-    use crate::ops::metrics::{Metrics, Now};
+    use crate::ops::metrics::{Metrics, Now, Watched};
 
     /// A client that is never used.
     fn shared(access: SecretAccess) -> Shared {
@@ -185,7 +185,7 @@ mod tests {
         list(context, &["team-a"]);
         let queue = Arc::clone(&shared.queue);
         let woken = tokio::spawn(streams::wake_when_ready(Arc::clone(context), true));
-        queue.wake(ObjectKey::new("team-a", "edges"));
+        queue.wake(ObjectKey::new("team-a", "edges"), Watched::Pipelines);
         let workers = tokio::spawn(reconcile::work(Arc::clone(&queue), Arc::clone(&realms), true));
         let rest = async || {
             while queue.state(Instant::now()) != QueueState::default() {

@@ -76,6 +76,11 @@ async fn leads(operator: &Operator) -> String {
     name.unwrap().to_owned()
 }
 
+/// What dashboards for client-go know the leader by.
+fn is_master(operator: &Operator) -> bool {
+    operator.scrape().value("leader_election_master_status{name=\"lockgate\"}") > 0.5
+}
+
 fn leases(client: &Client) -> Api<Lease> {
     Api::namespaced(client.clone(), SYSTEM_NAMESPACE)
 }
@@ -145,6 +150,7 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let first = place.leader().await;
     let second = place.follower().await;
     let mut order = vec![leads(&first).await];
+    assert!(is_master(&first) && !is_master(&second));
 
     // SIGKILL: the Lease runs out.
     amid_work(&space, 0).await;
@@ -152,6 +158,7 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let killed = Instant::now();
     order.push(leads(&second).await);
     let after_kill = killed.elapsed();
+    assert!(is_master(&second));
     all_have_pods(&space, 1).await;
 
     // SIGTERM: the Lease is given back.
@@ -342,6 +349,7 @@ async fn without_the_flag_no_lease_is_asked_for_and_without_the_role_it_says_wha
     alone.says("ready").await;
     audit.settle(&client).await;
     assert!(!audit.read().iter().any(on_lease));
+    assert!(!alone.scrape().0.contains("leader_election"), "there is no election");
     let place = Place::on(&cluster);
     let refused = Operator::start_with_flags(&cluster, &place.kubeconfig, &FLAGS);
     refused

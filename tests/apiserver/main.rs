@@ -35,6 +35,7 @@ mod service;
 mod stored;
 mod strangers;
 mod suspended;
+mod traces;
 mod tries;
 mod trust;
 mod ttl;

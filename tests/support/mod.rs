@@ -103,6 +103,11 @@ impl Operator {
 
     /// Starts it with these flags.
     pub fn start_with_flags(cluster: &Cluster, kubeconfig: &Path, flags: &[&str]) -> Self {
+        Self::start_in(cluster, kubeconfig, flags, &[])
+    }
+
+    /// The same in this environment.
+    pub fn start_in(cluster: &Cluster, kubeconfig: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let log = cluster.dir().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let file = std::fs::File::create(&log).unwrap();
@@ -113,6 +118,7 @@ impl Operator {
             .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(flags)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
