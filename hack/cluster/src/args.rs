@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Build the programs of Kubernetes, once per machine.
+    /// Build the programs of Kubernetes, and Helm, once per machine.
     Build {
         /// Also what a real node needs; installs Debian packages.
         #[arg(long)]
@@ -36,6 +36,12 @@ pub(crate) enum Verb {
         /// The command and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
+    },
+    /// Run the pinned Helm, for the cluster that KUBECONFIG names.
+    Helm {
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// Write a kubeconfig of a service account of the cluster that KUBECONFIG names.
     Token {

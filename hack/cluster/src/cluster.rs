@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::control_plane::{ApiServer, ControlPlane, Ground, write_audit_policy};
 use crate::error::Error;
+use crate::helm;
 use crate::kubeconfig;
 use crate::kubectl::Kubectl;
 use crate::node::{HalfNode, Node, can_run_node};
@@ -117,6 +118,13 @@ impl Cluster {
     #[must_use]
     pub fn kubectl(&self) -> Command {
         self.kubectl.command()
+    }
+
+    /// `helm` as admin, with folders of its own; built first, if it is not yet.
+    pub fn helm(&self) -> Result<Command, Error> {
+        let mut helm = helm::helm(&self.dir.file("helm"))?;
+        helm.env("KUBECONFIG", self.kubeconfig());
+        Ok(helm)
     }
 
     /// The path of one of the programs the cluster consists of, or of `kubectl`.

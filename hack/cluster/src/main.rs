@@ -4,12 +4,12 @@ mod args;
 mod session;
 
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::thread;
 
 use clap::Parser as _;
-use lockgate_cluster::{Error, Programs, write_token_kubeconfig};
+use lockgate_cluster::{Error, Programs, helm_for_people, write_token_kubeconfig};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGTERM;
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         }
         Verb::Up(cluster) => up(&cluster),
         Verb::Run { cluster, keep, command } => run(&cluster, keep, &command),
+        Verb::Helm { arguments } => helm(&arguments),
         Verb::Token { namespace, name, kubeconfig_out } => token(&namespace, &name, &kubeconfig_out),
     };
     outcome.unwrap_or_else(|error| {
@@ -72,6 +73,11 @@ fn run_command(session: &mut Session, command: &[OsString]) -> Result<(ExitStatu
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Becomes Helm, so that its exit code and its signals are ours.
+fn helm(arguments: &[OsString]) -> Result<ExitCode, Error> {
+    Err(io("run helm")(helm_for_people()?.args(arguments).exec()))
 }
 
 fn token(namespace: &str, name: &str, out: &std::path::Path) -> Result<ExitCode, Error> {

@@ -1,4 +1,4 @@
-//! The programs of Kubernetes: found in `KUBEBUILDER_ASSETS`, or built once from pinned Go modules.
+//! The programs of Kubernetes, and Helm: found in `KUBEBUILDER_ASSETS`, or built once from pinned Go modules.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,22 +18,62 @@ pub const CONTROL_PLANE: &[&str] = &["etcd", "kube-apiserver", "kubectl", "kube-
 /// What a node needs on top.
 pub const NODE: &[&str] = &["kubelet"];
 
-const GO_MOD: &str = include_str!("../kubernetes/go.mod");
-const GO_SUM: &str = include_str!("../kubernetes/go.sum");
-const TOOLS_GO: &str = include_str!("../kubernetes/tools.go");
+/// Helm, which no cluster needs and tests of the chart do.
+pub const HELM: &[&str] = &["helm"];
 
-/// The version that the programs are told to be; it is the one that go.mod pins.
-const VERSION: (&str, &str, &str) = ("v1.36.3", "1", "36");
+/// Programs that are built from the same pins.
+struct Pins {
+    /// What people call it.
+    name: &'static str,
+    /// Its folder in the cache.
+    folder: &'static str,
+    /// The version that go.mod pins, and what the programs are told of it when they are linked.
+    version: &'static str,
+    stamps: &'static [(&'static str, &'static str)],
+    go_mod: &'static str,
+    go_sum: &'static str,
+    tools_go: &'static str,
+    /// Name, Go package, and the seconds of a cold build on two cores in this order.
+    sources: &'static [(&'static str, &'static str, u32)],
+}
 
-/// Name, Go package, and the seconds of a cold build on two cores in this order.
-const SOURCES: &[(&str, &str, u32)] = &[
-    ("etcd", "go.etcd.io/etcd/server/v3", 80),
-    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", 160),
-    ("kubectl", "k8s.io/kubernetes/cmd/kubectl", 20),
-    ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", 55),
-    ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 5),
-    ("kubelet", "k8s.io/kubernetes/cmd/kubelet", 20),
-];
+const KUBERNETES: Pins = Pins {
+    name: "Kubernetes",
+    folder: "kubernetes",
+    version: "v1.36.3",
+    // The first is what a program says of itself, the second what its clients say.
+    stamps: &[
+        ("k8s.io/component-base/version.gitVersion", "v1.36.3"),
+        ("k8s.io/component-base/version.gitMajor", "1"),
+        ("k8s.io/component-base/version.gitMinor", "36"),
+        ("k8s.io/client-go/pkg/version.gitVersion", "v1.36.3"),
+        ("k8s.io/client-go/pkg/version.gitMajor", "1"),
+        ("k8s.io/client-go/pkg/version.gitMinor", "36"),
+    ],
+    go_mod: include_str!("../kubernetes/go.mod"),
+    go_sum: include_str!("../kubernetes/go.sum"),
+    tools_go: include_str!("../kubernetes/tools.go"),
+    sources: &[
+        ("etcd", "go.etcd.io/etcd/server/v3", 80),
+        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", 160),
+        ("kubectl", "k8s.io/kubernetes/cmd/kubectl", 20),
+        ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", 55),
+        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 5),
+        ("kubelet", "k8s.io/kubernetes/cmd/kubelet", 20),
+    ],
+};
+
+/// A module of its own, since Helm's dependencies are not those of Kubernetes.
+const HELM_PINS: Pins = Pins {
+    name: "Helm",
+    folder: "helm",
+    version: "v4.3.1",
+    stamps: &[("helm.sh/helm/v4/internal/version.version", "v4.3.1")],
+    go_mod: include_str!("../helm/go.mod"),
+    go_sum: include_str!("../helm/go.sum"),
+    tools_go: include_str!("../helm/tools.go"),
+    sources: &[("helm", "helm.sh/helm/v4/cmd/helm", 120)],
+};
 
 /// Where the programs are.
 #[derive(Debug, Clone)]
@@ -45,18 +85,20 @@ impl Programs {
     /// Finds these programs and builds those that are in no cache yet.
     pub fn ensure(names: &[&str]) -> Result<Self, Error> {
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-        let cache = Cache::of_these_pins()?;
         let mut paths = BTreeMap::new();
-        let mut wanted = Vec::new();
-        for &name in names {
-            let given = assets.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
-            if given.is_none() && !cache.program(name).is_file() {
-                wanted.push(name);
+        for pins in [&KUBERNETES, &HELM_PINS] {
+            let cache = Cache::of(pins)?;
+            let mut wanted = Vec::new();
+            for &name in names.iter().filter(|name| pins.sources.iter().any(|(source, ..)| source == *name)) {
+                let given = assets.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
+                if given.is_none() && !cache.program(name).is_file() {
+                    wanted.push(name);
+                }
+                paths.insert(name.to_owned(), given.unwrap_or_else(|| cache.program(name)));
             }
-            paths.insert(name.to_owned(), given.unwrap_or_else(|| cache.program(name)));
-        }
-        if !wanted.is_empty() {
-            cache.build(&wanted)?;
+            if !wanted.is_empty() {
+                cache.build(&wanted)?;
+            }
         }
         Ok(Self { paths })
     }
@@ -93,16 +135,17 @@ pub(crate) fn lock(path: &Path, what: &str) -> Result<File, Error> {
 
 /// The folder of one set of pins.
 struct Cache {
+    pins: &'static Pins,
     folder: PathBuf,
 }
 
 impl Cache {
-    fn of_these_pins() -> Result<Self, Error> {
-        let digest = encode::hex(&Sha256::new().chain_update(GO_MOD).chain_update(GO_SUM).finalize());
+    fn of(pins: &'static Pins) -> Result<Self, Error> {
+        let digest = encode::hex(&Sha256::new().chain_update(pins.go_mod).chain_update(pins.go_sum).finalize());
         let name: String = digest.chars().take(16).collect();
-        let folder = cache_root()?.join("kubernetes").join(name);
+        let folder = cache_root()?.join(pins.folder).join(name);
         fs::create_dir_all(&folder).action(|| format!("make {}", folder.display()))?;
-        Ok(Self { folder })
+        Ok(Self { pins, folder })
     }
 
     fn program(&self, name: &str) -> PathBuf {
@@ -110,18 +153,21 @@ impl Cache {
     }
 
     fn build(&self, names: &[&str]) -> Result<(), Error> {
-        let _alone = lock(&self.folder.join("lock"), "builds Kubernetes")?;
-        let sources: Vec<_> =
-            SOURCES.iter().filter(|(name, ..)| names.contains(name) && !self.program(name).is_file()).collect();
+        let Pins { name: what, version, .. } = self.pins;
+        let _alone = lock(&self.folder.join("lock"), &format!("builds {what}"))?;
+        let missing = |name: &str| names.contains(&name) && !self.program(name).is_file();
+        let sources: Vec<_> = self.pins.sources.iter().filter(|(name, ..)| missing(name)).collect();
         if sources.is_empty() {
             return Ok(());
         }
         let module = self.folder.join("module");
         fs::create_dir_all(&module).action(|| format!("make {}", module.display()))?;
-        for (name, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM), ("tools.go", TOOLS_GO)] {
+        for (name, text) in
+            [("go.mod", self.pins.go_mod), ("go.sum", self.pins.go_sum), ("tools.go", self.pins.tools_go)]
+        {
             fs::write(module.join(name), text).action(|| format!("write {name}"))?;
         }
-        tell::note(&format!("building Kubernetes {} once, into {}", VERSION.0, self.folder.display()));
+        tell::note(&format!("building {what} {version} once, into {}", self.folder.display()));
         for (index, (name, package, usual)) in sources.iter().enumerate() {
             tell::note(&format!(
                 "building {name}, {} of {}; the first time this takes about {usual} s on two cores",
@@ -137,13 +183,9 @@ impl Cache {
 
     /// Builds beside the final name and renames, so that a program is either whole or not there.
     fn build_one(&self, module: &Path, name: &str, package: &str) -> Result<(), Error> {
-        let (version, major, minor) = VERSION;
         let mut flags = String::from("-s -w");
-        // The first is what a program says of itself, the second what its clients say.
-        for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
-            for (key, value) in [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor)] {
-                let _ = write!(flags, " -X {package}.{key}={value}");
-            }
+        for (key, value) in self.pins.stamps {
+            let _ = write!(flags, " -X {key}={value}");
         }
         let half_done = self.folder.join(format!(".{name}"));
         let mut go = Command::new("go");
@@ -151,7 +193,8 @@ impl Cache {
         go.current_dir(module).env("CGO_ENABLED", "0").env("GOWORK", "off").env("PWD", module);
         run(&mut go).map_err(|error| match error {
             Error::Io { source, .. } => {
-                Error::Io { action: "run go, which builds Kubernetes (1.26 or newer, in PATH)".into(), source }
+                let action = format!("run go, which builds {} (1.26 or newer, in PATH)", self.pins.name);
+                Error::Io { action, source }
             }
             other => other,
         })?;

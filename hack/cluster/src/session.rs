@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockgate_cluster::{
-    CONTROL_PLANE, Cluster, Error, NODE, NodeKind, Options, Programs, can_run_node, ensure_node_packages,
+    CONTROL_PLANE, Cluster, Error, HELM, NODE, NodeKind, Options, Programs, can_run_node, ensure_node_packages,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -18,6 +18,7 @@ pub(crate) struct Session {
     pub(crate) cluster: Cluster,
     pub(crate) signals: Signals,
     pub(crate) facts: Vec<(&'static str, OsString)>,
+    helm: PathBuf,
 }
 
 impl Session {
@@ -27,14 +28,14 @@ impl Session {
             can_run_node().map_err(Error::Node)?;
         }
         // Before we listen to signals: a build of minutes can be interrupted as any program can.
-        build(kind == NodeKind::Real)?;
+        let programs = build(kind == NodeKind::Real)?;
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(io("listen to signals"))?;
         let cluster = Cluster::start(Options::new().audit(args.audit).node(kind).aloud(true))?;
         if signals.pending().next().is_some() {
             return Err(io("start the cluster")(io::ErrorKind::Interrupted.into()));
         }
-        let facts = facts(&cluster, kind)?;
-        Ok(Self { cluster, signals, facts })
+        let facts = facts(&cluster, &programs, kind)?;
+        Ok(Self { cluster, signals, facts, helm: programs.path("helm") })
     }
 
     pub(crate) fn until_interrupted(&mut self) {
@@ -56,6 +57,7 @@ impl Session {
             );
         }
         eprintln!("\nA kubectl of the same version: {}", self.cluster.binary("kubectl").display());
+        eprintln!("A helm: {}", self.helm.display());
         let logs = self.cluster.dir().join("logs");
         eprintln!("Logs: {}\nIt ends with Ctrl-C here, or with: kill {}", logs.display(), std::process::id());
     }
@@ -65,9 +67,9 @@ impl Session {
 pub(crate) fn build(node: bool) -> Result<Programs, Error> {
     if node {
         ensure_node_packages()?;
-        return Programs::ensure(&[CONTROL_PLANE, NODE].concat());
+        return Programs::ensure(&[CONTROL_PLANE, NODE, HELM].concat());
     }
-    Programs::ensure(CONTROL_PLANE)
+    Programs::ensure(&[CONTROL_PLANE, HELM].concat())
 }
 
 /// Whether a real node can run here; says why where it cannot.
@@ -88,10 +90,10 @@ fn node_kind(args: &NodeArgs) -> NodeKind {
     }
 }
 
-fn facts(cluster: &Cluster, kind: NodeKind) -> Result<Vec<(&'static str, OsString)>, Error> {
-    let folder = cluster.binary("kubectl").parent().map(PathBuf::from).unwrap_or_default();
+fn facts(cluster: &Cluster, programs: &Programs, kind: NodeKind) -> Result<Vec<(&'static str, OsString)>, Error> {
+    let ours = ["kubectl", "helm"].map(|name| programs.path(name).parent().map(PathBuf::from).unwrap_or_default());
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)));
+    let path = std::env::join_paths(ours.into_iter().chain(std::env::split_paths(&path)));
     let mut facts = vec![
         ("KUBECONFIG", cluster.kubeconfig().into()),
         ("KUBECACHEDIR", cluster.dir().join("kubectl-cache").into()),
