@@ -26,13 +26,15 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
+generate: ## Write the generated files (crds/, deploy/install.yaml, two of deploy/policies/, argocd-cm.yaml, parts of charts/)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
 	@echo "wrote crds/pipelines.yaml and deploy/argocd/argocd-cm.yaml"
 	@for name in $$(hack/policies.sh); do \
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
+	@hack/install.sh > deploy/install.yaml; echo "wrote deploy/install.yaml"
+	@for file in $$(hack/chart.sh); do hack/chart.sh $$file > charts/lockgate/$$file; echo "wrote charts/lockgate/$$file"; done
 
 audit: ## Licences, bans, sources and advisories (cargo deny; advisories need the network)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
