@@ -32,8 +32,7 @@ crd() {
   # One thing is not text: its metadata.
   text crds/pipelines.yaml | awk '{print} $0 == "  name: pipelines.lockgate.dev" {
     print "  labels:"
-    print "    {{- include \"lockgate.labels\" . | nindent 4 }}"
-    print "    {{- with .Values.crds.labels }}{{ toYaml . | nindent 4 }}{{ end }}"
+    print "    {{- include \"lockgate.labelsOf\" (list . \"\" .Values.crds.labels) | nindent 4 }}"
     print "  {{- if or .Values.crds.keep .Values.crds.annotations }}"
     print "  annotations:"
     print "    {{- if .Values.crds.keep }}"
@@ -59,47 +58,22 @@ parameter() {
   esac
 }
 
-# refusal NAME: values with which that policy would make no sense.
-refusal() {
-  [ "$1" = allowed-registries ] || return 0
-  cat <<'YAML'
-{{- if not $policy.registries }}
-{{- fail "policies.allowedRegistries.registries is empty, and no image could come from anywhere: name at least one registry" }}
-{{- end }}
-YAML
+# selectors: the namespaces of a binding, by its label unless a value says otherwise.
+selectors() {
+  sed -E 's/^( *)matchLabels: \{policy\.lockgate\.dev.*: (warn|deny)\}$/\1{{- with $policy.\2NamespaceSelector }}\
+\1{{- toYaml . | nindent 6 }}\
+\1{{- else }}\
+&\
+\1{{- end }}/'
 }
 
 policy() {
-  local value
-  value=$(camel "$1")
   from "deploy/policies/$1"
-  cat <<YAML
-{{- \$policy := .Values.policies.$value }}
-{{- if \$policy.enabled }}
-YAML
-  refusal "$1"
+  echo "{{- \$policy := .Values.policies.$(camel "$1") }}"
+  echo '{{- if $policy.enabled }}'
   named "deploy/policies/$1/policy.yaml" | parameter "$1"
-  echo '{{- if $policy.bindings }}'
-  echo '{{- range $policy.bindings }}'
-  cat <<YAML
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata:
-  name: {{ include "lockgate.fullname" \$ }}-$1-{{ .name }}
-  labels:
-    {{- include "lockgate.labels" \$ | nindent 4 }}
-spec:
-  policyName: {{ include "lockgate.fullname" \$ }}-$1
-  validationActions: {{ toJson .validationActions }}
-  matchResources:
-    namespaceSelector: {{ toJson .namespaceSelector }}
-YAML
-  echo '{{- end }}'
-  echo '{{- else }}'
   echo '---'
-  named "deploy/policies/$1/bindings.yaml"
-  echo '{{- end }}'
+  named "deploy/policies/$1/bindings.yaml" | selectors
   echo '{{- end }}'
 }
 
