@@ -40,6 +40,8 @@ kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gito
 kind "doc tests" --doc --workspace
 kind "image" --package lockgate-image
 kind "test cluster" --package lockgate-cluster
+kind "what the chart's files are made by" --package lockgate-chart
+kind "Helm chart: renders, refusals, and releases on the API server" --test chart
 kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
 THREADS=6 kind "API server" --test apiserver

@@ -40,7 +40,10 @@ fn every_case_renders_to_its_golden_file() {
             stale.push(case);
         }
     }
-    assert!(stale.is_empty(), "other renders than in charts/lockgate/ci/golden: {stale:?}; `make generate`, and read the diff");
+    assert!(
+        stale.is_empty(),
+        "other renders than in charts/lockgate/ci/golden: {stale:?}; `make generate`, and read the diff"
+    );
 }
 
 #[test]

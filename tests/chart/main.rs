@@ -58,3 +58,12 @@ fn object<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
     let found = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
     found.unwrap_or_else(|| panic!("no {kind} {name}"))
 }
+
+/// Waits for what no watch of ours can tell: an answer of the authorizer.
+fn until(what: &str, look: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !look() {
+        assert!(start.elapsed() < support::DEADLINE, "{what}: not within {:?}", support::DEADLINE);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}

@@ -4,7 +4,8 @@ use super::{IMAGE, helm};
 
 fn notes(sets: &[&str]) -> String {
     let flags: Vec<&str> = sets.iter().chain([&IMAGE]).flat_map(|set| ["--set", set]).collect();
-    let output = helm(&[&["install", "gate", ".", "--namespace", "lockgate-system", "--dry-run=client"], &flags[..]].concat());
+    let output =
+        helm(&[&["install", "gate", ".", "--namespace", "lockgate-system", "--dry-run=client"], &flags[..]].concat());
     assert!(output.status.success(), "{sets:?}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     text.split_once("\nNOTES:\n").unwrap_or_else(|| panic!("no notes: {text}")).1.to_owned()

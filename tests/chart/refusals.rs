@@ -32,7 +32,10 @@ fn combinations_that_cannot_work() {
         (&["replicaCount=2"], &["replicaCount is 2", "set leaderElection.enabled to true"]),
         (&["podDisruptionBudget.enabled=true"], &["podDisruptionBudget keeps 1 of 1", "raise replicaCount"]),
         (
-            &["replicaCount=2,leaderElection.enabled=true", "podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=51%"],
+            &[
+                "replicaCount=2,leaderElection.enabled=true",
+                "podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=51%",
+            ],
             &["podDisruptionBudget keeps 51% of 2"],
         ),
         (
@@ -41,15 +44,23 @@ fn combinations_that_cannot_work() {
         ),
         (&["podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=0%"], &["maxUnavailable is 0%"]),
         (
-            &["podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=1,podDisruptionBudget.minAvailable=0"],
+            &[
+                "podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=1,podDisruptionBudget.minAvailable=0",
+            ],
             &["podDisruptionBudget has minAvailable and maxUnavailable"],
         ),
         (
             &["metrics.enabled=false,monitoring.serviceMonitor.enabled=true"],
             &["monitoring.serviceMonitor.enabled is true", "set metrics.enabled to true"],
         ),
-        (&["metrics.enabled=false,monitoring.prometheusRule.enabled=true"], &["monitoring.prometheusRule.enabled is true"]),
-        (&["metrics.enabled=false,monitoring.grafanaDashboard.enabled=true"], &["monitoring.grafanaDashboard.enabled is true"]),
+        (
+            &["metrics.enabled=false,monitoring.prometheusRule.enabled=true"],
+            &["monitoring.prometheusRule.enabled is true"],
+        ),
+        (
+            &["metrics.enabled=false,monitoring.grafanaDashboard.enabled=true"],
+            &["monitoring.grafanaDashboard.enabled is true"],
+        ),
         (
             &["metrics.service.enabled=false,monitoring.serviceMonitor.enabled=true"],
             &["set metrics.service.enabled to true"],
@@ -67,7 +78,10 @@ fn combinations_that_cannot_work() {
         (&["policies.allowedRegistries.enabled=true"], &["set policies.allowedRegistries.registries"]),
         (&["extraArgs={--secret-access=none}"], &["--secret-access in extraArgs", "set secretAccess"]),
         (&["extraArgs={--leader-elect}"], &["set leaderElection.enabled"]),
-        (&["extraEnv[0].name=LOCKGATE_WATCH_NAMESPACES"], &["LOCKGATE_WATCH_NAMESPACES in extraEnv", "set watchNamespaces"]),
+        (
+            &["extraEnv[0].name=LOCKGATE_WATCH_NAMESPACES"],
+            &["LOCKGATE_WATCH_NAMESPACES in extraEnv", "set watchNamespaces"],
+        ),
     ];
     for (sets, words) in cases {
         let flags: Vec<&str> = sets.iter().chain([&IMAGE]).flat_map(|set| ["--set", set]).collect();

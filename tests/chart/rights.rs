@@ -82,7 +82,8 @@ fn the_election_may_write_its_own_lease() {
 
 #[test]
 fn without_rbac_create_nothing_is_granted() {
-    let flags = ["--values", "ci/ha-values.yaml", "--set", "rbac.create=false,userRoles.create=false,test.enabled=false"];
+    let flags =
+        ["--values", "ci/ha-values.yaml", "--set", "rbac.create=false,userRoles.create=false,test.enabled=false"];
     let kinds: Vec<Value> = objects(&rendered(&flags)).iter().map(|object| object["kind"].clone()).collect();
     assert!(!kinds.iter().any(|kind| kind.as_str().unwrap().contains("Role")), "{kinds:?}");
 }
