@@ -5,10 +5,11 @@ use std::fs;
 use super::{cases, chart, helm, rendered};
 
 /// Longer objects are those that are generated from `deploy/`; another test compares them. Their heads stand here.
-const LONG: usize = 150;
+const LONG: usize = 200;
 
-/// The render, with long objects cut after their metadata.
+/// The render, with long objects cut after their metadata, and without the version, so that a release changes none.
 fn reviewable(text: &str) -> String {
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let cut = |document: &str| {
         let lines = document.lines().count();
         let end = document.find("\nspec:").or_else(|| document.find("\ndata:")).filter(|_| lines > LONG);
