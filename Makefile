@@ -35,6 +35,8 @@ generate: ## Write the generated files (crds/, deploy/install.yaml, two of deplo
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
 	@hack/install.sh > deploy/install.yaml; echo "wrote deploy/install.yaml"
 	@for file in $$(hack/chart.sh); do hack/chart.sh $$file > charts/lockgate/$$file; echo "wrote charts/lockgate/$$file"; done
+	@cargo run --quiet --package lockgate-chart
+	@LOCKGATE_WRITE_GOLDEN=1 cargo test --quiet --test chart golden:: >/dev/null; echo "wrote charts/lockgate/ci/golden"
 
 audit: ## Licences, bans, sources and advisories (cargo deny; advisories need the network)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }

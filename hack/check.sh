@@ -44,6 +44,7 @@ if ! diff <(hack/chart.sh | grep ^templates/policies/) <(cd charts/lockgate && f
   echo "charts/lockgate/templates/policies has a file that nothing makes: delete it" >&2
   exit 1
 fi
+cargo run --quiet --locked --package lockgate-chart -- --check
 
 $say "docs"
 RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked

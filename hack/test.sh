@@ -9,14 +9,14 @@ summary=""
 total=0
 skipped=0
 
-# kind NAME CARGO-ARGUMENTS…: runs one kind of test and counts it.
+# kind NAME CARGO-ARGUMENTS…: runs one kind of test and counts it. THREADS: as many tests at once, else one a core.
 kind() {
   local name=$1 from=$SECONDS status count left
   shift
   $say "$name"
   # The filter's exit code says nothing: it is the tests' that counts.
   set +o errexit
-  cargo test --locked "$@" -- --show-output 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|successes:|    [a-z_0-9:]+|)$'
+  cargo test --locked "$@" -- --show-output ${THREADS:+--test-threads="$THREADS"} 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|successes:|    [a-z_0-9:]+|)$'
   status=${PIPESTATUS[0]}
   set -o errexit
   if [ "$status" -ne 0 ]; then
@@ -38,9 +38,13 @@ kind "tidy: the tree's own rules" --test tidy
 kind "command line" --test cli
 kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gitops
 kind "doc tests" --doc --workspace
+kind "image" --package lockgate-image
 kind "test cluster" --package lockgate-cluster
+kind "what the chart's files are made by" --package lockgate-chart
+kind "Helm chart: renders, refusals, and releases on the API server" --test chart
 kind "schema: the corpus on the API server and offline" --test schema
-kind "API server" --test apiserver
+# Most of them wait for something most of the time.
+THREADS=6 kind "API server" --test apiserver
 kind "real node" --test kubelet
 
 printf '\n%s' "$summary"

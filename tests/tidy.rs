@@ -198,8 +198,64 @@ fn the_readme_explains_every_state_and_reason() {
     let readme = read(Path::new("README.md"));
     let words = ReferenceState::ALL.iter().map(|w| w.as_str()).chain(Reason::ALL.iter().map(|w| w.as_str()));
     for word in words.chain(Trouble::ALL.iter().map(|w| w.as_str())) {
-        assert!(readme.contains(&format!("| `{word}` |")), "README.md has no row for {word}");
+        let row = format!("| [`{word}`](docs/troubleshooting.md#{}) |", word.to_lowercase());
+        assert!(readme.contains(&row), "README.md has no row for {word} that links to its heading");
     }
+}
+
+#[test]
+fn troubleshooting_has_a_heading_for_every_state_reason_and_trouble_and_no_other() {
+    let page = read(Path::new("docs/troubleshooting.md"));
+    let below = |title: &str| -> BTreeSet<String> {
+        let (_, rest) = page.split_once(&format!("\n## {title}\n")).unwrap_or_else(|| panic!("no ## {title}"));
+        let section = rest.split("\n## ").next().unwrap();
+        let headings: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let set: BTreeSet<String> = headings.iter().map(|&word| word.to_owned()).collect();
+        assert_eq!(set.len(), headings.len(), "## {title} has a heading twice");
+        set
+    };
+    let states: BTreeSet<_> = ReferenceState::ALL.iter().map(ToString::to_string).collect();
+    let reasons: BTreeSet<_> = Reason::ALL.iter().map(ToString::to_string).collect();
+    let troubles: BTreeSet<_> = Trouble::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(below("The state of a reference"), states);
+    assert_eq!(below("The reason of a condition"), reasons);
+    assert_eq!(below("What keeps a Pod from running"), troubles);
+    // GitHub gives the second of two equal headings another anchor, whatever their levels and case.
+    let anchors: Vec<String> =
+        page.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect();
+    assert_eq!(anchors.iter().collect::<BTreeSet<_>>().len(), anchors.len(), "an anchor stands twice");
+}
+
+/// GitHub's anchor of a heading: lower case, spaces become `-`, punctuation goes.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+/// The targets of a page's links.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    page.split("](").skip(1).filter_map(|rest| rest.split(')').next())
+}
+
+#[test]
+fn every_link_of_the_docs_leads_to_a_file_and_a_heading() {
+    let pages = [files(&["docs"], ".md"), vec!["README.md".into(), "ARCHITECTURE.md".into()]].concat();
+    let mut count = 0;
+    for path in &pages {
+        for link in links(&read(path)).filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { normal(&path.parent().unwrap().join(file)) };
+            assert!(root().join(&target).exists(), "{}: {link} leads nowhere", path.display());
+            if !heading.is_empty() {
+                let text = read(&target);
+                let mut anchors =
+                    text.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
+                assert!(anchors.any(|anchor| anchor == heading), "{}: {link} has no such heading", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 100, "the links were not found");
 }
 
 #[test]

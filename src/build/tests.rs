@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::pod;
 use crate::api::status::PipelineStatus;
+use crate::model::docs::Docs;
 use crate::model::parse::parse;
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::secret::{AccountKnowledge, SecretAccess};
@@ -32,6 +33,7 @@ fn built(spec: &Value) -> Pod {
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
         secret_access: SecretAccess::Metadata,
+        docs: Docs::default(),
         secrets: BTreeMap::new(),
         objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),

@@ -18,6 +18,7 @@ use tracing::info;
 
 use crate::controller::leader::{Election, Fence, Settings};
 use crate::controller::{Controller, Limits, Reach};
+use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
 use crate::ops::calls::CountCalls;
 use crate::ops::http::{self, BindAddress, Pages, View};
@@ -65,6 +66,11 @@ pub(super) struct OperatorArgs {
     /// What is looked at of Secrets.
     #[arg(long, env = "LOCKGATE_SECRET_ACCESS", value_enum, default_value = "metadata")]
     secret_access: Access,
+
+    /// Where the docs are, as an absolute URL: messages end in a heading of `troubleshooting.md` there. Absent: the path in
+    /// Lockgate's repository.
+    #[arg(long, env = "LOCKGATE_DOCS_BASE_URL", value_name = "URL")]
+    docs_base_url: Option<Docs>,
 
     #[command(flatten)]
     election: ElectionArgs,
@@ -121,6 +127,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         pod_creates_per_second,
         watch_namespaces,
         secret_access,
+        docs_base_url,
         election,
         metrics_bind_address,
         health_probe_bind_address,
@@ -147,7 +154,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         };
         let reach = Reach { namespaces: watch_namespaces.into_iter().collect(), secret_access };
         let limits = Limits { workers: concurrency, pod_creates_per_second };
-        let controller = Controller::new(client, limits, &reach, metrics);
+        let controller = Controller::new(client, limits, &reach, docs_base_url.unwrap_or_default(), metrics);
         let view = Arc::new(controller.view());
         serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
         serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;

@@ -113,9 +113,9 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
 }
 
 /// Why a write did not succeed.
-struct Refusal {
-    kind: SetbackKind,
-    message: String,
+pub(super) struct Refusal {
+    pub kind: SetbackKind,
+    pub message: String,
 }
 
 /// Notes a write that did not succeed. The pause grows as long as the same stands in the way of the same Pod, or of
@@ -195,13 +195,7 @@ async fn create_pod(context: &Context, api: &Api<Pod>, owner: &str, pod: &Pod) -
             let name = pod.metadata.name.clone().unwrap_or_default();
             match tokio::time::timeout(WRITE_DEADLINE, api.get_opt(&name)).await {
                 Ok(Ok(Some(there))) if stored_pod(&there).is_some_and(|stored| stored.owner_uid == owner) => Ok(there),
-                Ok(Ok(Some(_))) => Err(Refusal {
-                    kind: SetbackKind::NameConflict,
-                    message: format!(
-                        "Pod {name} exists and belongs to somebody else: kubectl delete pod {name} -n {}",
-                        pod.metadata.namespace.as_deref().unwrap_or_default()
-                    ),
-                }),
+                Ok(Ok(Some(_))) => Err(name_is_taken(&name, pod.metadata.namespace.as_deref().unwrap_or_default())),
                 // It went away in between; the name is free at the next try.
                 Ok(Ok(None)) => {
                     Err(Refusal { kind: SetbackKind::Io, message: "the Pod's name was taken for a moment".into() })
@@ -212,6 +206,13 @@ async fn create_pod(context: &Context, api: &Api<Pod>, owner: &str, pod: &Pod) -
         }
         Ok(Err(error)) => Err(refusal(&error, THE_POD)),
         Err(_) => Err(no_answer()),
+    }
+}
+
+pub(super) fn name_is_taken(pod: &str, namespace: &str) -> Refusal {
+    Refusal {
+        kind: SetbackKind::NameConflict,
+        message: format!("Pod {pod} exists and belongs to somebody else: kubectl delete pod {pod} -n {namespace}"),
     }
 }
 
@@ -230,7 +231,7 @@ fn refusal(error: &kube::Error, what: &str) -> Refusal {
     }
 }
 
-fn of_status(status: &Status, what: &str) -> Refusal {
+pub(super) fn of_status(status: &Status, what: &str) -> Refusal {
     let said = status.message.as_str();
     let has = |needles: &[&str]| needles.iter().any(|needle| said.contains(needle));
     let (kind, hint) = match status.code {

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::queue::Queue;
 use super::state::State;
+use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
 use crate::ops::metrics::Metrics;
 
@@ -25,6 +26,7 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     reads: Arc<Semaphore>,
     secret_access: SecretAccess,
+    docs: Docs,
 }
 
 impl Shared {
@@ -34,10 +36,11 @@ impl Shared {
         client: Client,
         pod_creates_per_second: NonZeroU32,
         secret_access: SecretAccess,
+        docs: Docs,
         metrics: Arc<Metrics>,
     ) -> Self {
         let queue = Arc::new(Queue::new(pod_creates_per_second, Arc::clone(&metrics)));
-        Self { client, queue, metrics, reads: Arc::new(Semaphore::new(MOST_READS)), secret_access }
+        Self { client, queue, metrics, reads: Arc::new(Semaphore::new(MOST_READS)), secret_access, docs }
     }
 }
 
@@ -48,6 +51,8 @@ pub struct Context {
     pub namespace: Option<String>,
     /// Whether Secrets are looked at.
     pub secret_access: SecretAccess,
+    /// Where messages send their readers.
+    pub docs: Docs,
     /// The API server.
     pub client: Client,
     /// Which Pipelines to look at.
@@ -69,13 +74,14 @@ impl Context {
     /// A context that knows nothing yet.
     #[must_use]
     pub fn new(shared: Shared, namespace: Option<String>) -> Self {
-        let Shared { client, queue, metrics, reads, secret_access } = shared;
+        let Shared { client, queue, metrics, reads, secret_access, docs } = shared;
         let mut state = State::default();
         // No doorbell will ever be heard: nobody waits for it.
         state.doorbell_refused = secret_access == SecretAccess::None;
         Self {
             namespace,
             secret_access,
+            docs,
             client,
             queue,
             metrics,

@@ -61,6 +61,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
         run_key: stored.run_key.clone(),
         recorded: stored.status.clone(),
         secret_access: context.secret_access,
+        docs: context.docs.clone(),
         secrets: names
             .into_iter()
             .zip(&keys)

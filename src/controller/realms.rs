@@ -49,13 +49,14 @@ mod tests {
     use crate::controller::presence::Sighting;
     use crate::controller::queue::QueueState;
     use crate::controller::{reconcile, streams};
+    use crate::model::docs::Docs;
     use crate::model::secret::SecretAccess;
     use crate::ops::metrics::{Metrics, Now};
 
     /// A client that is never used.
     fn shared(access: SecretAccess) -> Shared {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
-        Shared::new(client, NonZeroU32::MIN, access, Arc::new(Metrics::new("api.test")))
+        Shared::new(client, NonZeroU32::MIN, access, Docs::default(), Arc::new(Metrics::new("api.test")))
     }
 
     fn realms(names: &[&str]) -> Realms {

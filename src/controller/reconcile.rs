@@ -114,7 +114,7 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         // A status that says "starting" now would be written again in a moment.
         return Look::Done(settled.look_again.map(|at| until(after.now, at)));
     }
-    let warnings = report::warnings(&stored.status, &status);
+    let warnings = report::warnings(&after.docs, &stored.status, &status);
     let written = write::status(context, &stored, &status).await;
     match written {
         Written::Gone => Look::Done(None),

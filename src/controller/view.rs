@@ -189,6 +189,7 @@ mod tests {
     use crate::api::reason::{Phase, ReferenceState};
     use crate::controller::cache::Tally;
     use crate::controller::object::StoredPipeline;
+    use crate::model::docs::Docs;
     use crate::model::secret::SecretAccess;
     use crate::ops::metrics::Metrics;
 
@@ -217,7 +218,7 @@ mod tests {
     fn realms(names: &[&str]) -> Realms {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
         let metrics = Arc::new(Metrics::new("api.test"));
-        let shared = Shared::new(client, NonZeroU32::MIN, SecretAccess::Metadata, metrics);
+        let shared = Shared::new(client, NonZeroU32::MIN, SecretAccess::Metadata, Docs::default(), metrics);
         Realms::new(&shared, &names.iter().map(|&name| name.to_owned()).collect())
     }
 

@@ -3,6 +3,7 @@
 //! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
 
 pub mod backoff;
+pub mod docs;
 pub mod last_words;
 pub mod literals;
 pub mod managed_by;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::docs::Docs;
 use super::names::SecretName;
 use super::parse::Violation;
 use super::run::{PodIdentity, RunRef};
@@ -27,6 +28,8 @@ pub struct World {
     pub recorded: PipelineStatus,
     /// Whether Secrets are looked at.
     pub secret_access: SecretAccess,
+    /// Where messages send their readers.
+    pub docs: Docs,
     /// What is known of each Secret that is named.
     pub secrets: BTreeMap<SecretName, SecretKnowledge>,
     /// What is known of each ConfigMap and PersistentVolumeClaim that is named.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::reason::StepState;
 use crate::api::status::{PipelineStatus, RunStatus};
+use crate::model::docs::Docs;
 use crate::model::names::SecretName;
 use crate::model::parse::parse;
 use crate::model::pod::owner_uid;
@@ -45,6 +46,7 @@ pub(crate) fn story(spec: &Value) -> Story {
         run_key: run_key(&spec, None),
         recorded: PipelineStatus::default(),
         secret_access: SecretAccess::Metadata,
+        docs: Docs::default(),
         secrets: BTreeMap::new(),
         objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),

@@ -1,8 +1,9 @@
 //! Events: what changed for the worse between two statuses. Good news is in the status; it is no event.
 
-use super::{good, named};
+use super::{good, named, pointer};
 use crate::api::reason::{ConditionType, ObjectKind, Reason, StepState};
 use crate::api::status::{PipelineStatus, ReferenceStatus};
+use crate::model::docs::Docs;
 
 /// One `Warning` event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +33,23 @@ const MOST_NOTE: usize = 1000;
 /// What a person should hear of: the reason of `Ready` became a bad one, a credential comes to its end, or a step got into
 /// another trouble.
 #[must_use]
-pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning> {
+pub fn warnings(docs: &Docs, before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning> {
     let mut found = Vec::new();
+    let note = |text: &str, heading: Option<&str>| pointer::end(docs, text, heading, MOST_NOTE);
     let (old, new) = (ready(before), ready(after));
-    if let Some((reason, note)) = new
+    if let Some((reason, said)) = new
         && old.map(|(reason, _)| reason) != Some(reason)
         && is_warning(reason)
     {
-        found.push(Warning { reason: reason.as_str(), note: cut(note), about: about(reason, after) });
+        let note = note(said, pointer::heading(reason, None));
+        found.push(Warning { reason: reason.as_str(), note, about: about(reason, after) });
     }
     let (old, new) = (expiring(before), expiring(after));
-    if let Some((reason, note)) = new
+    if let Some((reason, said)) = new
         && old.map(|(reason, _)| reason) != Some(reason)
     {
-        found.push(Warning { reason: reason.as_str(), note: cut(note), about: None });
+        let note = note(said, pointer::heading(reason, None));
+        found.push(Warning { reason: reason.as_str(), note, about: None });
     }
     for step in &after.steps {
         let known = before.steps.iter().find(|old| old.name == step.name).and_then(|old| old.trouble);
@@ -53,7 +57,8 @@ pub fn warnings(before: &PipelineStatus, after: &PipelineStatus) -> Vec<Warning>
             && known != Some(trouble)
         {
             let about = step.pod.clone().map(About::Pod);
-            found.push(Warning { reason: trouble.as_str(), note: cut(message), about });
+            let note = note(message, Some(trouble.as_str()));
+            found.push(Warning { reason: trouble.as_str(), note, about });
         }
     }
     found
@@ -127,12 +132,4 @@ pub(super) fn is_warning(reason: Reason) -> bool {
         | Reason::Suspended
         | Reason::WriteFailed => false,
     }
-}
-
-fn cut(text: &str) -> String {
-    let mut end = text.len().min(MOST_NOTE);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().to_owned()
 }

@@ -1,6 +1,7 @@
 //! Report: what was seen and decided -> the status to write and the events to send. Pure; the controller writes.
 
 mod events;
+mod pointer;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -19,7 +20,7 @@ use crate::plan::{Plan, References, Verdict, advice, rotation, seconds};
 const MOST_NAMED: usize = 3;
 /// `runs` lists this many.
 const MOST_RUNS: usize = 10;
-/// A condition's message is cut here, in characters (the API server refuses more than 32768 bytes).
+/// A condition's message is cut here, in bytes (the API server refuses more than 32768).
 const MOST_MESSAGE: usize = 4096;
 
 /// The whole status, computed anew. Only times are carried over: equal truths give equal statuses.
@@ -68,11 +69,10 @@ fn run_status(world: &World, plan: &Plan, run: &RunRef) -> RunStatus {
             Some(same) => same.started_by,
             None => Some(cause(recorded.map(|recorded| recorded.key.as_str()), &run.key)),
         },
-        result: plan
-            .verdict
-            .result
-            .as_ref()
-            .map(|result| RunResult { message: cut(&result.message), ..result.clone() }),
+        result: plan.verdict.result.as_ref().map(|result| RunResult {
+            message: pointer::cut(&result.message, MOST_MESSAGE).to_owned(),
+            ..result.clone()
+        }),
         started_at: plan.started_at.map(seconds),
         finished_at: plan.finished_at.map(seconds),
     }
@@ -154,19 +154,26 @@ fn conditions(world: &World, plan: &Plan) -> Vec<Condition> {
         Phase::Running | Phase::Succeeded | Phase::Suspended => true,
         Phase::Waiting | Phase::Starting | Phase::Failed => false,
     };
-    let mut all = vec![condition(world, ConditionType::Ready, ready.into(), *reason, message)];
+    let mut all = vec![condition(world, plan, ConditionType::Ready, ready.into(), *reason, message)];
     all.extend(secrets_resolved(world, plan));
     if !is_service(world) {
-        all.push(condition(world, ConditionType::Complete, (*phase == Phase::Succeeded).into(), *reason, message));
+        all.push(condition(
+            world,
+            plan,
+            ConditionType::Complete,
+            (*phase == Phase::Succeeded).into(),
+            *reason,
+            message,
+        ));
     }
     if let Some((reason, message)) = &plan.expiring {
-        all.push(condition(world, ConditionType::CredentialExpiring, true.into(), *reason, message));
+        all.push(condition(world, plan, ConditionType::CredentialExpiring, true.into(), *reason, message));
     }
     if matches!(phase, Phase::Waiting | Phase::Starting) || *reason == Reason::Rolling {
-        all.push(condition(world, ConditionType::Reconciling, true.into(), *reason, message));
+        all.push(condition(world, plan, ConditionType::Reconciling, true.into(), *reason, message));
     }
     if *phase == Phase::Failed {
-        all.push(condition(world, ConditionType::Stalled, true.into(), *reason, message));
+        all.push(condition(world, plan, ConditionType::Stalled, true.into(), *reason, message));
     }
     all
 }
@@ -182,19 +189,19 @@ fn secrets_resolved(world: &World, plan: &Plan) -> Option<Condition> {
         References::Seen { rows, gate: None } if is_in_the_dark(world, rows) => {
             let WorkState::Valid(work) = &world.work else { return None };
             let message = advice::without_access(work);
-            Some(condition(world, kind, Truth::Unknown, Reason::SecretsNotLookedAt, &message))
+            Some(condition(world, plan, kind, Truth::Unknown, Reason::SecretsNotLookedAt, &message))
         }
         References::Seen { gate: None, .. } => {
-            Some(condition(world, kind, Truth::True, Reason::AllResolved, "every reference is good"))
+            Some(condition(world, plan, kind, Truth::True, Reason::AllResolved, "every reference is good"))
         }
         References::Seen { gate: Some((reason, message)), .. } => {
-            Some(condition(world, kind, Truth::False, *reason, message))
+            Some(condition(world, plan, kind, Truth::False, *reason, message))
         }
         References::AsRecorded => recorded(world, kind)
             .map(|old| Condition { observed_generation: Some(world.subject.generation), ..old.clone() }),
         References::Unknown => {
             let message = "the references are not known";
-            Some(condition(world, kind, Truth::Unknown, plan.verdict.reason, message))
+            Some(condition(world, plan, kind, Truth::Unknown, plan.verdict.reason, message))
         }
     }
 }
@@ -217,7 +224,17 @@ fn recorded(world: &World, kind: ConditionType) -> Option<&Condition> {
     world.recorded.conditions.iter().find(|old| old.type_ == kind.as_str())
 }
 
-fn condition(world: &World, kind: ConditionType, truth: Truth, reason: Reason, message: &str) -> Condition {
+/// Its message ends in the heading that tells more, if anything is to be done.
+fn condition(
+    world: &World,
+    plan: &Plan,
+    kind: ConditionType,
+    truth: Truth,
+    reason: Reason,
+    message: &str,
+) -> Condition {
+    // What keeps Pods from starting is told of the first step that has a trouble.
+    let heading = pointer::heading(reason, plan.steps.iter().find_map(|step| step.trouble));
     let status = match truth {
         Truth::True => "True",
         Truth::False => "False",
@@ -231,14 +248,10 @@ fn condition(world: &World, kind: ConditionType, truth: Truth, reason: Reason, m
         type_: kind.to_string(),
         status: status.to_owned(),
         reason: reason.to_string(),
-        message: cut(message),
+        message: pointer::end(&world.docs, message, heading, MOST_MESSAGE),
         last_transition_time,
         observed_generation: Some(world.subject.generation),
     }
-}
-
-fn cut(message: &str) -> String {
-    message.chars().take(MOST_MESSAGE).collect()
 }
 
 #[cfg(test)]

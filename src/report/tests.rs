@@ -8,6 +8,7 @@ use serde_json::json;
 use super::events::is_warning;
 use super::*;
 use crate::api::reason::Trouble;
+use crate::model::docs::Docs;
 use crate::model::secret::{Expiry, SecretKnowledge};
 use crate::model::world::{PodPhase, Setback, SetbackKind};
 use crate::plan::plan;
@@ -120,7 +121,7 @@ fn a_transition_time_moves_only_when_the_status_does() {
 }
 
 fn reasons(before: &Story, after: &Story) -> Vec<&'static str> {
-    warnings(&told(before), &told(after)).iter().map(|warning| warning.reason).collect()
+    warnings(&Docs::default(), &told(before), &told(after)).iter().map(|warning| warning.reason).collect()
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn an_expiring_secret_is_told_while_it_is_so_and_once_by_an_event() {
 }
 
 fn abouts(before: &Story, after: &Story) -> Vec<Option<About>> {
-    warnings(&told(before), &told(after)).into_iter().map(|warning| warning.about).collect()
+    warnings(&Docs::default(), &told(before), &told(after)).into_iter().map(|warning| warning.about).collect()
 }
 
 #[test]
@@ -204,6 +205,51 @@ fn an_event_names_the_missing_secret_or_the_pod() {
     assert_eq!(abouts(&pod(), &failed), [Some(About::Pod(name.clone()))]);
     let stuck = pod().last_pod(|pod| pod.waiting = Some(("ErrImagePull".into(), "401 Unauthorized".into())));
     assert_eq!(abouts(&pod(), &stuck), [Some(About::Pod(name))]);
+}
+
+/// A Pipeline that lacks so many Secrets with names as long as they may be.
+fn lacks(many: usize, policy: &str) -> Story {
+    let name = |i: usize| format!("s{i}-{}", "x".repeat(240));
+    let secrets: Vec<_> = (0..many).map(|i| json!({"name": name(i), "env_prefix": ""})).collect();
+    let spec = json!({"on_missing_secret": policy, "transform": {"image": "a", "secrets": secrets}});
+    (0..many).fold(story(&spec), |story, i| story.absent(&name(i)))
+}
+
+#[test]
+fn however_much_is_told_it_ends_in_its_heading() {
+    let docs = Docs::at("https://docs.example.com/lockgate").unwrap();
+    let with = |story: Story| story.with(|world| world.docs = docs.clone());
+    // A list that counts the rest, a message that is cut, and the note of an event, which holds less.
+    let (capped, cut) = (told(&with(lacks(13, "Wait"))), told(&with(lacks(60, "Fail"))));
+    let message = |status: &PipelineStatus| status.conditions[0].message.clone();
+    let pointer = docs.pointer("WaitingForSecrets");
+    assert!(
+        message(&told(&three().absent("db").absent("tls"))).ends_with(&Docs::default().pointer("WaitingForSecrets"))
+    );
+    assert!(message(&capped).ends_with(&pointer), "{}", message(&capped));
+    assert_eq!(message(&cut).len(), MOST_MESSAGE);
+    let warnings = warnings(&docs, &capped, &cut);
+    for text in [&message(&cut), &warnings[0].note] {
+        assert!(text.ends_with(" (https://docs.example.com/lockgate/troubleshooting.md#secretmissing)"), "{text}");
+    }
+    assert_eq!(warnings[0].note.len(), 1000);
+}
+
+#[test]
+fn the_note_of_a_trouble_ends_in_its_heading() {
+    let pod = || one().secret("db", &["password"]).pod(1, 0, PodPhase::Pending);
+    let stuck = pod().last_pod(|pod| pod.waiting = Some(("ErrImagePull".into(), "401 Unauthorized".into())));
+    let warnings = warnings(&Docs::default(), &told(&pod()), &told(&stuck));
+    assert!(warnings[0].note.ends_with(" (docs/troubleshooting.md#imageunauthorized)"), "{warnings:?}");
+    // The step's own words have none.
+    assert!(!told(&stuck).steps[0].message.as_ref().unwrap().contains("troubleshooting"));
+}
+
+#[test]
+fn whatever_is_a_warning_has_a_heading_to_point_at() {
+    for reason in Reason::ALL.iter().filter(|reason| is_warning(**reason)) {
+        assert!(pointer::heading(*reason, None).is_some(), "{reason}");
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The chart and `deploy/` give the same objects where they overlap, and `deploy/install.yaml` those of `deploy/base`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use lockgate_cluster::{Programs, helm_for_people};
+use lockgate_cluster::Programs;
 use serde_json::{Value, json};
+
+use super::support::output;
+use super::{IMAGE, rendered};
 
 /// Helm says by labels whose an object is, and selects by them. kustomize's objects are those of a namespace.
 const LABELS_OF_HELM: [&str; 5] = [
@@ -24,7 +26,7 @@ const ONLY_IN_DEPLOY: [&str; 1] = ["Namespace lockgate-system"];
 const ONLY_IN_CHART: [&str; 3] =
     ["ClusterRole lockgate-edit", "ClusterRole lockgate-view", "Service lockgate-system lockgate-metrics"];
 /// It is the reader's own in both.
-const IMAGE: &str = "/spec/template/spec/containers/0/image";
+const IMAGE_FIELD: &str = "/spec/template/spec/containers/0/image";
 
 /// A profile: the kustomization, and the values that mean the same.
 const PROFILES: [(&str, &str); 7] = [
@@ -72,17 +74,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a command prints that is given this.
-fn printed(command: &mut Command, input: &str) -> String {
-    let command = command.current_dir(root()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn objects(manifests: &str) -> Objects {
+fn by_name(manifests: &str) -> Objects {
     let mut objects = Objects::new();
     for object in lockgate::cli::manifest::read(manifests).unwrap() {
         let of = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -95,19 +87,18 @@ fn objects(manifests: &str) -> Objects {
 
 fn of_kustomize(folder: &str) -> Objects {
     let kubectl = Programs::ensure(&["kubectl"]).unwrap().path("kubectl");
-    objects(&printed(Command::new(kubectl).args(["kustomize", folder]), ""))
+    by_name(&output(Command::new(kubectl).arg("kustomize").arg(root().join(folder))))
 }
 
+/// What `helm install` makes of these values; hooks are of `helm test`.
 fn of_chart(values: &str) -> Objects {
-    let mut helm = helm_for_people().unwrap();
-    helm.args(["template", "lockgate", "charts/lockgate", "--namespace", "lockgate-system", "--no-hooks"]);
-    helm.args(["--set", "image.repository=registry.example.com/lockgate", "--values", "-"]);
-    objects(&printed(&mut helm, values))
+    let values = lockgate::cli::manifest::read(values).unwrap().remove(0).to_string();
+    by_name(&rendered(&["--set", IMAGE, "--set-json", &values, "--no-hooks"]))
 }
 
 /// Takes away what is each tool's own; the constants above say what and why.
 fn normal(mut object: Value) -> Value {
-    if let Some(image) = object.pointer_mut(IMAGE) {
+    if let Some(image) = object.pointer_mut(IMAGE_FIELD) {
         *image = json!("lockgate");
     }
     without(&mut object, &LABELS_OF_HELM);
@@ -185,7 +176,7 @@ fn the_chart_gives_the_objects_of_every_kustomization() {
 
 #[test]
 fn the_flat_file_is_the_base() {
-    let flat = objects(&std::fs::read_to_string(root().join("deploy/install.yaml")).unwrap());
+    let flat = by_name(&std::fs::read_to_string(root().join("deploy/install.yaml")).unwrap());
     let base = of_kustomize("deploy/base");
     assert!(base.len() >= 6);
     let mut found = Vec::new();

@@ -14,6 +14,7 @@ mod support;
 mod examples;
 mod graph;
 mod healing;
+mod image;
 mod last_words;
 mod life;
 mod main_job;

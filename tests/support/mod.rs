@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod examples;
 pub mod heavy;
+pub mod image;
 pub mod scrape;
 pub mod stage;
 

@@ -56,6 +56,9 @@ pub enum Error {
     /// No node can run on this machine.
     #[error("no node can run here: {0}")]
     Node(String),
+    /// An image could not be made.
+    #[error("no image: {0}")]
+    Image(#[from] lockgate_image::Error),
     /// An answer or a file was not what it should be.
     #[error("unexpected: {0}")]
     Unexpected(String),

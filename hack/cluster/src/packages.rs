@@ -1,10 +1,10 @@
 //! Programs of the system: found, or installed with `apt-get` where we are allowed to.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+
+use lockgate_image::elf;
 
 use crate::error::{Error, run};
 use crate::programs::{cache_root, lock};
@@ -52,15 +52,7 @@ pub(crate) fn cni_plugins() -> Option<PathBuf> {
 
 /// A busybox that runs in an image without any library.
 pub(crate) fn static_busybox() -> Option<PathBuf> {
-    find(&["busybox"]).filter(|path| is_static(path).unwrap_or(false))
-}
-
-/// Whether a program names no dynamic linker; the name stands close to the beginning of the file.
-fn is_static(program: &Path) -> std::io::Result<bool> {
-    let mut head = [0; 8192];
-    let count = File::open(program)?.read(&mut head)?;
-    let names = |text: &[u8]| head.windows(text.len()).any(|window| window == text);
-    Ok(count == head.len() && !names(b"/ld-linux") && !names(b"/ld-musl"))
+    find(&["busybox"]).filter(|path| elf::head(path).is_ok_and(|head| head.loader.is_none()))
 }
 
 fn ensure(needs: &[Need]) -> Result<(), Error> {

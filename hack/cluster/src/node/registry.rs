@@ -1,7 +1,7 @@
 //! A private registry: plain HTTP on the loopback address, one user, nothing for anybody else.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Registry {
 
     /// A file with the password, readable by its owner only.
     #[must_use]
-    pub fn password_file(&self) -> &std::path::Path {
+    pub fn password_file(&self) -> &Path {
         &self.password_file
     }
 
@@ -84,14 +84,23 @@ impl Registry {
 
     /// Pushes a busybox as `name` (`team/app:1`) and gives the reference under which Pods pull it.
     pub fn push_busybox(&self, name: &str) -> Result<String, Error> {
-        let reference = format!("{}/{name}", self.host);
-        let layout = self.images.layout(&reference, &Config::shell(&reference))?;
+        let layout = self.images.layout(&self.reference(name), &Config::shell(&self.reference(name)))?;
+        self.push_layout(&layout, name)
+    }
+
+    /// Pushes the image of an OCI layout as `name`, as it is, and gives the reference under which Pods pull it.
+    pub fn push_layout(&self, layout: &Path, name: &str) -> Result<String, Error> {
+        let reference = self.reference(name);
         let mut copy = Command::new("skopeo");
-        copy.args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", "--dest-authfile"])
-            .arg(&self.auth_file);
+        copy.args(["--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"]);
+        copy.arg("--dest-authfile").arg(&self.auth_file);
         copy.arg(format!("oci:{}:image", layout.display())).arg(format!("docker://{reference}"));
         run(&mut copy)?;
         Ok(reference)
+    }
+
+    fn reference(&self, name: &str) -> String {
+        format!("{}/{name}", self.host)
     }
 }
 

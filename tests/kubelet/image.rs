@@ -1,0 +1,43 @@
+//! Lockgate's own image, as the kubelet runs it.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PostParams;
+use serde_json::json;
+
+use crate::labelled_journey;
+use crate::support::image;
+
+#[tokio::test]
+async fn the_image_runs_under_the_strictest_rules() {
+    let Some((space, node)) =
+        labelled_journey("own-image", json!({"pod-security.kubernetes.io/enforce": "restricted"})).await
+    else {
+        return;
+    };
+    let reference = tokio::task::spawn_blocking(|| image::push(node)).await.unwrap();
+    space.pull_secret("regcred", &node.registry().docker_config_json()).await;
+    // `runAsUser` is absent: the image's own user has to be a number other than 0, or the kubelet refuses.
+    let pod = json!({
+        "metadata": {"name": "version"},
+        "spec": {
+            "restartPolicy": "Never",
+            "imagePullSecrets": [{"name": "regcred"}],
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "lockgate", "image": reference, "args": ["--version"],
+                "securityContext": {
+                    "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
+                },
+            }],
+        },
+    });
+    space.api::<Pod>().create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
+    let has_ended = |pod: &Pod| {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        matches!(phase, Some("Succeeded" | "Failed"))
+    };
+    let pod = space.until("version", "it has ended", has_ended).await;
+    let log = space.log_of("version").await;
+    assert_eq!(pod.status.unwrap().phase.as_deref(), Some("Succeeded"), "it printed: {log}");
+    assert_eq!(log, concat!("lockgate ", env!("CARGO_PKG_VERSION"), "\n"));
+}
