@@ -10,6 +10,7 @@ mod notes;
 mod refusals;
 mod release;
 mod rights;
+mod same;
 mod server;
 
 use std::path::{Path, PathBuf};
