@@ -17,6 +17,7 @@ mod graph_counts;
 mod ha;
 mod heal;
 mod life;
+mod manifests;
 mod many;
 mod metrics;
 mod moments;
