@@ -20,6 +20,7 @@ mod ha;
 mod heal;
 mod life;
 mod losses;
+mod manifests;
 mod many;
 mod metrics;
 mod moments;
