@@ -8,6 +8,7 @@ mod admission;
 mod ageing;
 mod canary;
 mod counts;
+mod demo;
 mod docs;
 mod examples;
 mod gate;
