@@ -8,7 +8,7 @@ DEMO_CLUSTER := $(if $(findstring command,$(origin CLUSTER)),$(CLUSTER),own)
 override CLUSTER := cargo run --quiet --package lockgate-cluster --
 LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 
-.PHONY: help demo test check cluster generate audit clean
+.PHONY: help demo test check cluster generate image push audit clean
 
 help: ## List these verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,13 +33,21 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
+generate: ## Write the generated files (crds/, docs/reference.md, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
-	@echo "wrote crds/pipelines.yaml and deploy/argocd/argocd-cm.yaml"
+	@hack/reference.sh
+	@echo "wrote crds/pipelines.yaml, docs/reference.md and deploy/argocd/argocd-cm.yaml"
 	@for name in $$(hack/policies.sh); do \
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
+
+image: ## Build the container image into target/image, without Docker; docs/release.md
+	@hack/image/build.sh
+	@echo "to push it: make push IMAGE=$(or $(IMAGE),registry.example.com/lockgate:0.1.0)"
+
+push: ## Push the image to a registry: IMAGE=registry.example.com/lockgate:0.1.0
+	@hack/image/push.sh '$(IMAGE)'
 
 audit: ## Licences, bans, sources and advisories (cargo deny; advisories need the network)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }

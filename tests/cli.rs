@@ -55,6 +55,15 @@ fn a_cap_that_would_start_nothing_is_refused() {
 }
 
 #[test]
+fn docs_whose_address_could_not_be_pointed_at_are_refused() {
+    for url in ["docs", "https://", "https://docs.example.com/a b", "https://docs.example.com/#x"] {
+        let (code, text) = fails(&["operator", "--docs-base-url", url]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("--docs-base-url") && text.contains("absolute URL"), "{text}");
+    }
+}
+
+#[test]
 fn an_election_in_which_two_could_lead_does_not_start() {
     for (flags, named) in [
         (&["--leader-elect-renew-deadline=20s"][..], "--leader-elect-renew-deadline"),
@@ -94,6 +103,33 @@ fn an_address_that_cannot_be_listened_at_is_named_with_its_flag_and_its_mend() {
     std::fs::remove_file(&kubeconfig).unwrap();
     assert_eq!(code, 1, "{text}");
     assert!(text.contains(&format!("--metrics-bind-address {address}")) && text.contains("or 0"), "{text}");
+}
+
+#[test]
+fn pod_defaults_with_a_mistake_end_the_start_and_name_the_field_and_the_mend() {
+    let file = std::env::temp_dir().join(format!("lockgate-cli-{}.pod-defaults.yaml", std::process::id()));
+    let path = file.to_str().unwrap();
+    for (text, words) in [
+        ("nodeSelectr: {}", &["unknown field \"nodeSelectr\"", "nodeSelector"][..]),
+        ("imagePullSecrets: [Mirror]", &["imagePullSecrets[0]: must be the name of a Secret"]),
+        ("podLabels: {lockgate.dev/run: x}", &["podLabels.lockgate.dev/run: must not be given to Pods"]),
+        ("priorityClassName: 'a b'\npodLabels: {a: b c}", &["priorityClassName: must be", "podLabels: must have"]),
+        ("{}\n---\n{}", &["2 documents: give one"]),
+        ("a: [", &["it is no YAML", "line 1"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (code, said) = fails(&["operator", "--pod-defaults", path]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("--pod-defaults") && words.iter().all(|word| said.contains(word)), "{said}");
+    }
+    // One without a mistake is not what it ends with.
+    std::fs::write(&file, "imagePullSecrets: [mirror]").unwrap();
+    let (_, said) = fails(&["operator", "--pod-defaults", path]);
+    assert!(said.contains("no cluster is named"), "{said}");
+    std::fs::remove_file(&file).unwrap();
+    let (code, said) = fails(&["operator", "--pod-defaults", path]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(path), "{said}");
 }
 
 #[test]

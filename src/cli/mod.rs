@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod crd;
+mod defaults;
 mod election;
 mod error;
 pub mod manifest;

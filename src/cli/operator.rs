@@ -1,5 +1,6 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
+use super::defaults;
 use super::election::ElectionArgs;
 use super::error::Error;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -71,6 +72,10 @@ pub(super) struct OperatorArgs {
     /// Lockgate's repository.
     #[arg(long, env = "LOCKGATE_DOCS_BASE_URL", value_name = "URL")]
     docs_base_url: Option<Docs>,
+    /// A file of what every Pod gets: `imagePullSecrets`, `nodeSelector`, `tolerations`, `priorityClassName`, `podLabels`. A
+    /// Pipeline's own words win. It is read once, at the start.
+    #[arg(long, env = "LOCKGATE_POD_DEFAULTS", value_name = "PATH")]
+    pod_defaults: Option<PathBuf>,
 
     #[command(flatten)]
     election: ElectionArgs,
@@ -128,6 +133,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         watch_namespaces,
         secret_access,
         docs_base_url,
+        pod_defaults,
         election,
         metrics_bind_address,
         health_probe_bind_address,
@@ -135,9 +141,10 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         log_level,
         log_level_file,
     } = args;
-    let level = telemetry::init(log_format, &log_level)?;
-    let election = election.settings()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let (level, traces) = telemetry::init(log_format, &log_level)?;
+        let election = election.settings()?;
+        let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
         let config = config(kubeconfig).await?;
         let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
         let (client, election) = clients(config, election, &metrics)?;
@@ -154,14 +161,17 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         };
         let reach = Reach { namespaces: watch_namespaces.into_iter().collect(), secret_access };
         let limits = Limits { workers: concurrency, pod_creates_per_second };
-        let controller = Controller::new(client, limits, &reach, docs_base_url.unwrap_or_default(), metrics);
+        let docs = docs_base_url.unwrap_or_default();
+        let controller = Controller::new(client, limits, &reach, docs, defaults, metrics);
         let view = Arc::new(controller.view());
         serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
         serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;
         if let Some(path) = log_level_file {
             tokio::spawn(level::follow(path, log_level, level));
         }
+        // Who lost the leadership ends at once, without last words.
         controller.run(election, stop).await?;
+        traces.end().await;
         Ok(())
     })
 }
@@ -183,7 +193,7 @@ fn clients(
     };
     let fence = Fence::new(settings.timing.renew_deadline);
     let own = ClientBuilder::try_from(config.clone())?.with_layer(&counted).build();
-    let election = Election::new(own, settings, fence.clone());
+    let election = Election::new(own, settings, fence.clone(), Arc::clone(metrics));
     Ok((ClientBuilder::try_from(config)?.with_layer(&counted).with_layer(&fence).build(), Some(election)))
 }
 

@@ -20,6 +20,9 @@ use crate::run_dir::RunDir;
 use crate::scripted::ScriptedNode;
 use crate::tell::Steps;
 
+/// A folder in which every cluster leaves its audit log.
+const AUDIT_DIR: &str = "LOCKGATE_AUDIT_DIR";
+
 /// A running Kubernetes. Dropping it ends it and removes its data folder; so does, at the latest with
 /// the next start, the end of the process that holds it. The order of the fields is the order of the end.
 pub struct Cluster {
@@ -30,6 +33,7 @@ pub struct Cluster {
     programs: Programs,
     server_url: String,
     ca: PathBuf,
+    audit: Option<PathBuf>,
     dir: RunDir,
 }
 
@@ -74,7 +78,9 @@ impl Cluster {
         let tokens =
             format!("{admin},admin,admin,\"system:masters\"\n{kubelet},system:node:node,kubelet,\"system:nodes\"\n");
         dir.write("tokens.csv", tokens)?;
-        if options.audit {
+        let kept = std::env::var_os(AUDIT_DIR).map(|folder| PathBuf::from(folder).join(format!("{}.log", dir.id())));
+        let audit = (options.audit || kept.is_some()).then(|| kept.unwrap_or_else(|| dir.file("audit.log")));
+        if audit.is_some() {
             write_audit_policy(&dir)?;
         }
         let kubeconfig =
@@ -87,7 +93,8 @@ impl Cluster {
             kubectl: &kubectl,
             steps,
             port,
-            audit: options.audit,
+            audit: audit.as_deref(),
+            encrypt_secrets: options.encrypt_secrets,
             no_heartbeat: options.node == NodeKind::Scripted,
         };
         let joined = |thread: thread::ScopedJoinHandle<'_, _>| {
@@ -105,7 +112,7 @@ impl Cluster {
         let node = half_node.transpose()?.map(|half| half.join(&dir, &kubectl, steps)).transpose()?;
         let scripted =
             (options.node == NodeKind::Scripted).then(|| ScriptedNode::start(&kubectl, steps)).transpose()?;
-        Ok(Self { node, _scripted: scripted, control_plane, kubectl, programs, server_url, ca, dir })
+        Ok(Self { node, _scripted: scripted, control_plane, kubectl, programs, server_url, ca, audit, dir })
     }
 
     /// The kubeconfig of an admin (`system:masters`).
@@ -151,10 +158,10 @@ impl Cluster {
         self.dir.path()
     }
 
-    /// The audit log, one JSON object a line; written if [`Options::audit`] says so.
+    /// The audit log, one JSON object a line; written if [`Options::audit`] says so or `LOCKGATE_AUDIT_DIR` is set.
     #[must_use]
     pub fn audit_log(&self) -> PathBuf {
-        self.dir.file("audit.log")
+        self.audit.clone().unwrap_or_else(|| self.dir.file("audit.log"))
     }
 
     /// Writes a kubeconfig of a service account, which must exist.
@@ -192,6 +199,22 @@ impl Cluster {
             server.start(&self.dir)?;
             server.until_ready(&self.kubectl)
         })
+    }
+
+    /// Starts the API server again so that it encrypts Secrets; those that are stored already stay as they are.
+    pub fn encrypt_secrets(&self) -> Result<(), Error> {
+        self.control_plane.with_api_server(|server| {
+            server.stop()?;
+            server.encrypt_secrets(&self.dir)?;
+            server.start(&self.dir)?;
+            server.until_ready(&self.kubectl)
+        })
+    }
+
+    /// Where etcd listens, without TLS; its data lies in the folder `etcd` of [`Cluster::dir`].
+    #[must_use]
+    pub fn etcd_url(&self) -> &str {
+        self.control_plane.etcd_url()
     }
 
     /// The node, if it is a real one.
