@@ -11,6 +11,7 @@ mod counts;
 mod defaults;
 mod demo;
 mod docs;
+mod downgrade;
 mod encryption;
 mod examples;
 mod gate;
