@@ -33,7 +33,7 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/, docs/reference.md, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
+generate: ## Write the generated files (crds/, docs/reference.md, deploy/install.yaml, two of deploy/policies/, argocd-cm.yaml, parts of charts/)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
@@ -41,6 +41,10 @@ generate: ## Write the generated files (crds/, docs/reference.md, two of deploy/
 	@echo "wrote crds/pipelines.yaml, docs/reference.md and deploy/argocd/argocd-cm.yaml"
 	@for name in $$(hack/policies.sh); do \
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
+	@hack/install.sh > deploy/install.yaml; echo "wrote deploy/install.yaml"
+	@for file in $$(hack/chart.sh); do hack/chart.sh $$file > charts/lockgate/$$file; echo "wrote charts/lockgate/$$file"; done
+	@cargo run --quiet --package lockgate-chart
+	@LOCKGATE_WRITE_GOLDEN=1 cargo test --quiet --test chart golden:: >/dev/null; echo "wrote charts/lockgate/ci/golden"
 
 image: ## Build the container image into target/image, without Docker; docs/release.md
 	@hack/image/build.sh
