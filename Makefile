@@ -6,10 +6,10 @@ SHELL := /usr/bin/env bash
 CLUSTER := cargo run --quiet --package lockgate-cluster --
 LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 
-.PHONY: help demo test check cluster generate audit clean
+.PHONY: help demo test test-compat check cluster generate audit clean
 
 help: ## List these verbs
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Watch the main job on a real cluster (KEEP=1 leaves the cluster running)
 	@hack/say.sh "building Lockgate (the first time takes about 4 minutes on 2 cores)"
@@ -18,6 +18,9 @@ demo: ## Watch the main job on a real cluster (KEEP=1 leaves the cluster running
 
 test: check ## Run all tests: pure, API server, real node
 	@hack/test.sh
+
+test-compat: ## Run the API-server tests on the oldest supported Kubernetes (about 15 minutes; not in CI)
+	@hack/test-compat.sh
 
 check: ## Format, lints, generated files, docs, unused dependencies
 	@hack/check.sh
