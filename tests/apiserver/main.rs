@@ -10,6 +10,7 @@ mod canary;
 mod counts;
 mod defaults;
 mod docs;
+mod doctor;
 mod examples;
 mod gate;
 mod gitops;
