@@ -13,6 +13,7 @@ mod demo;
 mod docs;
 mod downgrade;
 mod encryption;
+mod doctor;
 mod examples;
 mod gate;
 mod gitops;
