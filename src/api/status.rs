@@ -86,7 +86,8 @@ pub struct ReferenceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 
-    /// What named the Secret, where it was not the Pipeline itself, as in `serviceaccount/default`. Blocks nothing.
+    /// What named the Secret, where it was not the Pipeline itself, as in `serviceaccount/default`, or `pod-defaults` for
+    /// the operator's own. Blocks nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
 

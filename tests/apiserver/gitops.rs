@@ -28,7 +28,7 @@ fn root() -> &'static Path {
 }
 
 /// kubectl with this on its standard input; what it printed.
-fn piped(mut kubectl: Command, args: &[&str], input: &str) -> String {
+pub fn piped(mut kubectl: Command, args: &[&str], input: &str) -> String {
     kubectl.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = kubectl.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
