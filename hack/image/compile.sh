@@ -32,5 +32,5 @@ CARGO_ENCODED_RUSTFLAGS=$(IFS=$separator; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
 
 hack/say.sh "compiling for release (the first time takes about 6 minutes on 2 cores)"
-PATH="$tools/bin:$PATH" cargo auditable build --release --locked --package lockgate --bin lockgate ${1:+--target "$1"} >&2
+PATH="$tools/bin:$PATH" cargo auditable build --release --locked --package lockgate --bin lockgate --features otlp ${1:+--target "$1"} >&2
 echo "$target_dir/${1:+$1/}release/lockgate"

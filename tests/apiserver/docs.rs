@@ -7,6 +7,7 @@ use lockgate::api::reason::Phase;
 use lockgate_cluster::{Cluster, Options};
 use serde_json::Value;
 
+use crate::doctor::operator_is_ready;
 use crate::gitops::piped;
 use crate::shared;
 use crate::support::pages::{self, Page, Section};
@@ -85,6 +86,9 @@ async fn every_command_of_the_docs_runs() {
     shell.run("kubectl create secret generic web --from-literal=page=canary-7c1f");
     shell.run("kubectl apply -f deploy/examples/service.yaml");
     space.pod_of("web").await;
+    // `lockgate doctor` looks for an operator that is available, and here no kubelet makes one so.
+    shell.run("kubectl apply --server-side -k deploy/base");
+    operator_is_ready(&space.client).await;
     let mut count = 0;
     for page in pages::all().iter().filter(|page| !FROM_NOTHING.contains(&&*page.name)) {
         count += page.sections().iter().map(|section| shell.section(page, section)).sum::<usize>();

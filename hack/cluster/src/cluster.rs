@@ -1,6 +1,7 @@
 //! One running cluster and what can be asked of it.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::helm;
 use crate::kubeconfig;
 use crate::kubectl::Kubectl;
-use crate::node::{HalfNode, Node, can_run_node};
+use crate::node::{Bridge, HalfNode, Node, can_run_node};
 use crate::options::{NodeKind, Options};
 use crate::packages::{ensure_control_plane_packages, ensure_node_packages};
 use crate::pki::Pki;
@@ -70,7 +71,10 @@ impl Cluster {
         }
         let steps = Steps::new(options.aloud);
         let dir = RunDir::new()?;
-        let pki = Pki::new(&dir)?;
+        let bridge = (options.node == NodeKind::Real).then(|| Bridge::make(&dir)).transpose()?;
+        let services = bridge.as_ref().map_or_else(|| "10.96.0.0/16".into(), Bridge::services);
+        let service = bridge.as_ref().map_or(Ipv4Addr::new(10, 96, 0, 1), Bridge::service);
+        let pki = Pki::new(&dir, service)?;
         let ca = pki.path("ca.crt");
         let port = ports::free()?;
         let server_url = format!("https://127.0.0.1:{port}");
@@ -93,6 +97,7 @@ impl Cluster {
             kubectl: &kubectl,
             steps,
             port,
+            services: &services,
             audit: audit.as_deref(),
             encrypt_secrets: options.encrypt_secrets,
             no_heartbeat: options.node == NodeKind::Scripted,
@@ -101,9 +106,9 @@ impl Cluster {
             let panicked = |_| Err(Error::Node("its start panicked".into()));
             thread.join().unwrap_or_else(panicked)
         };
-        let half_node = || HalfNode::start(&dir, &programs, &kubelet, &server_url, steps);
+        let half_node = |bridge| HalfNode::start(&dir, &programs, bridge, &kubelet, port, steps);
         let (control_plane, half_node) = thread::scope(|scope| {
-            let half_node = (options.node == NodeKind::Real).then(|| scope.spawn(half_node));
+            let half_node = bridge.as_ref().map(|bridge| scope.spawn(move || half_node(bridge)));
             let control_plane = ControlPlane::start(&ground);
             (control_plane, half_node.map(joined))
         });

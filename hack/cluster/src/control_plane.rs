@@ -32,6 +32,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) kubectl: &'a Kubectl,
     pub(crate) steps: Steps,
     pub(crate) port: u16,
+    /// The addresses of services.
+    pub(crate) services: &'a str,
     /// Where the audit log is written, if it is.
     pub(crate) audit: Option<&'a Path>,
     pub(crate) encrypt_secrets: bool,
@@ -107,7 +109,7 @@ pub(crate) struct ApiServer {
 
 impl ApiServer {
     fn new(ground: &Ground<'_>, etcd_port: u16) -> Self {
-        let Ground { dir, pki, .. } = ground;
+        let Ground { dir, pki, services, .. } = ground;
         let mut args: Vec<OsString> = [
             &*format!("--etcd-servers={}", etcd_url(etcd_port)),
             &*format!("--secure-port={}", ground.port),
@@ -120,7 +122,7 @@ impl ApiServer {
             "--authorization-mode=Node,RBAC",
             "--allow-privileged=true",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            &*format!("--service-cluster-ip-range={services}"),
             "--profiling=false",
             // Else watches keep a server that should end for half a minute or more.
             "--shutdown-watch-termination-grace-period=1s",
