@@ -9,6 +9,7 @@ mod ageing;
 mod canary;
 mod counts;
 mod docs;
+mod doors;
 mod encryption;
 mod examples;
 mod gate;
@@ -17,6 +18,7 @@ mod graph;
 mod graph_counts;
 mod ha;
 mod heal;
+mod levels;
 mod life;
 mod losses;
 mod many;
@@ -49,7 +51,7 @@ use support::{Operator, Space};
 /// The cluster and the operator that most tests share; each test has a namespace of its own.
 struct Shared {
     cluster: Cluster,
-    _operator: Operator,
+    operator: Operator,
 }
 
 fn shared() -> &'static Shared {
@@ -57,7 +59,7 @@ fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         let cluster = support::install(Options::new().audit(true));
         let operator = Operator::start(&cluster);
-        Shared { cluster, _operator: operator }
+        Shared { cluster, operator }
     })
 }
 
