@@ -31,7 +31,9 @@ impl Session {
         // Before we listen to signals: a build of minutes can be interrupted as any program can.
         let programs = build(kind == NodeKind::Real)?;
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(io("listen to signals"))?;
-        let cluster = Cluster::start(Options::new().audit(args.audit).node(kind).aloud(true))?;
+        let cluster = Cluster::start(
+            Options::new().audit(args.audit).encrypt_secrets(args.encrypt_secrets).node(kind).aloud(true),
+        )?;
         if signals.pending().next().is_some() {
             return Err(io("start the cluster")(io::ErrorKind::Interrupted.into()));
         }

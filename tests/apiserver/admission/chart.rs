@@ -26,9 +26,7 @@ async fn rendered(values: &Value) -> Vec<Value> {
 #[tokio::test]
 async fn the_charts_policies_refuse_in_the_same_words_and_let_a_pipeline_wait_for_its_secret() {
     let on = |policy: &&str| {
-        let selector = json!({"matchLabels": {"charted": camel(policy)}});
-        let mut values = json!({"enabled": true, "denyNamespaceSelector": {"matchExpressions": [
-            {"key": "charted", "operator": "Exists"}]}, "warnNamespaceSelector": selector});
+        let mut values = json!({"enabled": true, "denyNamespaceSelector": {"matchLabels": {"charted": "deny"}}});
         if *policy == "allowed-registries" {
             values["registries"] = json!(["registry.example.com"]);
         }
