@@ -9,11 +9,14 @@ cargo fmt --all --check
 
 $say "lints (clippy; unused dependencies by rustc's own lint)"
 cargo clippy --workspace --all-targets --locked -- --deny warnings
-# Per target, since a dependency of the library need not be one of the binary or of a test.
-cargo rustc --quiet --lib --locked -- --deny unused_crate_dependencies
+# Per target, since a dependency of the library need not be one of the binary or of a test; with and without what the image has
+# and a bare build has not. Nothing is linked for it.
+cargo rustc --quiet --profile check --lib --locked --features otlp -- --deny unused_crate_dependencies
+cargo rustc --quiet --profile check --lib --locked -- --deny unused_crate_dependencies --deny warnings
 
 $say "generated files"
-cargo build --quiet --locked
+# As the tests build it, so that they need not build it again.
+cargo build --quiet --locked --features otlp
 if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" crd) crds/pipelines.yaml >/dev/null; then
   echo "crds/pipelines.yaml is stale: make generate" >&2
   exit 1
@@ -22,6 +25,8 @@ if ! diff <(hack/argocd-cm.sh) deploy/argocd/argocd-cm.yaml >/dev/null; then
   echo "deploy/argocd/argocd-cm.yaml is stale: make generate" >&2
   exit 1
 fi
+
+hack/reference.sh --check
 
 for name in $(hack/policies.sh); do
   if ! diff <(hack/policies.sh "$name") "deploy/policies/$name/policy.yaml" >/dev/null; then
@@ -47,4 +52,4 @@ fi
 cargo run --quiet --locked --package lockgate-chart -- --check
 
 $say "docs"
-RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked
+RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked --features otlp

@@ -4,19 +4,21 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 say=hack/say.sh
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# Where the clusters of the API-server suite leave their audit logs.
+audit=$(mktemp -d)
+trap 'rm -rf "$log" "$audit"' EXIT
 summary=""
 total=0
 skipped=0
 
-# kind NAME CARGO-ARGUMENTS…: runs one kind of test and counts it. THREADS: as many tests at once, else one a core.
+# kind NAME CARGO-ARGUMENTS…: runs one kind of test and counts it. `harness` holds arguments of the test program.
 kind() {
   local name=$1 from=$SECONDS status count left
   shift
   $say "$name"
   # The filter's exit code says nothing: it is the tests' that counts.
   set +o errexit
-  cargo test --locked "$@" -- --show-output ${THREADS:+--test-threads="$THREADS"} 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|successes:|    [a-z_0-9:]+|)$'
+  cargo test --locked "$@" -- --show-output ${harness:-} 2>&1 | tee "$log" | grep -Ev '^(test .* ok|running [0-9]+ tests?|successes:|    [a-z_0-9:]+|)$'
   status=${PIPESTATUS[0]}
   set -o errexit
   if [ "$status" -ne 0 ]; then
@@ -40,11 +42,13 @@ kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gito
 kind "doc tests" --doc --workspace
 kind "image" --package lockgate-image
 kind "test cluster" --package lockgate-cluster
+kind "the reference of fields" --package lockgate-reference
 kind "what the chart's files are made by" --package lockgate-chart
 kind "Helm chart: renders, refusals, and releases on the API server" --test chart
 kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
-THREADS=6 kind "API server" --test apiserver
+LOCKGATE_AUDIT_DIR=$audit harness=--test-threads=6 kind "API server" --test apiserver
+LOCKGATE_AUDIT_DIR=$audit harness=--ignored kind "rights: what that suite asked for is what is granted" --test rights
 kind "real node" --test kubelet
 
 printf '\n%s' "$summary"

@@ -1,7 +1,7 @@
 //! The tree's own rules: where arrows may point, that every file is compiled, that tables in the docs are whole.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -232,32 +232,6 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
 
-/// The targets of a page's links.
-fn links(page: &str) -> impl Iterator<Item = &str> {
-    page.split("](").skip(1).filter_map(|rest| rest.split(')').next())
-}
-
-#[test]
-fn every_link_of_the_docs_leads_to_a_file_and_a_heading() {
-    let pages = [files(&["docs"], ".md"), vec!["README.md".into(), "ARCHITECTURE.md".into()]].concat();
-    let mut count = 0;
-    for path in &pages {
-        for link in links(&read(path)).filter(|link| !link.contains("://")) {
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { path.clone() } else { normal(&path.parent().unwrap().join(file)) };
-            assert!(root().join(&target).exists(), "{}: {link} leads nowhere", path.display());
-            if !heading.is_empty() {
-                let text = read(&target);
-                let mut anchors =
-                    text.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
-                assert!(anchors.any(|anchor| anchor == heading), "{}: {link} has no such heading", path.display());
-            }
-            count += 1;
-        }
-    }
-    assert!(count > 100, "the links were not found");
-}
-
 #[test]
 fn the_operator_asks_for_no_right_by_wildcard() {
     let rbac = read(Path::new("deploy/base/rbac.yaml"));
@@ -282,4 +256,75 @@ fn the_rights_in_a_namespace_are_the_rules_of_the_cluster_wide_role() {
     let whole = rules("deploy/base/rbac.yaml");
     assert!(whole.len() > 20, "{whole:?}");
     assert_eq!(whole, rules("deploy/components/namespaced/rights/role.yaml"));
+}
+
+/// What a page says outside of its blocks and spans of code, line by line.
+fn prose(page: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            inside = !inside;
+        } else if !inside {
+            lines.push(line.split('`').step_by(2).collect());
+        }
+    }
+    lines
+}
+
+/// The anchors of a page; one that was there before gets a number behind it.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut found = BTreeSet::new();
+    let mut inside = false;
+    for line in page.lines() {
+        inside ^= line.trim_start().starts_with("```");
+        let text = line.trim_start_matches('#');
+        if inside || text.len() == line.len() || !text.starts_with(' ') {
+            continue;
+        }
+        let slug = anchor(text);
+        let count = seen.entry(slug.clone()).and_modify(|count| *count += 1).or_insert(0);
+        found.insert(if *count == 0 { slug } else { format!("{slug}-{count}") });
+    }
+    found
+}
+
+/// The targets of the links of a page, without those to elsewhere.
+fn links(page: &str) -> Vec<String> {
+    let text = prose(page).join("\n");
+    let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let defined = text.lines().filter(|line| line.starts_with('[')).filter_map(|line| line.split("]: ").nth(1));
+    inline.chain(defined).filter(|target| !target.contains("://")).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn every_link_between_pages_points_to_something() {
+    let pages: BTreeMap<PathBuf, String> =
+        files(&["."], ".md").into_iter().map(|path| (path.clone(), read(&path))).collect();
+    let mut wrong = Vec::new();
+    let mut reached = BTreeSet::new();
+    let mut count = 0;
+    for (page, text) in &pages {
+        for link in links(text) {
+            count += 1;
+            let (file, anchor) = link.split_once('#').map_or((&*link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { page.clone() } else { normal(&page.parent().unwrap().join(file)) };
+            let is_known = match (anchor, pages.get(&target)) {
+                (None, _) => root().join(&target).exists(),
+                (Some(anchor), Some(text)) => anchors(text).contains(anchor),
+                (Some(_), None) => false,
+            };
+            if !is_known {
+                wrong.push(format!("{}: {link}", page.display()));
+            }
+            if target != *page {
+                reached.insert(target);
+            }
+        }
+    }
+    assert!(count > 100, "only {count} links were found");
+    assert!(wrong.is_empty(), "these links lead nowhere: {wrong:#?}");
+    let lost: Vec<_> = pages.keys().filter(|page| page.starts_with("docs") && !reached.contains(*page)).collect();
+    assert!(lost.is_empty(), "no page leads to these: {lost:?}");
 }

@@ -6,6 +6,7 @@
 pub mod amend;
 mod cel;
 pub mod crd;
+pub mod defaults;
 pub mod pipeline;
 pub mod reason;
 pub mod rules;

@@ -133,6 +133,22 @@ pub const LABEL_KEY: &str = "must have keys such as team or example.com/team: an
 /// A value of a label.
 pub const LABEL_VALUE: &str =
     "must have values of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends";
+/// A default label that is ours or another tool's.
+pub const POD_LABEL_RESERVED: &str = "must not be given to Pods: Lockgate or a tool that tracks objects by it (Argo CD, Flux, Helm) sets it; take a label of your own";
+
+/// The key of a toleration.
+pub const TOLERATION_KEY: &str = "must be a taint's key such as dedicated or example.com/dedicated: an optional domain and '/', then at most 63 letters, digits, '-', '_' and '.'";
+/// How a toleration compares.
+pub const TOLERATION_OPERATOR: &str = "must be Equal or Exists; left out it is Equal";
+/// A toleration of every taint.
+pub const TOLERATION_WITHOUT_KEY: &str =
+    "must be Exists where key is empty: name the key, or tolerate every taint with it";
+/// The value of a toleration.
+pub const TOLERATION_VALUE: &str = "must be at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends, and left out where operator is Exists";
+/// What a toleration is for.
+pub const TOLERATION_EFFECT: &str = "must be NoSchedule, PreferNoSchedule or NoExecute; left out it is all of them";
+/// How long a toleration holds.
+pub const TOLERATION_SECONDS: &str = "needs effect: NoExecute";
 
 /// Pachyderm's `err_cmd`.
 pub const NO_ERR_CMD: &str = "err_cmd is not supported, because Lockgate has no datums: handle the error inside cmd, as in cmd: [sh, -c, \"work || handle\"]";

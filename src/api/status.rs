@@ -86,7 +86,8 @@ pub struct ReferenceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 
-    /// What named the Secret, where it was not the Pipeline itself, as in `serviceaccount/default`. Blocks nothing.
+    /// What named the Secret, where it was not the Pipeline itself, as in `serviceaccount/default`, or `pod-defaults` for
+    /// the operator's own. Blocks nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
 
@@ -289,4 +290,20 @@ pub struct RunResult {
 
     /// In plain words.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// docs/reference.md shows fields of this status: each is known, and has its type.
+    #[test]
+    fn the_status_of_the_reference_is_one_that_the_operator_could_write() {
+        let text = include_str!("../../hack/reference/status/nightly.yaml");
+        let object: Value = serde_saphyr::from_str(text).unwrap();
+        let status: PipelineStatus = serde_json::from_value(object["status"].clone()).unwrap();
+        assert_eq!(json!(status), object["status"]);
+    }
 }

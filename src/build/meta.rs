@@ -7,15 +7,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use crate::model::pod;
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
-use crate::model::world::World;
+use crate::model::world::{WorkState, World};
 
-/// The Pod's metadata. Our own marks win over the user's.
+/// The Pod's metadata. The Pipeline's labels win over the operator's defaults, and our own marks over both.
 pub(super) fn meta(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -> ObjectMeta {
     let subject = &world.subject;
-    let (mut labels, mut annotations) = match &world.work {
-        crate::model::world::WorkState::Valid(work) => (work.labels.clone(), work.annotations.clone()),
-        _ => (BTreeMap::new(), BTreeMap::new()),
-    };
+    let mut labels = world.defaults.labels.clone();
+    let mut annotations = BTreeMap::new();
+    if let WorkState::Valid(work) = &world.work {
+        labels.extend(work.labels.clone());
+        annotations.extend(work.annotations.clone());
+    }
     labels.extend(
         [
             (pod::MANAGED_BY_LABEL, pod::MANAGED_BY.to_owned()),

@@ -3,6 +3,7 @@
 mod env;
 mod meta;
 mod mounts;
+mod placement;
 mod pod;
 mod stdin;
 mod volumes;
@@ -11,6 +12,8 @@ pub(crate) use mounts::mount_name;
 pub use pod::pod;
 pub(crate) use volumes::volume_name;
 
+#[cfg(test)]
+mod defaults_tests;
 #[cfg(test)]
 mod mount_tests;
 #[cfg(test)]

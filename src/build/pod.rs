@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{env, meta, mounts, stdin, volumes};
+use super::{env, meta, mounts, placement, stdin, volumes};
 use crate::api::pipeline::{ImagePullPolicy, Security};
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::work::{Lifecycle, Step, Usage};
+use crate::model::work::{Lifecycle, Step};
 use crate::model::world::{WorkState, World};
 
 /// The Pod of one step, index, attempt and replacement; `parallelism` is how many equal ones the run has.
@@ -50,16 +50,16 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, paralleli
             }],
             volumes: some(volumes),
             image_pull_secrets: some(
-                pull_secrets(world, step).into_iter().map(|name| LocalObjectReference { name }).collect(),
+                world.pull_secrets(step).into_iter().map(|name| LocalObjectReference { name }).collect(),
             ),
             restart_policy: Some(if is_service { "Always" } else { "Never" }.into()),
             service_account_name: step.service_account.clone(),
             // A token is a credential too: it is mounted only for an account that somebody chose.
             automount_service_account_token: step.service_account.is_none().then_some(false),
             security_context: Some(pod_security(step)),
-            node_selector: (!step.node_selector.is_empty()).then(|| step.node_selector.clone()),
-            priority_class_name: step.priority_class_name.clone(),
-            tolerations: some(step.tolerations.clone()),
+            node_selector: placement::node_selector(&world.defaults, step),
+            priority_class_name: placement::priority_class_name(&world.defaults, step),
+            tolerations: some(placement::tolerations(&world.defaults, step)),
             ..PodSpec::default()
         }),
         status: None,
@@ -68,12 +68,6 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, paralleli
 
 fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
-}
-
-/// The step's own and the spec's, then the ServiceAccount's.
-fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
-    let own = step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull).map(|usage| usage.secret.to_string());
-    own.chain(world.pull_secrets_of_account(step)).collect()
 }
 
 fn resources(step: &Step) -> Option<ResourceRequirements> {

@@ -1,6 +1,7 @@
 //! What an emitted Pod holds, fact by fact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use k8s_openapi::jiff::Timestamp;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::pod;
 use crate::api::status::PipelineStatus;
+use crate::model::defaults::Defaults;
 use crate::model::docs::Docs;
 use crate::model::parse::parse;
 use crate::model::run::{PodIdentity, RunRef};
@@ -15,6 +17,10 @@ use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::world::{Subject, WorkState, World};
 
 fn built(spec: &Value) -> Pod {
+    built_with(spec, Defaults::default())
+}
+
+pub(super) fn built_with(spec: &Value, defaults: Defaults) -> Pod {
     let spec = serde_json::from_value(spec.clone()).unwrap();
     let work = parse(&spec).unwrap();
     let step = work.steps[0].clone();
@@ -32,6 +38,7 @@ fn built(spec: &Value) -> Pod {
         work: WorkState::Valid(Box::new(work)),
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
+        defaults: Arc::new(defaults),
         secret_access: SecretAccess::Metadata,
         docs: Docs::default(),
         secrets: BTreeMap::new(),

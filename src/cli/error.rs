@@ -20,6 +20,16 @@ pub(super) enum Error {
     /// The flags of leader election.
     #[error("{0}")]
     Election(String),
+    /// What `--pod-defaults` names.
+    #[error(
+        "--pod-defaults {path} cannot be used: {why}. It is one YAML document with imagePullSecrets (a list of names), nodeSelector, tolerations, priorityClassName and podLabels, each of which may be left out; docs/operator.md has an example"
+    )]
+    PodDefaults {
+        /// The file.
+        path: String,
+        /// Every mistake in it.
+        why: String,
+    },
     /// Another leads, or may.
     #[error(
         "leadership was lost: {0}; the process ends, so that it cannot write beside the new leader. Nothing is to be done: Kubernetes restarts it and it follows. If this happens often, look at the API server, or raise --leader-elect-lease-duration and --leader-elect-renew-deadline"
@@ -50,6 +60,9 @@ pub(super) enum Error {
     /// What `check` found.
     #[error("{0} to be mended")]
     Found(usize),
+    /// What `doctor` found.
+    #[error("{0} of these checks failed")]
+    Unwell(usize),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),

@@ -2,6 +2,7 @@
 
 use super::election::ElectionArgs;
 use super::error::Error;
+use super::{connect, defaults};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use ::http::HeaderValue;
 use ::http::header::USER_AGENT;
 use clap::{Args, ValueEnum};
 use kube::client::ClientBuilder;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -71,6 +71,10 @@ pub(super) struct OperatorArgs {
     /// Lockgate's repository.
     #[arg(long, env = "LOCKGATE_DOCS_BASE_URL", value_name = "URL")]
     docs_base_url: Option<Docs>,
+    /// A file of what every Pod gets: `imagePullSecrets`, `nodeSelector`, `tolerations`, `priorityClassName`, `podLabels`. A
+    /// Pipeline's own words win. It is read once, at the start.
+    #[arg(long, env = "LOCKGATE_POD_DEFAULTS", value_name = "PATH")]
+    pod_defaults: Option<PathBuf>,
 
     #[command(flatten)]
     election: ElectionArgs,
@@ -128,6 +132,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         watch_namespaces,
         secret_access,
         docs_base_url,
+        pod_defaults,
         election,
         metrics_bind_address,
         health_probe_bind_address,
@@ -135,9 +140,10 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         log_level,
         log_level_file,
     } = args;
-    let level = telemetry::init(log_format, &log_level)?;
-    let election = election.settings()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let (level, traces) = telemetry::init(log_format, &log_level)?;
+        let election = election.settings()?;
+        let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
         let config = config(kubeconfig).await?;
         let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
         let (client, election) = clients(config, election, &metrics)?;
@@ -154,14 +160,17 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         };
         let reach = Reach { namespaces: watch_namespaces.into_iter().collect(), secret_access };
         let limits = Limits { workers: concurrency, pod_creates_per_second };
-        let controller = Controller::new(client, limits, &reach, docs_base_url.unwrap_or_default(), metrics);
+        let docs = docs_base_url.unwrap_or_default();
+        let controller = Controller::new(client, limits, &reach, docs, defaults, metrics);
         let view = Arc::new(controller.view());
         serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
         serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;
         if let Some(path) = log_level_file {
             tokio::spawn(level::follow(path, log_level, level));
         }
+        // Who lost the leadership ends at once, without last words.
         controller.run(election, stop).await?;
+        traces.end().await;
         Ok(())
     })
 }
@@ -183,7 +192,7 @@ fn clients(
     };
     let fence = Fence::new(settings.timing.renew_deadline);
     let own = ClientBuilder::try_from(config.clone())?.with_layer(&counted).build();
-    let election = Election::new(own, settings, fence.clone());
+    let election = Election::new(own, settings, fence.clone(), Arc::clone(metrics));
     Ok((ClientBuilder::try_from(config)?.with_layer(&counted).with_layer(&fence).build(), Some(election)))
 }
 
@@ -198,20 +207,13 @@ async fn serve(flag: &'static str, address: BindAddress, pages: Pages, view: &Ar
 }
 
 async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
-    let mut config = match path {
-        Some(path) => {
-            Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?
-        }
-        None => Config::infer().await?,
-    };
+    let mut config = connect::config(path, None).await?;
     // A watch is silent for 20 s at most, so whatever is silent longer is dead: without this a list that is never
     // answered would be waited for without end.
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     // Counted from the last byte, not from the request (`reset_reader_on_write`): connections that lay idle when all of
     // them died must not each cost another wait. A request that is cut off by it is repeated as after any other failure.
-    // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
-    config.default_retry = false;
     Ok(config)
 }
 

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::core::Status;
-use tracing::{info, warn};
+use tracing::{Instrument, Span, info, warn};
 
 use super::context::Context;
 use super::key::{ObjectKey, version};
@@ -17,6 +17,7 @@ use super::pace::{Answer, Turn};
 use super::streams::stored_pod;
 use crate::model::backoff::{Backoff, TRANSIENT, UNANNOUNCED};
 use crate::model::world::{Outcome, PodFacts, Setback, SetbackKind, Subject, World};
+use crate::ops::spans::{self, Call, setback_word};
 use crate::plan::{Plan, PodDeletion};
 
 /// One write takes no longer.
@@ -63,7 +64,10 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
     }
     let mut outcome = Outcome::default();
     for deletion in delete {
-        match delete_pod(&api, deletion).await {
+        let span = Call::DeletePod(&deletion.name).span(&key.namespace);
+        let answer = delete_pod(&api, deletion).instrument(span.clone()).await;
+        trace_end(&span, &answer, |goes| if *goes { "deleted" } else { "conflict" });
+        match answer {
             Ok(true) => outcome.deleted.push(deletion.uid.clone()),
             Ok(false) => return outcome.into(),
             Err(refusal) => {
@@ -87,7 +91,9 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
         }
         let of_pod = ObjectKey::new(key.namespace.as_str(), name.as_str());
         context.with_state(|state| state.pods.writing(of_pod.clone()));
-        let answer = create_pod(context, &api, &world.subject.uid, pod).await;
+        let span = Call::CreatePod(&name).span(&key.namespace);
+        let answer = create_pod(context, &api, &world.subject.uid, pod).instrument(span.clone()).await;
+        trace_end(&span, &answer, |_| "created");
         let refused = answer.as_ref().is_err_and(|refusal| refusal.kind != SetbackKind::Io);
         context.queue.answered(&key, if refused { Answer::Refused } else { Answer::Created });
         match answer {
@@ -118,6 +124,10 @@ pub(super) struct Refusal {
     pub message: String,
 }
 
+fn trace_end<T>(span: &Span, answer: &Result<T, Refusal>, word: impl Fn(&T) -> &'static str) {
+    spans::ended(span, answer.as_ref().map_or_else(|refusal| setback_word(refusal.kind), word), answer.is_err());
+}
+
 /// Notes a write that did not succeed. The pause grows as long as the same stands in the way of the same Pod, or of
 /// whichever is tried.
 fn set_back(context: &Context, key: &ObjectKey, pod: &str, refusal: Refusal, so_far: &Outcome) -> Setback {
@@ -145,15 +155,22 @@ async fn delete_pipeline(context: &Context, key: &ObjectKey, subject: &Subject) 
     let seen =
         Preconditions { uid: Some(subject.uid.clone()), resource_version: Some(subject.resource_version.clone()) };
     let params = DeleteParams::background().preconditions(seen);
-    let refusal = match tokio::time::timeout(WRITE_DEADLINE, api.delete(&key.name, &params)).await {
+    let span = Call::DeletePipeline(&key.name).span(&key.namespace);
+    let answer = tokio::time::timeout(WRITE_DEADLINE, api.delete(&key.name, &params)).instrument(span.clone()).await;
+    let refusal = match answer {
         Ok(Ok(_)) => {
+            spans::ended(&span, "deleted", false);
             info!(pipeline = %key, "deleted it: its ttl_after_finished has passed");
             return Outcome { subject_deleted: true, ..Outcome::default() };
         }
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+            spans::ended(&span, "not_found", false);
             return Outcome { subject_deleted: true, ..Outcome::default() };
         }
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => return Outcome::default(),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+            spans::ended(&span, "conflict", false);
+            return Outcome::default();
+        }
         Ok(Err(kube::Error::Api(status))) => Refusal {
             kind: SetbackKind::Refused,
             message: format!(
@@ -164,6 +181,7 @@ async fn delete_pipeline(context: &Context, key: &ObjectKey, subject: &Subject) 
         Ok(Err(error)) => refusal(&error, "the deletion"),
         Err(_) => no_answer(),
     };
+    spans::ended(&span, setback_word(refusal.kind), true);
     Outcome { setback: Some(set_back(context, key, &key.name, refusal, &Outcome::default())), ..Outcome::default() }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::queue::Queue;
 use super::state::State;
+use crate::model::defaults::Defaults;
 use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
 use crate::ops::metrics::Metrics;
@@ -27,6 +28,7 @@ pub struct Shared {
     reads: Arc<Semaphore>,
     secret_access: SecretAccess,
     docs: Docs,
+    defaults: Arc<Defaults>,
 }
 
 impl Shared {
@@ -37,10 +39,11 @@ impl Shared {
         pod_creates_per_second: NonZeroU32,
         secret_access: SecretAccess,
         docs: Docs,
+        defaults: Arc<Defaults>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let queue = Arc::new(Queue::new(pod_creates_per_second, Arc::clone(&metrics)));
-        Self { client, queue, metrics, reads: Arc::new(Semaphore::new(MOST_READS)), secret_access, docs }
+        Self { client, queue, metrics, reads: Arc::new(Semaphore::new(MOST_READS)), secret_access, docs, defaults }
     }
 }
 
@@ -53,6 +56,8 @@ pub struct Context {
     pub secret_access: SecretAccess,
     /// Where messages send their readers.
     pub docs: Docs,
+    /// What every Pod gets.
+    pub defaults: Arc<Defaults>,
     /// The API server.
     pub client: Client,
     /// Which Pipelines to look at.
@@ -74,7 +79,7 @@ impl Context {
     /// A context that knows nothing yet.
     #[must_use]
     pub fn new(shared: Shared, namespace: Option<String>) -> Self {
-        let Shared { client, queue, metrics, reads, secret_access, docs } = shared;
+        let Shared { client, queue, metrics, reads, secret_access, docs, defaults } = shared;
         let mut state = State::default();
         // No doorbell will ever be heard: nobody waits for it.
         state.doorbell_refused = secret_access == SecretAccess::None;
@@ -82,6 +87,7 @@ impl Context {
             namespace,
             secret_access,
             docs,
+            defaults,
             client,
             queue,
             metrics,

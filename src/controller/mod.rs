@@ -44,6 +44,7 @@ use realms::Realms;
 use state::State;
 use view::Running;
 
+use crate::model::defaults::Defaults;
 use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
 use crate::ops::http::View;
@@ -87,10 +88,18 @@ impl Controller {
     /// The client has to come without kube's default retries: a POST is repeated here under its deterministic name, with
     /// a pause of our own. With an election it has to be behind the election's fence.
     #[must_use]
-    pub fn new(client: Client, limits: Limits, reach: &Reach, docs: Docs, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        client: Client,
+        limits: Limits,
+        reach: &Reach,
+        docs: Docs,
+        defaults: Defaults,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let Limits { workers, pod_creates_per_second } = limits;
         metrics.may_work(workers.get());
-        let shared = Shared::new(client, pod_creates_per_second, reach.secret_access, docs, metrics);
+        let shared =
+            Shared::new(client, pod_creates_per_second, reach.secret_access, docs, Arc::new(defaults), metrics);
         let realms = Arc::new(Realms::new(&shared, &reach.namespaces));
         Self { shared, realms, workers, running: Arc::default() }
     }

@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::ListParams;
 use kube::core::ObjectMeta;
+use tracing::Instrument;
 
 use super::context::Context;
 use super::index::Uses;
@@ -17,11 +18,13 @@ use super::reader;
 use super::state::{State, StoredPod};
 use super::streams::stored_pod;
 use crate::api::status::StepStatus;
+use crate::model::defaults::Defaults;
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::volume::{ObjectRef, VolumeUse};
 use crate::model::work::Work;
 use crate::model::world::{PodFacts, WorkState, World};
+use crate::ops::spans::{self, Call};
 
 /// Looks at everything that a decision about this Pipeline may need.
 ///
@@ -41,7 +44,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
     let (accounts, names) = context.with_state(|state| {
         let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
         let looked_at = work.filter(|_| context.secret_access == SecretAccess::Metadata);
-        let names = looked_at.map(|work| secret_names(work, &accounts)).unwrap_or_default();
+        let names = looked_at.map(|work| secret_names(work, &accounts, &context.defaults)).unwrap_or_default();
         let uses = Uses {
             secrets: names.iter().map(|name| in_namespace(name.as_str())).collect(),
             accounts: accounts.keys().map(|name| in_namespace(name)).collect(),
@@ -60,6 +63,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
         work: stored.work.clone(),
         run_key: stored.run_key.clone(),
         recorded: stored.status.clone(),
+        defaults: Arc::clone(&context.defaults),
         secret_access: context.secret_access,
         docs: context.docs.clone(),
         secrets: names
@@ -110,13 +114,18 @@ fn object_refs(work: &Work) -> BTreeSet<ObjectRef> {
     work.steps.iter().flat_map(|step| &step.volumes).filter_map(VolumeUse::object).collect()
 }
 
-fn secret_names(work: &Work, accounts: &BTreeMap<String, AccountKnowledge>) -> BTreeSet<SecretName> {
+fn secret_names(
+    work: &Work,
+    accounts: &BTreeMap<String, AccountKnowledge>,
+    defaults: &Defaults,
+) -> BTreeSet<SecretName> {
     let named = work.steps.iter().flat_map(|step| &step.uses).map(|usage| usage.secret.clone());
     let of_accounts = accounts.values().flat_map(|account| match account {
         AccountKnowledge::Present { pull_secrets } => pull_secrets.as_slice(),
         AccountKnowledge::Absent => &[],
     });
-    named.chain(of_accounts.filter_map(|name| SecretName::parse(name).ok())).collect()
+    let of_accounts = of_accounts.filter_map(|name| SecretName::parse(name).ok());
+    named.chain(of_accounts).chain(defaults.pull_secrets.iter().cloned()).collect()
 }
 
 /// Pods that should be there and are not in the store: their last state, or a look at the API server.
@@ -151,7 +160,7 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
             continue;
         }
         let ended = !suspect.is_live();
-        let there = if ended { None } else { api.get_opt(&suspect.name).await? };
+        let there = if ended { None } else { get(&api, &world.subject.namespace, &suspect.name).await? };
         let same = |pod: &StoredPod| suspect.uid.is_empty() || pod.facts.uid == suspect.uid;
         let ours = |pod: &StoredPod| same(pod) && pod.owner_uid == uid;
         let is_it = |pod: &Pod| pod.metadata.uid.as_deref() == Some(suspect.uid.as_str());
@@ -174,12 +183,27 @@ async fn find_lost_pods(context: &Arc<Context>, world: &mut World) -> Result<(),
     Ok(())
 }
 
+async fn get(api: &Api<Pod>, namespace: &str, name: &str) -> Result<Option<Pod>, kube::Error> {
+    let span = Call::GetPod(name).span(namespace);
+    let there = api.get_opt(name).instrument(span.clone()).await;
+    let outcome = match &there {
+        Ok(Some(_)) => "found",
+        Ok(None) => "not_found",
+        Err(_) => "failed",
+    };
+    spans::ended(&span, outcome, there.is_err());
+    there
+}
+
 /// Whether the Pipeline is there and stays. Who deletes it with `--cascade=orphan` has the garbage collector take its
 /// Pods away from it, and the watch on Pods may tell of that before the other tells of the deletion.
 async fn is_there(context: &Context, world: &World) -> Result<bool, kube::Error> {
     let api: Api<WirePipeline> = Api::namespaced(context.client.clone(), &world.subject.namespace);
     let only = ListParams::default().fields(&format!("metadata.name={}", world.subject.name));
-    let found = api.list(&only).await?.items.into_iter().map(|pipeline| pipeline.metadata);
+    let span = Call::ListPipelines(&world.subject.name).span(&world.subject.namespace);
+    let found = api.list(&only).instrument(span.clone()).await;
+    spans::ended(&span, if found.is_ok() { "listed" } else { "failed" }, found.is_err());
+    let found = found?.items.into_iter().map(|pipeline| pipeline.metadata);
     let stays = |meta: &ObjectMeta| {
         meta.uid.as_deref() == Some(world.subject.uid.as_str()) && meta.deletion_timestamp.is_none()
     };

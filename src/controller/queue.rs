@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::fair::FairLine;
 use super::key::ObjectKey;
 use super::pace::{Answer, Pace, Turn};
-use crate::ops::metrics::Metrics;
+use crate::ops::metrics::{Metrics, Watched};
 
 /// The queue. A key that is woken while it is worked on comes again afterwards.
 #[derive(Debug)]
@@ -45,22 +45,29 @@ struct Inner {
 struct Wake {
     /// When it was woken first.
     at: Instant,
-    /// When the last event came that concerns it; `None`: it was woken by a timer only.
-    event_at: Option<Instant>,
+    /// The last event that concerns it; `None`: it was woken by a timer only.
+    event: Option<News>,
+}
+
+/// An event.
+#[derive(Clone, Copy, Debug)]
+struct News {
+    at: Instant,
+    about: Watched,
 }
 
 /// Of two wakes of one Pipeline: woken with the first, and for the last event.
 fn merge(wakes: &mut HashMap<ObjectKey, Wake>, key: ObjectKey, wake: Wake) {
     let merged = wakes.entry(key).or_insert(wake);
     merged.at = merged.at.min(wake.at);
-    merged.event_at = merged.event_at.max(wake.event_at);
+    merged.event = merged.event.into_iter().chain(wake.event).max_by_key(|event| event.at);
 }
 
 /// A look that is under way.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     since: Instant,
-    event_at: Option<Instant>,
+    event: Option<News>,
 }
 
 /// How the queue stands.
@@ -83,7 +90,7 @@ pub struct QueueState {
 }
 
 impl Inner {
-    fn wake(&mut self, key: ObjectKey, event: bool, now: Instant) -> bool {
+    fn wake(&mut self, key: ObjectKey, event: Option<Watched>, now: Instant) -> bool {
         if self.asleep {
             return false;
         }
@@ -91,11 +98,9 @@ impl Inner {
         let wakes = if working { &mut self.again } else { &mut self.wakes };
         let wake = wakes.entry(key.clone()).or_insert_with(|| {
             self.metrics.queued();
-            Wake { at: now, event_at: None }
+            Wake { at: now, event: None }
         });
-        if event {
-            wake.event_at = Some(now);
-        }
+        wake.event = event.map(|about| News { at: now, about }).or(wake.event);
         !working && self.make_ready(key, now)
     }
 
@@ -120,7 +125,7 @@ impl Inner {
                 break;
             }
             self.set_timer(&key, None);
-            self.wake(key, false, now);
+            self.wake(key, None, now);
         }
     }
 
@@ -137,7 +142,7 @@ impl Inner {
     fn take_paced(&mut self, now: Instant) -> Option<ObjectKey> {
         let working = &self.working;
         let key = self.pace.pop(now, |key| !working.contains_key(key))?;
-        self.working.insert(key.clone(), Look { since: now, event_at: None });
+        self.working.insert(key.clone(), Look { since: now, event: None });
         self.took_paced = true;
         Some(key)
     }
@@ -146,10 +151,10 @@ impl Inner {
         loop {
             let key = self.ready.pop()?;
             self.idle_since = (!self.ready.is_empty()).then_some(now);
-            let wake = self.wakes.remove(&key).unwrap_or(Wake { at: now, event_at: None });
+            let wake = self.wakes.remove(&key).unwrap_or(Wake { at: now, event: None });
             if !self.working.contains_key(&key) {
                 self.metrics.taken(now.saturating_duration_since(wake.at));
-                self.working.insert(key.clone(), Look { since: now, event_at: wake.event_at });
+                self.working.insert(key.clone(), Look { since: now, event: wake.event });
                 self.took_paced = false;
                 return Some(key);
             }
@@ -204,8 +209,8 @@ impl Queue {
     }
 
     /// Asks for a look at this Pipeline: an event came that concerns it.
-    pub fn wake(&self, key: ObjectKey) {
-        if self.with(|inner| inner.wake(key, true, Instant::now())) {
+    pub fn wake(&self, key: ObjectKey, about: Watched) {
+        if self.with(|inner| inner.wake(key, Some(about), Instant::now())) {
             self.changed.notify_one();
         }
     }
@@ -270,7 +275,12 @@ impl Queue {
 
     /// When the event came for which this Pipeline is being looked at, the last if there were several.
     pub fn event_at(&self, key: &ObjectKey) -> Option<Instant> {
-        self.with(|inner| inner.working.get(key)?.event_at)
+        self.with(|inner| Some(inner.working.get(key)?.event?.at))
+    }
+
+    /// What that event was about; `None`: a time had come.
+    pub fn cause(&self, key: &ObjectKey) -> Option<Watched> {
+        self.with(|inner| Some(inner.working.get(key)?.event?.about))
     }
 
     /// How it stands.

@@ -17,9 +17,9 @@ fn queue() -> Queue {
 #[tokio::test]
 async fn a_key_is_handed_out_once_however_often_it_was_woken() {
     let queue = queue();
-    queue.wake(key("a"));
-    queue.wake(key("a"));
-    queue.wake(key("b"));
+    queue.wake(key("a"), Watched::Pods);
+    queue.wake(key("a"), Watched::Pods);
+    queue.wake(key("b"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("a")));
     assert_eq!(queue.next().await, Some(key("b")));
     assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
@@ -28,9 +28,9 @@ async fn a_key_is_handed_out_once_however_often_it_was_woken() {
 #[tokio::test]
 async fn a_key_woken_while_it_is_worked_on_comes_again_and_never_twice_at_once() {
     let queue = queue();
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("a")));
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
     queue.done(&key("a"), None);
     assert_eq!(queue.next().await, Some(key("a")));
@@ -39,7 +39,7 @@ async fn a_key_woken_while_it_is_worked_on_comes_again_and_never_twice_at_once()
 #[tokio::test]
 async fn a_timer_wakes_and_the_next_look_replaces_it() {
     let queue = queue();
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     queue.next().await;
     let soon = Instant::now() + Duration::from_millis(30);
     queue.done(&key("a"), Some(soon));
@@ -47,7 +47,7 @@ async fn a_timer_wakes_and_the_next_look_replaces_it() {
     assert!(Instant::now() >= soon);
     // Looked at again before the timer: it is gone with that look.
     queue.done(&key("a"), Some(Instant::now() + Duration::from_millis(30)));
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     queue.next().await;
     queue.done(&key("a"), None);
     assert!(tokio::time::timeout(Duration::from_millis(60), queue.next()).await.is_err());
@@ -57,9 +57,9 @@ async fn a_timer_wakes_and_the_next_look_replaces_it() {
 async fn namespaces_take_turns() {
     let queue = queue();
     for name in ["1", "2", "3"] {
-        queue.wake(ObjectKey::new("big", name));
+        queue.wake(ObjectKey::new("big", name), Watched::Pods);
     }
-    queue.wake(key("only"));
+    queue.wake(key("only"), Watched::Pods);
     assert_eq!(queue.next().await, Some(ObjectKey::new("big", "1")));
     assert_eq!(queue.next().await, Some(key("only")));
     assert_eq!(queue.next().await, Some(ObjectKey::new("big", "2")));
@@ -68,7 +68,7 @@ async fn namespaces_take_turns() {
 /// Uses the pace up: a Pod was created a moment ago, and there is one per second.
 async fn busy() -> Queue {
     let queue = queue();
-    queue.wake(key("before"));
+    queue.wake(key("before"), Watched::Pods);
     queue.next().await;
     assert_eq!(queue.may_create(&key("before")), Turn::Now);
     queue.answered(&key("before"), Answer::Created);
@@ -86,12 +86,12 @@ async fn permit(queue: &Queue) {
 #[tokio::test]
 async fn what_may_not_create_yet_comes_again_when_it_may_and_holds_nobody_up() {
     let queue = busy().await;
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("a")));
     assert_eq!(queue.may_create(&key("a")), Turn::Later);
     queue.done(&key("a"), None);
     // Who creates nothing does not wait.
-    queue.wake(key("b"));
+    queue.wake(key("b"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("b")));
     queue.done(&key("b"), None);
     let before = Instant::now();
@@ -104,7 +104,7 @@ async fn what_may_not_create_yet_comes_again_when_it_may_and_holds_nobody_up() {
 async fn what_may_create_now_does_not_wait_behind_what_is_only_looked_at() {
     let queue = busy().await;
     for name in ["a", "b", "c"] {
-        queue.wake(key(name));
+        queue.wake(key(name), Watched::Pods);
     }
     assert_eq!(queue.next().await, Some(key("a")));
     assert_eq!(queue.may_create(&key("a")), Turn::Later);
@@ -126,7 +126,7 @@ fn what_may_create_and_what_is_only_looked_at_take_turns() {
             inner.pace.answered(&key(name), Answer::Created, now);
         }
         for name in ["look-1", "look-2", "look-3"] {
-            inner.wake(key(name), true, now);
+            inner.wake(key(name), Some(Watched::Pods), now);
         }
         let later = now + Duration::from_secs(1);
         let order: Vec<String> = std::iter::from_fn(|| inner.take(later)).map(|key| key.name).collect();
@@ -137,12 +137,12 @@ fn what_may_create_and_what_is_only_looked_at_take_turns() {
 #[tokio::test]
 async fn its_turn_and_a_wake_at_once_are_two_looks_one_after_the_other() {
     let queue = busy().await;
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("a")));
     assert_eq!(queue.may_create(&key("a")), Turn::Later);
     queue.done(&key("a"), None);
     permit(&queue).await;
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("a")), "its turn");
     assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
     queue.done(&key("a"), None);
@@ -153,9 +153,9 @@ async fn its_turn_and_a_wake_at_once_are_two_looks_one_after_the_other() {
 async fn who_sleeps_notes_nothing() {
     let queue = queue();
     queue.sleep();
-    queue.wake(key("before"));
+    queue.wake(key("before"), Watched::Pods);
     queue.rise();
-    queue.wake(key("after"));
+    queue.wake(key("after"), Watched::Pods);
     assert_eq!(queue.next().await, Some(key("after")));
     queue.done(&key("after"), None);
     assert!(tokio::time::timeout(Duration::from_millis(10), queue.next()).await.is_err());
@@ -179,22 +179,24 @@ async fn closing_ends_every_worker() {
 #[tokio::test]
 async fn a_look_knows_the_last_event_that_it_is_for_and_none_if_a_timer_asked_for_it() {
     let queue = queue();
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     tokio::time::sleep(Duration::from_millis(5)).await;
     let last = Instant::now();
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Secrets);
     queue.next().await;
     assert!(queue.event_at(&key("a")).unwrap() >= last);
+    assert_eq!(queue.cause(&key("a")), Some(Watched::Secrets));
     // What comes meanwhile is for the next look.
     let later = Instant::now();
-    queue.wake(key("a"));
+    queue.wake(key("a"), Watched::Pods);
     assert!(queue.event_at(&key("a")).unwrap() < later);
     queue.done(&key("a"), Some(Instant::now()));
     queue.next().await;
     assert!(queue.event_at(&key("a")).unwrap() >= later);
+    assert_eq!(queue.cause(&key("a")), Some(Watched::Pods));
     queue.done(&key("a"), Some(Instant::now()));
     assert_eq!(queue.next().await, Some(key("a")));
-    assert_eq!(queue.event_at(&key("a")), None, "the timer's look");
+    assert_eq!((queue.event_at(&key("a")), queue.cause(&key("a"))), (None, None), "the timer's look");
 }
 
 #[test]
@@ -205,7 +207,7 @@ fn work_that_nobody_takes_and_a_look_that_does_not_end_show() {
     let state = |seconds| queue.state(after(seconds));
     assert_eq!(state(1000), QueueState::default(), "at rest nothing is idle");
     for name in ["a", "b"] {
-        queue.with(|inner| inner.wake(key(name), true, begin));
+        queue.with(|inner| inner.wake(key(name), Some(Watched::Pods), begin));
     }
     assert_eq!((state(100).depth, state(100).idle), (2, Duration::from_secs(100)));
     queue.with(|inner| inner.take(after(100)));

@@ -7,12 +7,14 @@ use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::client::Body;
+use tracing::Instrument;
 
 use super::context::Context;
 use super::facts::{Kept, ReadOutcome, Ticket};
 use super::key::ObjectKey;
 use super::table;
 use crate::ops::metrics::ReadResult;
+use crate::ops::spans::{self, Call};
 
 /// One read takes no longer.
 const READ_DEADLINE: Duration = Duration::from_secs(10);
@@ -39,7 +41,7 @@ pub(super) async fn ensure_known(context: &Arc<Context>, keys: &[ObjectKey]) {
         }
         for (key, ticket) in tickets {
             // A task of its own: the read must end though the reconcile that asked for it is given up.
-            tokio::spawn(read_to_the_end(Arc::clone(context), key, ticket));
+            tokio::spawn(read_to_the_end(Arc::clone(context), key, ticket).in_current_span());
         }
         news.await;
     }
@@ -49,17 +51,21 @@ async fn read_to_the_end(context: Arc<Context>, key: ObjectKey, ticket: Ticket) 
     // Never closed, so that there is always a permit to come.
     let _permit = context.reads.acquire().await;
     for attempt in 1..=MOST_TRIES {
-        let outcome = match tokio::time::timeout(READ_DEADLINE, read(&context, &key)).await {
+        let span = Call::GetSecret(&key.name).span(&key.namespace);
+        let answer = tokio::time::timeout(READ_DEADLINE, read(&context, &key)).instrument(span.clone()).await;
+        let outcome = match answer {
             Ok(outcome) if attempt < MOST_TRIES => outcome,
             Ok(_) => ReadOutcome::Failed("it changes faster than it can be read".into()),
             Err(_) => ReadOutcome::Failed("the API server did not answer in time".into()),
         };
-        context.metrics.secret_read(match &outcome {
+        let result = match &outcome {
             ReadOutcome::Found(_) => ReadResult::Found,
             ReadOutcome::NotFound => ReadResult::NotFound,
             ReadOutcome::Forbidden => ReadResult::Forbidden,
             ReadOutcome::Failed(_) => ReadResult::Failed,
-        });
+        };
+        context.metrics.secret_read(result);
+        spans::ended(&span, result.as_str(), result == ReadResult::Failed);
         let kept = context.with_state(|state| state.book.finish(&key, ticket, outcome, Timestamp::now()));
         if kept == Kept::Yes {
             break;

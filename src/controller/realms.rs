@@ -51,12 +51,19 @@ mod tests {
     use crate::controller::{reconcile, streams};
     use crate::model::docs::Docs;
     use crate::model::secret::SecretAccess;
-    use crate::ops::metrics::{Metrics, Now};
+    use crate::ops::metrics::{Metrics, Now, Watched};
 
     /// A client that is never used.
     fn shared(access: SecretAccess) -> Shared {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
-        Shared::new(client, NonZeroU32::MIN, access, Docs::default(), Arc::new(Metrics::new("api.test")))
+        Shared::new(
+            client,
+            NonZeroU32::MIN,
+            access,
+            Docs::default(),
+            Arc::default(),
+            Arc::new(Metrics::new("api.test")),
+        )
     }
 
     fn realms(names: &[&str]) -> Realms {
@@ -178,7 +185,7 @@ mod tests {
         list(context, &["team-a"]);
         let queue = Arc::clone(&shared.queue);
         let woken = tokio::spawn(streams::wake_when_ready(Arc::clone(context), true));
-        queue.wake(ObjectKey::new("team-a", "edges"));
+        queue.wake(ObjectKey::new("team-a", "edges"), Watched::Pipelines);
         let workers = tokio::spawn(reconcile::work(Arc::clone(&queue), Arc::clone(&realms), true));
         let rest = async || {
             while queue.state(Instant::now()) != QueueState::default() {

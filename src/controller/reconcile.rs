@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{Instrument, Span, error, warn};
 
 use super::apply::Applied;
 use super::context::Context;
@@ -21,6 +21,7 @@ use crate::api::reason::{Phase, StepState};
 use crate::api::status::{PipelineStatus, StepStatus};
 use crate::model::backoff::TRANSIENT;
 use crate::ops::metrics::LookResult;
+use crate::ops::spans;
 use crate::plan::plan;
 use crate::report;
 
@@ -39,20 +40,23 @@ pub(super) async fn work(queue: Arc<Queue>, realms: Arc<Realms>, elected: bool) 
             continue;
         };
         let began = Instant::now();
-        let look = AssertUnwindSafe(reconcile(context, &key)).catch_unwind();
-        let ended = match tokio::time::timeout(DEADLINE, look).await {
-            Ok(Ok(ended)) => ended,
+        let span = spans::look(&key.namespace, &key.name, queue.cause(&key));
+        let look = AssertUnwindSafe(reconcile(context, &key)).catch_unwind().instrument(span.clone());
+        let (ended, outcome) = match tokio::time::timeout(DEADLINE, look).await {
+            Ok(Ok(ended)) => (ended, ended.result().as_str()),
             Ok(Err(_)) => {
                 error!(pipeline = %key, "a look at it broke off; this is a defect of Lockgate");
                 context.metrics.panicked();
-                Look::Failed
+                (Look::Failed, "panic")
             }
             Err(_) => {
                 warn!(pipeline = %key, seconds = DEADLINE.as_secs(), "a look at it took too long");
                 context.metrics.timed_out();
-                Look::Failed
+                (Look::Failed, "timeout")
             }
         };
+        spans::ended(&span, outcome, ended == Look::Failed);
+        drop(span);
         context.metrics.looked(ended.result(), began.elapsed());
         let failures = context.with_state(|state| state.looked(&key, ended == Look::Failed));
         let pause = match ended {
@@ -89,7 +93,8 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         context.with_state(|state| state.at_rest(key));
         return Look::Done(None);
     };
-    let world = match observe::observe(context, &stored).await {
+    Span::current().record("lockgate.pipeline.generation", stored.subject.generation);
+    let world = match observe::observe(context, &stored).instrument(spans::observe()).await {
         Ok(world) => world,
         Err(error) => {
             warn!(pipeline = %key, "a Pod could not be read: {}", kind(&error));
@@ -99,7 +104,13 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     if world.subject.deleting {
         return Look::Done(None);
     }
-    let decided = plan(&world);
+    let decided = {
+        let span = spans::plan().entered();
+        let decided = plan(&world);
+        span.record("lockgate.plan.deletes", decided.delete.len());
+        span.record("lockgate.plan.creates", decided.create.len());
+        decided
+    };
     note_opening(context, key, &stored, !decided.create.is_empty());
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
     if outcome.subject_deleted {
@@ -110,6 +121,7 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     let mut after = world.after(&outcome);
     let settled = plan(&after);
     let status = report::status(&after, &settled);
+    Span::current().record("lockgate.pipeline.phase", status.phase.map(Phase::as_str));
     if put_off && !tells_of_pods(&stored.status, &status) {
         // A status that says "starting" now would be written again in a moment.
         return Look::Done(settled.look_again.map(|at| until(after.now, at)));

@@ -43,7 +43,7 @@ where
             let news = state.objects.of_mut(kind).forbid();
             if news { state.users.of_kind(kind) } else { Vec::new() }
         });
-        wake_all(context, woken);
+        wake_all(context, Watched::Objects(kind), woken);
         context.synced.notify_waiters();
         tokio::time::sleep(LONGEST_PAUSE).await;
     }
@@ -79,7 +79,7 @@ fn hear<K: Resource>(context: &Context, kind: ObjectKind, event: Event<K>) {
         };
         changed.iter().flat_map(|key| state.users.of_object(kind, key)).collect::<Vec<_>>()
     });
-    wake_all(context, woken);
+    wake_all(context, Watched::Objects(kind), woken);
 }
 
 fn sighting<K: Resource>(object: &K) -> Sighting {

@@ -129,8 +129,8 @@ fn key_of<K: Resource>(object: &K) -> (ObjectKey, u64) {
     )
 }
 
-pub(super) fn wake_all(context: &Context, keys: impl IntoIterator<Item = ObjectKey>) {
-    keys.into_iter().for_each(|key| context.queue.wake(key));
+pub(super) fn wake_all(context: &Context, about: Watched, keys: impl IntoIterator<Item = ObjectKey>) {
+    keys.into_iter().for_each(|key| context.queue.wake(key, about));
 }
 
 /// When it is asked for, the watch begins anew with a list, which wakes all: what was woken before was not noted.
@@ -164,7 +164,7 @@ fn see_pipeline(context: &Context, event: Event<WirePipeline>, wake_all_listed: 
                 state.pipelines.apply(key.clone(), version, stored)
             });
             if news {
-                context.queue.wake(key);
+                context.queue.wake(key, Watched::Pipelines);
             }
         }
         Event::InitApply(wire) => {
@@ -175,7 +175,7 @@ fn see_pipeline(context: &Context, event: Event<WirePipeline>, wake_all_listed: 
                 state.pipelines.init_apply(key.clone(), version, stored)
             });
             if news || wake_all_listed {
-                context.queue.wake(key);
+                context.queue.wake(key, Watched::Pipelines);
             }
         }
         Event::Delete(wire) => {
@@ -186,7 +186,7 @@ fn see_pipeline(context: &Context, event: Event<WirePipeline>, wake_all_listed: 
                 }
             });
             // A look at it that is under way may keep something for the next one: that one clears it away.
-            context.queue.wake(key);
+            context.queue.wake(key, Watched::Pipelines);
         }
         Event::InitDone => {
             let gone = context.with_state(|state| {
@@ -197,7 +197,7 @@ fn see_pipeline(context: &Context, event: Event<WirePipeline>, wake_all_listed: 
                 state.relisted |= wake_all_listed;
                 gone
             });
-            wake_all(context, gone.into_iter().map(|(key, _)| key));
+            wake_all(context, Watched::Pipelines, gone.into_iter().map(|(key, _)| key));
             info!("the list of Pipelines is complete");
             context.synced.notify_waiters();
         }
@@ -234,14 +234,14 @@ async fn pods(context: &Arc<Context>) {
                     // The event carries the last state, which may hold the result.
                     Some(state.pod_gone(&key, last.unwrap_or(known)))
                 });
-                wake_all(context, woken);
+                wake_all(context, Watched::Pods, woken);
             }
             Event::InitDone => {
                 let woken = context.with_state(|state| {
                     let gone = state.pods.init_done();
                     gone.into_iter().map(|(key, pod)| state.pod_gone(&key, pod)).collect::<Vec<_>>()
                 });
-                wake_all(context, woken);
+                wake_all(context, Watched::Pods, woken);
                 info!("the list of Pods is complete");
                 context.synced.notify_waiters();
             }
@@ -259,7 +259,7 @@ fn see_pod(context: &Context, pod: &Pod, listed: bool) {
         let known = state.pods.delete(&key, version)?;
         Some(state.pod_gone(&key, known))
     });
-    wake_all(context, bereft);
+    wake_all(context, Watched::Pods, bereft);
     let Some(stored) = stored else { return };
     let woken = context.with_state(|state| {
         let news = if listed {
@@ -269,7 +269,7 @@ fn see_pod(context: &Context, pod: &Pod, listed: bool) {
         };
         news.then(|| state.pod_seen(&key, &stored))
     });
-    wake_all(context, woken);
+    wake_all(context, Watched::Pods, woken);
 }
 
 /// The doorbell. Where the right to hear it is taken away, all that is known of Secrets is dropped: nothing would tell
@@ -297,7 +297,7 @@ async fn secrets(context: &Arc<Context>) {
             state.doorbell_refused = true;
             keys.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
         });
-        wake_all(context, woken);
+        wake_all(context, Watched::Secrets, woken);
         context.synced.notify_waiters();
         tokio::time::sleep(LONGEST_PAUSE).await;
     }
@@ -332,7 +332,7 @@ fn hear(context: &Context, event: Event<WireSecret>) {
         };
         rung.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
     });
-    wake_all(context, woken);
+    wake_all(context, Watched::Secrets, woken);
 }
 
 async fn accounts(context: &Arc<Context>) {
@@ -371,7 +371,7 @@ async fn accounts(context: &Arc<Context>) {
             };
             changed.iter().flat_map(|key| state.users.of_account(key)).collect::<Vec<_>>()
         });
-        wake_all(context, woken);
+        wake_all(context, Watched::ServiceAccounts, woken);
     }
 }
 
@@ -393,7 +393,7 @@ async fn mount_failures(context: &Arc<Context>) {
         let pod = ObjectKey::new(object.namespace.unwrap_or_default(), object.name.unwrap_or_default());
         let uid = object.uid.unwrap_or_default();
         let woken = context.with_state(|state| state.mount_failed(&pod, &uid, event.message.unwrap_or_default()));
-        wake_all(context, woken);
+        wake_all(context, Watched::Events, woken);
     }
 }
 
@@ -414,5 +414,5 @@ pub(super) async fn wait_until(context: &Context, told: impl Fn(&State) -> bool)
 pub(super) async fn wake_when_ready(context: Arc<Context>, elected: bool) {
     wait_until(&context, |state| state.is_ready(elected)).await;
     let keys: Vec<ObjectKey> = context.with_state(|state| state.pipelines.keys().cloned().collect());
-    wake_all(&context, keys);
+    wake_all(&context, Watched::Pipelines, keys);
 }

@@ -218,7 +218,8 @@ mod tests {
     fn realms(names: &[&str]) -> Realms {
         let client = Client::try_from(Config::new("http://localhost:1".parse().unwrap())).unwrap();
         let metrics = Arc::new(Metrics::new("api.test"));
-        let shared = Shared::new(client, NonZeroU32::MIN, SecretAccess::Metadata, Docs::default(), metrics);
+        let shared =
+            Shared::new(client, NonZeroU32::MIN, SecretAccess::Metadata, Docs::default(), Arc::default(), metrics);
         Realms::new(&shared, &names.iter().map(|&name| name.to_owned()).collect())
     }
 

@@ -12,7 +12,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, info, warn};
 
 use super::census::waits_since;
 use super::context::Context;
@@ -21,6 +21,7 @@ use super::object::{StoredPipeline, WirePipeline};
 use crate::api::reason::Phase;
 use crate::api::status::PipelineStatus;
 use crate::model::run::short_hash;
+use crate::ops::spans::{self, Call};
 use crate::report::{About, Warning};
 
 /// One write takes no longer.
@@ -39,6 +40,17 @@ pub(super) enum Written {
     Failed,
 }
 
+impl Written {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "written",
+            Self::Gone => "not_found",
+            Self::Behind => "conflict",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Writes the status where it differs from what stands there.
 ///
 /// A merge patch that carries uid and resourceVersion: the API server refuses it where anybody wrote in between, so
@@ -55,7 +67,14 @@ pub(super) async fn status(context: &Context, stored: &StoredPipeline, after: &P
     if before == after {
         return Written::Yes;
     }
-    let key = stored.key();
+    let span = Call::PatchStatus(&stored.subject.name).span(&stored.subject.namespace);
+    let written = patch_status(context, stored, after).instrument(span.clone()).await;
+    spans::ended(&span, written.as_str(), written == Written::Failed);
+    written
+}
+
+async fn patch_status(context: &Context, stored: &StoredPipeline, after: &PipelineStatus) -> Written {
+    let (key, before) = (stored.key(), &stored.status);
     let (Ok(old), Ok(new)) = (serde_json::to_value(before), serde_json::to_value(after)) else {
         return Written::Failed;
     };
@@ -160,8 +179,12 @@ pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings:
             related: about.map(|about| related(&subject.namespace, about)),
             ..Event::default()
         };
-        let sent = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), &event)).await;
-        if !matches!(sent, Ok(Ok(_))) {
+        let span = Call::CreateEvent(reason).span(&subject.namespace);
+        let params = PostParams::default();
+        let create = tokio::time::timeout(WRITE_DEADLINE, api.create(&params, &event));
+        let sent = matches!(create.instrument(span.clone()).await, Ok(Ok(_)));
+        spans::ended(&span, if sent { "created" } else { "failed" }, !sent);
+        if !sent {
             debug!(pipeline = %stored.key(), reason, "an event could not be sent");
         }
     }

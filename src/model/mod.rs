@@ -2,7 +2,9 @@
 //!
 //! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
 
+pub mod attached;
 pub mod backoff;
+pub mod defaults;
 pub mod docs;
 pub mod last_words;
 pub mod literals;

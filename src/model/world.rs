@@ -1,16 +1,18 @@
 //! `World`: everything that a decision may look at, the time included. Equal worlds give equal plans.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 
+use super::defaults::Defaults;
 use super::docs::Docs;
 use super::names::SecretName;
 use super::parse::Violation;
 use super::run::{PodIdentity, RunRef};
 use super::secret::{AccountKnowledge, SecretAccess, SecretKnowledge};
 use super::volume::{ObjectKnowledge, ObjectRef};
-use super::work::{Step, Usage, Work};
+use super::work::{Step, Work};
 use crate::api::status::PipelineStatus;
 
 /// Everything that a decision may look at.
@@ -26,6 +28,8 @@ pub struct World {
     pub run_key: String,
     /// What was last written about the subject.
     pub recorded: PipelineStatus,
+    /// What every Pod gets.
+    pub defaults: Arc<Defaults>,
     /// Whether Secrets are looked at.
     pub secret_access: SecretAccess,
     /// Where messages send their readers.
@@ -43,32 +47,11 @@ pub struct World {
 }
 
 impl World {
-    /// The pull secrets that a step's Pod gets from its ServiceAccount, without those that the step lists itself.
-    ///
-    /// The ServiceAccount admission plugin adds them only to a Pod that lists none, so that a list of our own would
-    /// take them away (`plugin/pkg/admission/serviceaccount`): they are merged here.
-    #[must_use]
-    pub fn pull_secrets_of_account(&self, step: &Step) -> Vec<String> {
-        let Some(AccountKnowledge::Present { pull_secrets }) = self.accounts.get(step.service_account_name()) else {
-            return Vec::new();
-        };
-        let listed = |name: &String| step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name);
-        let mut own: Vec<String> = Vec::new();
-        for name in pull_secrets {
-            if !listed(name) && !own.contains(name) {
-                own.push(name.clone());
-            }
-        }
-        own
-    }
-}
-
-impl World {
     /// The `resourceVersion` of each Secret that a Pod of this step would use now and that is there, by name.
     #[must_use]
     pub fn versions(&self, step: &Step) -> BTreeMap<String, String> {
-        let of_account = self.pull_secrets_of_account(step);
-        let names = step.uses.iter().map(|u| u.secret.as_str()).chain(of_account.iter().map(String::as_str));
+        let attached = self.attached_pull_secrets(step);
+        let names = step.uses.iter().map(|u| u.secret.as_str()).chain(attached.iter().map(|a| a.name.as_str()));
         names
             .filter_map(|name| SecretName::parse(name).ok())
             .filter_map(|name| match self.secrets.get(&name)? {

@@ -1,7 +1,8 @@
 //! Metrics: every name, label and meaning in one place (docs/metrics.md lists them, a test compares).
 //!
 //! What controller-runtime and client-go would count has their names, so that dashboards and alerts for them work. Every
-//! label but the host is a word of this program's text: no name of an object, no namespace and no message can become one.
+//! label but the host and the Lease's name is a word of this program's text: no name of a Pipeline or of what it uses, no
+//! namespace and no message can become one.
 
 use std::borrow::Cow;
 use std::sync::atomic::AtomicU64;
@@ -84,6 +85,7 @@ pub struct Metrics {
     put_off: Gauge,
     secret_reads: Counts<1>,
     watch_failures: Counts<1>,
+    leads: Family<[(&'static str, String); 1], Gauge>,
 }
 
 /// What controller-runtime counts of reconciles.
@@ -237,8 +239,15 @@ impl Metrics {
                 "kind",
                 Watched::ALL.map(Watched::as_str),
             ),
+            leads: put(r, "leader_election_master_status", "Whether this process leads: 1, or 0 while it stands by"),
             registry,
         }
+    }
+
+    /// Whether this process holds the Lease of that name. The label is client-go's; where there is no election there is no
+    /// series.
+    pub fn leads(&self, lease: &str, leads: bool) {
+        self.leads.get_or_create(&[("name", lease.to_owned())]).set(i64::from(leads));
     }
 
     /// So many Pipelines may be looked at at once.

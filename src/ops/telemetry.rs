@@ -8,6 +8,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+use super::{Traces, spans};
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -18,8 +20,9 @@ pub enum LogFormat {
 }
 
 /// Targets that log what came over the wire: kube logs the whole body of an answer that it cannot decode at WARN and
-/// of an error at DEBUG (`kube-client/src/client/mod.rs`), and the HTTP stack traces buffers. No level opens them.
-const SILENCED: [&str; 5] = ["kube_client", "kube_runtime", "hyper", "hyper_util", "rustls"];
+/// of an error at DEBUG (`kube-client/src/client/mod.rs`), and the HTTP stack traces buffers. No level opens them. Spans are
+/// no log lines.
+const SILENCED: [&str; 6] = ["kube_client", "kube_runtime", "hyper", "hyper_util", "rustls", spans::TARGET];
 
 /// Changes what is logged.
 #[derive(Clone, Debug)]
@@ -38,15 +41,20 @@ impl LogLevel {
     }
 }
 
-/// Begins to log. `level` is a filter as in `info` or `lockgate=debug`.
+/// Begins to log and, where it was asked for, to trace. `level` is a filter as in `info` or `lockgate=debug`. Has to be called
+/// in a runtime.
 ///
 /// # Errors
 /// The filter cannot be read.
-pub fn init(format: LogFormat, level: &str) -> Result<LogLevel, ParseError> {
+pub fn init(format: LogFormat, level: &str) -> Result<(LogLevel, Traces), ParseError> {
     let (filter, handle) = reload::Layer::new(filter(level)?);
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::registry().with(filter).with(lines(format, colours, std::io::stderr)).init();
-    Ok(LogLevel(handle))
+    // The filter is that of the lines alone: what is traced does not depend on what is logged.
+    let mut layers = vec![lines(format, colours, std::io::stderr).with_filter(filter).boxed()];
+    let traces = Traces::begin(&mut layers);
+    tracing_subscriber::registry().with(layers).init();
+    traces.tell();
+    Ok((LogLevel(handle), traces))
 }
 
 /// Each event as one line.
@@ -59,7 +67,12 @@ where
     match format {
         LogFormat::Text => lines.boxed(),
         // Log stores index the members of the object: `pipeline` is one of them, and not inside of another.
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            #[cfg(feature = "otlp")]
+            let lines = lines.map_event_format(super::otlp::WithTrace);
+            lines.boxed()
+        }
     }
 }
 

@@ -17,7 +17,9 @@ pub enum LookResult {
 impl LookResult {
     pub(super) const ALL: [Self; 3] = [Self::Success, Self::Error, Self::RequeueAfter];
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Error => "error",
@@ -42,7 +44,9 @@ pub enum ReadResult {
 impl ReadResult {
     pub(super) const ALL: [Self; 4] = [Self::Found, Self::NotFound, Self::Forbidden, Self::Failed];
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Found => "found",
             Self::NotFound => "not_found",
@@ -97,7 +101,8 @@ impl Watched {
 }
 
 /// Why a Pod was not created.
-pub(super) fn setback_word(kind: SetbackKind) -> &'static str {
+#[must_use]
+pub fn setback_word(kind: SetbackKind) -> &'static str {
     match kind {
         SetbackKind::Quota => "quota",
         SetbackKind::PodSecurity => "pod_security",

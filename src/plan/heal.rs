@@ -29,9 +29,8 @@ pub(super) fn mended(world: &World, step: &Step, pod: &PodFacts, trouble: Troubl
     };
     let in_container =
         |name: &String| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
-    let for_pull = |name: &String| {
-        step.uses.iter().any(|u| u.usage == Usage::ImagePull && u.secret.as_str() == name) || !in_container(name)
-    };
+    let pull_secrets = world.pull_secrets(step);
+    let for_pull = |name: &String| pull_secrets.contains(name);
     let concerned = |name: &String| if by_pull_secret { for_pull(name) } else { in_container(name) };
     let changed = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
     world.versions(step).into_iter().find(changed).map(|(name, _)| name)

@@ -293,6 +293,8 @@ impl Plan {
 #[cfg(test)]
 mod access_tests;
 #[cfg(test)]
+mod defaults_tests;
+#[cfg(test)]
 mod expiry_tests;
 #[cfg(test)]
 mod graph_tests;

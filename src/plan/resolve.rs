@@ -5,6 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::advice;
 use crate::api::reason::{Reason, ReferenceState, ReferenceUse};
 use crate::api::status::ReferenceStatus;
+use crate::model::attached::Attached;
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretAccess, SecretFacts, SecretKnowledge};
 use crate::model::volume::{ObjectKnowledge, ObjectRef, VolumeUse};
@@ -30,7 +31,7 @@ pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     let mut rows: Vec<ReferenceStatus> = step.uses.iter().map(|usage| row(world, step, usage)).collect();
     rows.extend(step.volumes.iter().filter_map(|volume| volume_row(world, step, volume)));
     let named = rows.len();
-    rows.extend(world.pull_secrets_of_account(step).iter().map(|name| account_row(world, step, account, name)));
+    rows.extend(world.attached_pull_secrets(step).into_iter().map(|attached| attached_row(world, step, attached)));
 
     // What is not looked at cannot hold anything back: the kubelet decides.
     let unseen = |row: &ReferenceStatus| row.kind.is_none() && world.secret_access == SecretAccess::None;
@@ -124,16 +125,17 @@ fn bare(step: &Step, usage: ReferenceUse, name: &str, state: ReferenceState) -> 
     }
 }
 
-fn account_row(world: &World, step: &Step, account: &str, name: &str) -> ReferenceStatus {
-    let usage = SecretName::parse(name).map(|secret| SecretUse { secret, optional: false, usage: Usage::ImagePull });
+/// A pull secret that the Pipeline does not name.
+fn attached_row(world: &World, step: &Step, Attached { name, via }: Attached) -> ReferenceStatus {
+    let usage = SecretName::parse(&name).map(|secret| SecretUse { secret, optional: false, usage: Usage::ImagePull });
     let mut row = match usage {
         Ok(usage) => row(world, step, &usage),
         Err(why) => ReferenceStatus {
             message: Some(format!("the name {why}")),
-            ..bare(step, ReferenceUse::ImagePull, name, ReferenceState::NotFound)
+            ..bare(step, ReferenceUse::ImagePull, &name, ReferenceState::NotFound)
         },
     };
-    row.via = Some(format!("serviceaccount/{account}"));
+    row.via = Some(via);
     row
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::format_push_string)] // A line of a test need not be fast.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -45,6 +46,7 @@ pub(crate) fn story(spec: &Value) -> Story {
         },
         run_key: run_key(&spec, None),
         recorded: PipelineStatus::default(),
+        defaults: Arc::default(),
         secret_access: SecretAccess::Metadata,
         docs: Docs::default(),
         secrets: BTreeMap::new(),

@@ -23,7 +23,10 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         let mend = if why.contains("PersistentVolumeClaim") || why.contains("volume node affinity") {
             format!("see what the claim waits for (kubectl describe persistentvolumeclaims -n {namespace})")
         } else {
-            "change resource_requests, scheduling_spec or tolerations, or add a node".to_owned()
+            format!(
+                "change resource_requests, scheduling_spec or tolerations, or add a node{}",
+                asked_besides(world, step)
+            )
         };
         let said = plain(why);
         let said = said.trim_end_matches('.');
@@ -36,6 +39,16 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         }
         _ => pod.mount_failure.as_deref().map(|why| mount(world, step, why)),
     }
+}
+
+/// What the Pod asks of a node though its Pipeline does not.
+fn asked_besides(world: &World, step: &Step) -> String {
+    let defaults = world.defaults.node_selector.iter().filter(|(key, _)| !step.node_selector.contains_key(*key));
+    let labels: Vec<String> = defaults.map(|(key, value)| format!("{key}={value}")).collect();
+    if labels.is_empty() {
+        return String::new();
+    }
+    format!(" (the operator's Pod defaults ask for nodes with {})", labels.join(", "))
 }
 
 /// The kubelet starts the container again and again, later each time.
@@ -188,7 +201,7 @@ fn malformed(world: &World, step: &Step, said: &str) -> (Trouble, String) {
     )
 }
 
-/// The pull secrets that the kubelet offers to the registry: those that the step names, and those of its account that
+/// The pull secrets that the kubelet offers to the registry: those that the step names, and those that it gets besides that
 /// are there, as far as that is known.
 fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
     let own = step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull).map(|usage| usage.secret.to_string());
@@ -196,7 +209,8 @@ fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
         let known = SecretName::parse(name).ok().and_then(|name| world.secrets.get(&name));
         matches!(known, Some(SecretKnowledge::Present(_))) || world.secret_access == SecretAccess::None
     };
-    own.chain(world.pull_secrets_of_account(step).into_iter().filter(is_there)).collect()
+    let attached = world.attached_pull_secrets(step).into_iter().map(|attached| attached.name);
+    own.chain(attached.filter(is_there)).collect()
 }
 
 fn offered(secrets: &[String]) -> String {

@@ -6,7 +6,7 @@ use lockgate::api::reason::Phase;
 use serde_json::json;
 
 use crate::space;
-use crate::support::{condition, message, states};
+use crate::support::{condition, message, pointer, states};
 
 #[tokio::test]
 async fn a_pipeline_waits_for_all_of_its_secrets_and_starts_with_the_last() {
@@ -40,6 +40,7 @@ async fn a_pipeline_waits_for_all_of_its_secrets_and_starts_with_the_last() {
     ] {
         assert!(message(&waiting).contains(fix), "{fix} is not in {}", message(&waiting));
     }
+    assert_eq!(pointer(&waiting).as_deref(), Some("docs/troubleshooting.md#waitingforsecrets"));
     assert!(space.pods().await.is_empty());
 
     space.secret("db", &["password"]).await;
@@ -68,6 +69,7 @@ async fn a_pipeline_waits_for_all_of_its_secrets_and_starts_with_the_last() {
     space.phase("edges", Phase::Running).await;
     space.pod_succeeds(&name).await;
     let done = space.phase("edges", Phase::Succeeded).await;
+    assert_eq!(pointer(&done), None, "there is nothing to be done");
     assert_eq!(condition(&done, "Complete"), "True/Succeeded");
     assert_eq!(space.pods().await.len(), 1);
 }

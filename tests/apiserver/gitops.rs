@@ -28,7 +28,7 @@ fn root() -> &'static Path {
 }
 
 /// kubectl with this on its standard input; what it printed.
-fn piped(mut kubectl: Command, args: &[&str], input: &str) -> String {
+pub fn piped(mut kubectl: Command, args: &[&str], input: &str) -> String {
     kubectl.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = kubectl.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -42,8 +42,9 @@ fn comparable(text: &str) -> String {
     let ids = Regex::new(r"(?m)(uid|podUid|resourceVersion|startedWith): .*$").unwrap();
     let times = Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
     let pods = Regex::new(r"-main-[a-z0-9]+").unwrap();
-    let scheduler = Regex::new(r"(?s)no node takes the Pod:.*?or\s+add\s+a\s+node").unwrap();
-    let text = &scheduler.replace_all(text, "no node takes the Pod");
+    // What follows them is put into another line where they are longer.
+    let scheduler = Regex::new(r"(?s)no node takes the Pod:.*?or\s+add\s+a\s+node\s*").unwrap();
+    let text = &scheduler.replace_all(text, "no node takes the Pod ");
     pods.replace_all(&times.replace_all(&ids.replace_all(text, "$1: X"), "TIME"), "-main-HASH").into_owned()
 }
 

@@ -18,6 +18,7 @@ use tokio::task::block_in_place;
 use crate::outage::Proxy;
 use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each};
+use crate::support::rights;
 use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, output};
 
 /// At each takeover so many Pipelines are under way.
@@ -73,6 +74,11 @@ async fn leads(operator: &Operator) -> String {
     let log = operator.log();
     let name = log.split_once(LEADS).unwrap().1.split(|c: char| c.is_whitespace() || c.is_control()).next();
     name.unwrap().to_owned()
+}
+
+/// What dashboards for client-go know the leader by.
+fn is_master(operator: &Operator) -> bool {
+    operator.scrape().value("leader_election_master_status{name=\"lockgate\"}") > 0.5
 }
 
 fn leases(client: &Client) -> Api<Lease> {
@@ -144,6 +150,7 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let first = place.leader().await;
     let second = place.follower().await;
     let mut order = vec![leads(&first).await];
+    assert!(is_master(&first) && !is_master(&second));
 
     // SIGKILL: the Lease runs out.
     amid_work(&space, 0).await;
@@ -151,6 +158,7 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let killed = Instant::now();
     order.push(leads(&second).await);
     let after_kill = killed.elapsed();
+    assert!(is_master(&second));
     all_have_pods(&space, 1).await;
 
     // SIGTERM: the Lease is given back.
@@ -334,12 +342,14 @@ async fn a_leader_that_is_cut_off_ends_before_another_begins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_flag_no_lease_is_asked_for_and_without_the_role_it_says_what_to_do() {
     let cluster = Heavy::start().await;
+    rights::refuses(&cluster, "ha.rs leaves the Role of the Lease out");
     let client = admin(&cluster).await;
     let mut audit = Audit::of(&cluster);
     let alone = Operator::start(&cluster);
     alone.says("ready").await;
     audit.settle(&client).await;
     assert!(!audit.read().iter().any(on_lease));
+    assert!(!alone.scrape().0.contains("leader_election"), "there is no election");
     let place = Place::on(&cluster);
     let refused = Operator::start_with_flags(&cluster, &place.kubeconfig, &FLAGS);
     refused

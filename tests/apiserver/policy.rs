@@ -63,6 +63,9 @@ async fn fail_names_all_that_is_missing_in_pachyderm_s_words_and_stands_when_it_
     let events = space.api::<Event>().list(&ListParams::default()).await.unwrap().items;
     let of_edges = |event: &&Event| event.regarding.as_ref().and_then(|object| object.name.as_deref()) == Some("edges");
     let related = events.iter().filter(of_edges).filter_map(|event| event.related.as_ref());
+    let notes: Vec<_> = events.iter().filter(of_edges).filter_map(|event| event.note.as_deref()).collect();
+    let heading = " (docs/troubleshooting.md#secretmissing)";
+    assert!(notes.len() == 1 && notes[0].ends_with(heading), "{notes:?}");
     let related: Vec<_> = related.map(|object| (object.kind.as_deref(), object.name.as_deref())).collect();
     assert_eq!(related, [(Some("Secret"), Some("db"))], "the first that is missing; the note names them all");
 }

@@ -17,6 +17,7 @@ async fn grant(roles: &Api<ClusterRole>, allowed: Value) {
 #[tokio::test]
 async fn a_403_is_forbidden_not_missing_and_recovers_when_the_right_is_granted() {
     let cluster = tokio::task::spawn_blocking(|| support::install(Options::new())).await.unwrap();
+    support::rights::refuses(&cluster, "rights.rs takes the rights on Secrets away");
     let client = admin(&cluster).await;
     let roles: Api<ClusterRole> = Api::all(client.clone());
     let granted = serde_json::to_value(roles.get("lockgate").await.unwrap().rules).unwrap();

@@ -5,14 +5,15 @@ use std::fs;
 use super::{cases, chart, helm, rendered};
 
 /// Longer objects are those that are generated from `deploy/`; another test compares them. Their heads stand here.
-const LONG: usize = 150;
+const LONG: usize = 200;
 
-/// The render, with long objects cut after their metadata.
+/// The render, with long objects cut after their metadata, and without the version, so that a release changes none.
 fn reviewable(text: &str) -> String {
+    let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let cut = |document: &str| {
         let lines = document.lines().count();
-        let end = document.find("\nspec:").or_else(|| document.find("\ndata:")).filter(|_| lines > LONG);
-        end.map_or_else(|| document.to_owned(), |end| format!("{}\n# … and {} lines", &document[..end], lines))
+        let head = document.split_once("\nspec:").or_else(|| document.split_once("\ndata:")).filter(|_| lines > LONG);
+        head.map_or_else(|| document.to_owned(), |(head, _)| format!("{head}\n# … and more: {lines} lines in all"))
     };
     let documents: Vec<String> = text.split("\n---\n").map(|document| cut(document.trim_end())).collect();
     documents.join("\n---\n") + "\n"
@@ -27,7 +28,7 @@ fn every_case_passes_the_strict_linter() {
     }
 }
 
-/// With LOCKGATE_WRITE_GOLDEN=1 (`make generate`) the files are written anew.
+/// With `LOCKGATE_WRITE_GOLDEN=1` (`make generate`) the files are written anew.
 #[test]
 fn every_case_renders_to_its_golden_file() {
     let mut stale = Vec::new();

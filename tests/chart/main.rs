@@ -7,6 +7,7 @@ mod support;
 mod golden;
 mod knobs;
 mod notes;
+mod operator;
 mod refusals;
 mod release;
 mod rights;

@@ -1,13 +1,14 @@
 //! A real API server takes whatever the chart renders.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use lockgate_cluster::{Cluster, NodeKind, Options};
 
 use super::support::output;
-use super::{cases, chart, helm, rendered};
+use super::{cases, chart, helm, objects, rendered};
 
 /// One cluster for this target. A script plays its node: Pods get ready, and those of `helm test` end.
 pub fn cluster() -> &'static Cluster {
@@ -82,6 +83,21 @@ fn what_the_cluster_does_not_know_is_left_out() {
     assert_eq!(kinds(&[]), [false, false]);
     assert_eq!(kinds(&["--api-versions", "monitoring.coreos.com/v1/ServiceMonitor"]), [true, false]);
     assert_eq!(kinds(&["--api-versions", "monitoring.coreos.com/v1/PrometheusRule"]), [false, true]);
+}
+
+/// Argo CD's Application names values of the chart, in its own words.
+#[test]
+fn the_values_of_the_example_for_argo_cd_are_taken() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/argocd/examples/chart.yaml");
+    let application = objects(&std::fs::read_to_string(file).unwrap()).remove(0);
+    let source = &application["spec"]["source"];
+    assert_eq!(source["path"], "charts/lockgate");
+    let values = cluster().dir().join("argo-cd-values.yaml");
+    std::fs::write(&values, source["helm"]["valuesObject"].to_string()).unwrap();
+    let text = rendered(&["--values", values.to_str().unwrap()]);
+    for kind in ["ServiceMonitor", "PrometheusRule"] {
+        assert!(text.contains(&format!("\nkind: {kind}\n")), "{kind} is left out");
+    }
 }
 
 /// The chart as it is packaged has what it needs, and not what only its tests need.

@@ -37,10 +37,13 @@ use lockgate::api::reason::Trouble;
 use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
 use serde_json::{Value, json};
 
-use support::{Operator, Space, message, step};
+use support::{Operator, SYSTEM_NAMESPACE, Space, message, step};
 
 /// A state that takes a kubelet does not come after this time: its longest pause between two looks at a Pod is shorter.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The pull secret that the operator gives to every Pod.
+const OF_THE_PLATFORM: &str = "of-the-platform";
 
 /// The cluster, its node and the operator, shared by all journeys; each has a namespace of its own.
 struct Shared {
@@ -54,7 +57,12 @@ fn shared() -> Option<&'static Shared> {
     let shared = SHARED.get_or_init(|| {
         can_run_node().ok()?;
         let cluster = support::install(Options::new().node(NodeKind::Real));
-        let operator = Operator::start(&cluster);
+        // All journeys go on though the Secret of this name is nowhere but in one.
+        let defaults = cluster.dir().join("pod-defaults.yaml");
+        std::fs::write(&defaults, format!("imagePullSecrets: [{OF_THE_PLATFORM}]\n")).unwrap();
+        let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
+        let flags = ["--pod-defaults", defaults.to_str().unwrap()];
+        let operator = Operator::start_with_flags(&cluster, &kubeconfig, &flags);
         Some(Shared { cluster, operator })
     });
     shared.as_ref()

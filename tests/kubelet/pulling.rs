@@ -3,11 +3,11 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, Patch, PatchParams};
-use lockgate::api::reason::{Phase, ReferenceUse, Trouble};
+use lockgate::api::reason::{Phase, ReferenceState, ReferenceUse, Trouble};
 use serde_json::json;
 
 use crate::support::{condition, message, states};
-use crate::{in_trouble, journey, nothing_leaked, printed, shell};
+use crate::{OF_THE_PLATFORM, in_trouble, journey, nothing_leaked, printed, shell};
 
 /// A loopback port at which nobody listens: no other program is given one below 1024 by the kernel.
 const CLOSED_PORT: u16 = 1;
@@ -124,9 +124,35 @@ async fn pull_secrets_of_the_service_account_are_merged() {
         assert_eq!(printed(&space, name).await, "pulled\n");
         let status = space.phase(name, Phase::Succeeded).await.status.unwrap();
         assert_eq!(status.resolved, Some(format!("{own}/{own}")), "only what the Pipeline names is counted");
-        let account: Vec<_> = status.references.iter().filter(|row| row.via.is_some()).collect();
-        assert_eq!(account.len(), 2);
-        assert!(account.iter().all(|row| row.via.as_deref() == Some("serviceaccount/default")));
-        assert!(account.iter().all(|row| row.usage == ReferenceUse::ImagePull));
+        let others: Vec<_> = status.references.iter().filter(|row| row.via.is_some()).collect();
+        let sources: Vec<&str> = others.iter().filter_map(|row| row.via.as_deref()).collect();
+        assert_eq!(sources, ["serviceaccount/default", "serviceaccount/default", "pod-defaults"]);
+        assert!(others.iter().all(|row| row.usage == ReferenceUse::ImagePull));
     }
+}
+
+#[tokio::test]
+async fn a_default_of_the_operators_is_enough_and_heals_when_it_comes() {
+    let Some((space, node)) = journey("default-pulls").await else {
+        return;
+    };
+    let registry = node.registry();
+    let image = registry.push_busybox("default-pulls/late:1").unwrap();
+    space.pipeline("late", shell(&image, "echo pulled", json!({}))).await;
+    // Nothing waits for it, and what the Pod is stuck in is told.
+    let said = in_trouble(&space, "late", Trouble::ImageUnauthorized).await;
+    assert!(said.contains("(no pull secret is named)"), "{said}");
+    space.pull_secret(OF_THE_PLATFORM, &registry.docker_config_json()).await;
+    assert_eq!(printed(&space, "late").await, "pulled\n");
+    let status = space.phase("late", Phase::Succeeded).await.status.unwrap();
+    assert_eq!((status.steps[0].attempts, status.steps[0].replacements), (0, 1), "a fresh Pod, and no try lost");
+
+    let image = registry.push_busybox("default-pulls/there:1").unwrap();
+    space.pipeline("there", shell(&image, "echo pulled", json!({}))).await;
+    assert_eq!(printed(&space, "there").await, "pulled\n");
+    let status = space.phase("there", Phase::Succeeded).await.status.unwrap();
+    let [row] = status.references.as_slice() else { panic!("one reference: {:?}", status.references) };
+    assert_eq!((row.name.as_str(), row.via.as_deref()), (OF_THE_PLATFORM, Some("pod-defaults")));
+    assert_eq!((row.state, status.resolved.as_deref()), (ReferenceState::Resolved, Some("0/0")));
+    nothing_leaked(&space).await;
 }

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod corpus;
+#[path = "../support/pages.rs"]
+#[allow(dead_code)] // The other tests run the commands.
+mod pages;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -167,9 +170,7 @@ fn texts(folder: &str) -> Vec<String> {
 
 #[test]
 fn pages_and_examples_show_valid_manifests() {
-    let pages = texts("docs").into_iter().chain([std::fs::read_to_string(root().join("README.md")).unwrap()]);
-    let blocks = |page: String| page.split("```yaml\n").skip(1).map(ToOwned::to_owned).collect::<Vec<_>>();
-    let shown = pages.flat_map(blocks).filter_map(|rest| rest.split("```").next().map(ToOwned::to_owned));
+    let shown = pages::all().into_iter().flat_map(|page| page.manifests()).map(|(_, text)| text);
     let mut count = 0;
     for text in shown.chain(texts("deploy/examples")) {
         let objects = lockgate::cli::manifest::read(&text).unwrap();

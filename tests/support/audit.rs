@@ -13,6 +13,7 @@ use lockgate_cluster::Cluster;
 use serde::Deserialize;
 
 use super::DEADLINE;
+use super::rights::Right;
 
 /// The operator's account, as the API server calls it.
 pub const OPERATOR: &str = "system:serviceaccount:lockgate-system:lockgate";
@@ -31,12 +32,17 @@ pub struct Entry {
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: ResponseStatus,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     request_received_timestamp: String,
     stage_timestamp: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ObjectRef {
+    #[serde(default)]
+    api_group: String,
     #[serde(default)]
     resource: String,
     #[serde(default)]
@@ -60,6 +66,18 @@ impl Entry {
             (resource, "") => format!("{} {resource}", self.verb),
             (resource, sub) => format!("{} {resource}/{sub}", self.verb),
         }
+    }
+
+    /// The right that it takes.
+    pub fn right(&self) -> Right {
+        let ObjectRef { api_group, resource, subresource, .. } = &self.object_ref;
+        let resource = if subresource.is_empty() { resource.clone() } else { format!("{resource}/{subresource}") };
+        Right { verb: self.verb.clone(), group: api_group.clone(), resource }
+    }
+
+    /// Whether a right was lacking. A quota and an admission rule answer 403, too.
+    pub fn is_unauthorised(&self) -> bool {
+        self.annotations.get("authorization.k8s.io/decision").is_some_and(|decision| decision == "forbid")
     }
 
     pub fn namespace(&self) -> &str {
@@ -88,18 +106,29 @@ impl Entry {
     }
 }
 
-/// The operator's requests, as far as they were read.
+/// The requests of an operator, as far as they were read.
 pub struct Audit {
     path: PathBuf,
+    /// What the line of a request of its account contains.
+    account: String,
     offset: u64,
-    rest: String,
     entries: Vec<Entry>,
     barriers: Vec<String>,
 }
 
 impl Audit {
     pub fn of(cluster: &Cluster) -> Self {
-        Self { path: cluster.audit_log(), offset: 0, rest: String::new(), entries: Vec::new(), barriers: Vec::new() }
+        Self::of_account(cluster, OPERATOR)
+    }
+
+    /// Those of another account.
+    pub fn of_account(cluster: &Cluster, account: &str) -> Self {
+        Self::in_log(cluster.audit_log(), account)
+    }
+
+    /// Those of an account in this log.
+    pub fn in_log(path: PathBuf, account: &str) -> Self {
+        Self { path, account: format!("\"{account}\""), offset: 0, entries: Vec::new(), barriers: Vec::new() }
     }
 
     /// All of the operator's requests that are in the log now: each once, watches when they begin.
@@ -114,7 +143,7 @@ impl Audit {
             if line.contains("/configmaps/barrier-") {
                 self.barriers.push(line.to_owned());
             }
-            if !line.contains(OPERATOR) {
+            if !line.contains(&self.account) {
                 continue;
             }
             // Watches are told of when they begin and again when they have ended.

@@ -11,6 +11,7 @@ pub fn push(node: &Node) -> String {
         binary: env!("CARGO_BIN_EXE_lockgate").into(),
         version: version.to_owned(),
         revision: None,
+        source: None,
         time: 0,
         licenses: None,
         compression: Compression::None,

@@ -5,6 +5,8 @@ pub mod audit;
 pub mod examples;
 pub mod heavy;
 pub mod image;
+pub mod pages;
+pub mod rights;
 pub mod scrape;
 pub mod stage;
 
@@ -45,6 +47,7 @@ pub fn install(options: Options) -> Cluster {
 /// The same with another kustomization.
 pub fn install_from(options: Options, kustomization: &str) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
+    rights::installs(&cluster, kustomization);
     let objects = rendered(&cluster, kustomization);
     apply(&cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
     cluster
@@ -100,6 +103,11 @@ impl Operator {
 
     /// Starts it with these flags.
     pub fn start_with_flags(cluster: &Cluster, kubeconfig: &Path, flags: &[&str]) -> Self {
+        Self::start_in(cluster, kubeconfig, flags, &[])
+    }
+
+    /// The same in this environment.
+    pub fn start_in(cluster: &Cluster, kubeconfig: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let log = cluster.dir().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let file = std::fs::File::create(&log).unwrap();
@@ -110,6 +118,7 @@ impl Operator {
             .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(flags)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
             .stderr(file);
@@ -354,15 +363,30 @@ pub fn condition(pipeline: &Pipeline, type_: &str) -> String {
     found.map_or_else(|| "absent".to_owned(), |c| format!("{}/{}", c.status, c.reason))
 }
 
-/// The message of `Ready`.
+/// The message of `Ready`, without the heading that it ends in: that is [`pointer`]'s.
 pub fn message(pipeline: &Pipeline) -> String {
-    let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == "Ready");
-    found.map(|c| c.message.clone()).unwrap_or_default()
+    said(pipeline).0
 }
 
-/// The states of the references, as `name:state`.
+/// Where the message of `Ready` sends its reader, if anywhere.
+pub fn pointer(pipeline: &Pipeline) -> Option<String> {
+    said(pipeline).1
+}
+
+fn said(pipeline: &Pipeline) -> (String, Option<String>) {
+    let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == "Ready");
+    let whole = found.map(|c| c.message.clone()).unwrap_or_default();
+    let parts = whole.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
+    match parts.filter(|(_, pointer)| pointer.contains("/troubleshooting.md#")) {
+        Some((text, pointer)) => (text.to_owned(), Some(pointer.to_owned())),
+        None => (whole, None),
+    }
+}
+
+/// The states of the references that the Pipeline itself names, as `name:state`.
 pub fn states(pipeline: &Pipeline) -> Vec<String> {
-    pipeline.status.iter().flat_map(|s| &s.references).map(|r| format!("{}:{}", r.name, r.state)).collect()
+    let named = pipeline.status.iter().flat_map(|s| &s.references).filter(|r| r.via.is_none());
+    named.map(|r| format!("{}:{}", r.name, r.state)).collect()
 }
 
 /// The Pipeline's first step.

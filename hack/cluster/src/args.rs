@@ -62,6 +62,9 @@ pub(crate) struct ClusterArgs {
     /// Write an audit log of all requests.
     #[arg(long)]
     pub(crate) audit: bool,
+    /// Encrypt Secrets before they are stored, under a key that is made for this cluster.
+    #[arg(long)]
+    pub(crate) encrypt_secrets: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One running cluster and what can be asked of it.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::helm;
 use crate::kubeconfig;
 use crate::kubectl::Kubectl;
-use crate::node::{HalfNode, Node, can_run_node};
+use crate::node::{Bridge, HalfNode, Node, can_run_node};
 use crate::options::{NodeKind, Options};
 use crate::packages::{ensure_control_plane_packages, ensure_node_packages};
 use crate::pki::Pki;
@@ -19,6 +20,9 @@ use crate::programs::{CONTROL_PLANE, NODE, Programs};
 use crate::run_dir::RunDir;
 use crate::scripted::ScriptedNode;
 use crate::tell::Steps;
+
+/// A folder in which every cluster leaves its audit log.
+const AUDIT_DIR: &str = "LOCKGATE_AUDIT_DIR";
 
 /// A running Kubernetes. Dropping it ends it and removes its data folder; so does, at the latest with
 /// the next start, the end of the process that holds it. The order of the fields is the order of the end.
@@ -30,6 +34,7 @@ pub struct Cluster {
     programs: Programs,
     server_url: String,
     ca: PathBuf,
+    audit: Option<PathBuf>,
     dir: RunDir,
 }
 
@@ -66,7 +71,10 @@ impl Cluster {
         }
         let steps = Steps::new(options.aloud);
         let dir = RunDir::new()?;
-        let pki = Pki::new(&dir)?;
+        let bridge = (options.node == NodeKind::Real).then(|| Bridge::make(&dir)).transpose()?;
+        let services = bridge.as_ref().map_or_else(|| "10.96.0.0/16".into(), Bridge::services);
+        let service = bridge.as_ref().map_or(Ipv4Addr::new(10, 96, 0, 1), Bridge::service);
+        let pki = Pki::new(&dir, service)?;
         let ca = pki.path("ca.crt");
         let port = ports::free()?;
         let server_url = format!("https://127.0.0.1:{port}");
@@ -74,7 +82,9 @@ impl Cluster {
         let tokens =
             format!("{admin},admin,admin,\"system:masters\"\n{kubelet},system:node:node,kubelet,\"system:nodes\"\n");
         dir.write("tokens.csv", tokens)?;
-        if options.audit {
+        let kept = std::env::var_os(AUDIT_DIR).map(|folder| PathBuf::from(folder).join(format!("{}.log", dir.id())));
+        let audit = (options.audit || kept.is_some()).then(|| kept.unwrap_or_else(|| dir.file("audit.log")));
+        if audit.is_some() {
             write_audit_policy(&dir)?;
         }
         let kubeconfig =
@@ -87,16 +97,18 @@ impl Cluster {
             kubectl: &kubectl,
             steps,
             port,
-            audit: options.audit,
+            services: &services,
+            audit: audit.as_deref(),
+            encrypt_secrets: options.encrypt_secrets,
             no_heartbeat: options.node == NodeKind::Scripted,
         };
         let joined = |thread: thread::ScopedJoinHandle<'_, _>| {
             let panicked = |_| Err(Error::Node("its start panicked".into()));
             thread.join().unwrap_or_else(panicked)
         };
-        let half_node = || HalfNode::start(&dir, &programs, &kubelet, &server_url, steps);
+        let half_node = |bridge| HalfNode::start(&dir, &programs, bridge, &kubelet, port, steps);
         let (control_plane, half_node) = thread::scope(|scope| {
-            let half_node = (options.node == NodeKind::Real).then(|| scope.spawn(half_node));
+            let half_node = bridge.as_ref().map(|bridge| scope.spawn(move || half_node(bridge)));
             let control_plane = ControlPlane::start(&ground);
             (control_plane, half_node.map(joined))
         });
@@ -105,7 +117,7 @@ impl Cluster {
         let node = half_node.transpose()?.map(|half| half.join(&dir, &kubectl, steps)).transpose()?;
         let scripted =
             (options.node == NodeKind::Scripted).then(|| ScriptedNode::start(&kubectl, steps)).transpose()?;
-        Ok(Self { node, _scripted: scripted, control_plane, kubectl, programs, server_url, ca, dir })
+        Ok(Self { node, _scripted: scripted, control_plane, kubectl, programs, server_url, ca, audit, dir })
     }
 
     /// The kubeconfig of an admin (`system:masters`).
@@ -151,10 +163,10 @@ impl Cluster {
         self.dir.path()
     }
 
-    /// The audit log, one JSON object a line; written if [`Options::audit`] says so.
+    /// The audit log, one JSON object a line; written if [`Options::audit`] says so or `LOCKGATE_AUDIT_DIR` is set.
     #[must_use]
     pub fn audit_log(&self) -> PathBuf {
-        self.dir.file("audit.log")
+        self.audit.clone().unwrap_or_else(|| self.dir.file("audit.log"))
     }
 
     /// Writes a kubeconfig of a service account, which must exist.
@@ -192,6 +204,22 @@ impl Cluster {
             server.start(&self.dir)?;
             server.until_ready(&self.kubectl)
         })
+    }
+
+    /// Starts the API server again so that it encrypts Secrets; those that are stored already stay as they are.
+    pub fn encrypt_secrets(&self) -> Result<(), Error> {
+        self.control_plane.with_api_server(|server| {
+            server.stop()?;
+            server.encrypt_secrets(&self.dir)?;
+            server.start(&self.dir)?;
+            server.until_ready(&self.kubectl)
+        })
+    }
+
+    /// Where etcd listens, without TLS; its data lies in the folder `etcd` of [`Cluster::dir`].
+    #[must_use]
+    pub fn etcd_url(&self) -> &str {
+        self.control_plane.etcd_url()
     }
 
     /// The node, if it is a real one.

@@ -1,11 +1,12 @@
 //! etcd, kube-apiserver, kube-controller-manager and kube-scheduler with the flags that suit tests.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::encode;
 use crate::error::Error;
 use crate::kubectl::Kubectl;
 use crate::pki::Pki;
@@ -13,6 +14,7 @@ use crate::poll::{self, Look};
 use crate::ports;
 use crate::process::Process;
 use crate::programs::Programs;
+use crate::random;
 use crate::run_dir::RunDir;
 use crate::tell::Steps;
 
@@ -30,7 +32,11 @@ pub(crate) struct Ground<'a> {
     pub(crate) kubectl: &'a Kubectl,
     pub(crate) steps: Steps,
     pub(crate) port: u16,
-    pub(crate) audit: bool,
+    /// The addresses of services.
+    pub(crate) services: &'a str,
+    /// Where the audit log is written, if it is.
+    pub(crate) audit: Option<&'a Path>,
+    pub(crate) encrypt_secrets: bool,
     /// Whether a Node stays ready without a heartbeat.
     pub(crate) no_heartbeat: bool,
 }
@@ -40,6 +46,7 @@ pub(crate) struct ControlPlane {
     _scheduler: Process,
     _controller_manager: Process,
     api_server: Mutex<ApiServer>,
+    etcd_url: String,
     _etcd: Process,
 }
 
@@ -50,6 +57,9 @@ impl ControlPlane {
         let mut etcd = start_etcd(ground, etcd_port)?;
         until_accepting("etcd", etcd_port, &mut etcd)?;
         let mut api_server = ApiServer::new(ground, etcd_port);
+        if ground.encrypt_secrets {
+            api_server.encrypt_secrets(ground.dir)?;
+        }
         api_server.start(ground.dir)?;
         if let Some(process) = &mut api_server.process {
             until_accepting("kube-apiserver", ground.port, process)?;
@@ -73,8 +83,14 @@ impl ControlPlane {
             _scheduler: scheduler,
             _controller_manager: controller_manager,
             api_server: Mutex::new(api_server),
+            etcd_url: etcd_url(etcd_port),
             _etcd: etcd,
         })
+    }
+
+    /// Where etcd listens.
+    pub(crate) fn etcd_url(&self) -> &str {
+        &self.etcd_url
     }
 
     /// Works with the API server's process, one caller at a time.
@@ -93,9 +109,9 @@ pub(crate) struct ApiServer {
 
 impl ApiServer {
     fn new(ground: &Ground<'_>, etcd_port: u16) -> Self {
-        let Ground { dir, pki, .. } = ground;
+        let Ground { dir, pki, services, .. } = ground;
         let mut args: Vec<OsString> = [
-            &*format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
+            &*format!("--etcd-servers={}", etcd_url(etcd_port)),
             &*format!("--secure-port={}", ground.port),
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
@@ -106,7 +122,7 @@ impl ApiServer {
             "--authorization-mode=Node,RBAC",
             "--allow-privileged=true",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            &*format!("--service-cluster-ip-range={services}"),
             "--profiling=false",
             // Else watches keep a server that should end for half a minute or more.
             "--shutdown-watch-termination-grace-period=1s",
@@ -126,11 +142,26 @@ impl ApiServer {
         file("service-account-signing-key-file", pki.path("service-account.key"));
         file("kubelet-client-certificate", pki.path("kubelet-client.crt"));
         file("kubelet-client-key", pki.path("kubelet-client.key"));
-        if ground.audit {
+        if let Some(log) = ground.audit {
             file("audit-policy-file", dir.file("audit-policy.json"));
-            file("audit-log-path", dir.file("audit.log"));
+            file("audit-log-path", log.to_owned());
         }
         Self { program: ground.programs.path("kube-apiserver"), args, port: ground.port, process: None }
+    }
+
+    /// Has it encrypt Secrets from its next start on. What is stored already it reads as it is.
+    pub(crate) fn encrypt_secrets(&mut self, dir: &RunDir) -> Result<(), Error> {
+        let key = serde_json::json!({"name": "key1", "secret": encode::base64(&random::bytes(32)?)});
+        let providers = serde_json::json!([{"secretbox": {"keys": [key]}}, {"identity": {}}]);
+        let config = serde_json::json!({
+            "apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration",
+            "resources": [{"resources": ["secrets"], "providers": providers}],
+        });
+        let path = dir.write("encryption.json", config.to_string())?;
+        let mut arg = OsString::from("--encryption-provider-config=");
+        arg.push(path);
+        self.args.push(arg);
+        Ok(())
     }
 
     /// Starts it unless it runs.
@@ -173,10 +204,14 @@ pub(crate) fn write_audit_policy(dir: &RunDir) -> Result<(), Error> {
     dir.write("audit-policy.json", AUDIT_POLICY).map(drop)
 }
 
+fn etcd_url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
 fn start_etcd(ground: &Ground<'_>, port: u16) -> Result<Process, Error> {
     let mut etcd = Command::new(ground.programs.path("etcd"));
     etcd.arg("--data-dir").arg(ground.dir.file("etcd"));
-    let url = format!("http://127.0.0.1:{port}");
+    let url = etcd_url(port);
     etcd.args(["--listen-client-urls", &url, "--advertise-client-urls", &url]);
     etcd.args(["--listen-peer-urls", "http://127.0.0.1:0", "--unsafe-no-fsync", "--log-level", "warn"]);
     Process::start("etcd", &etcd, ground.dir)

@@ -20,6 +20,7 @@ pub struct Options {
     pub(crate) audit: bool,
     pub(crate) node: NodeKind,
     pub(crate) aloud: bool,
+    pub(crate) encrypt_secrets: bool,
 }
 
 impl Options {
@@ -39,6 +40,12 @@ impl Options {
     #[must_use]
     pub fn node(self, node: NodeKind) -> Self {
         Self { node, ..self }
+    }
+
+    /// Whether the API server encrypts Secrets before it stores them, under a key that is made for this cluster.
+    #[must_use]
+    pub fn encrypt_secrets(self, encrypt_secrets: bool) -> Self {
+        Self { encrypt_secrets, ..self }
     }
 
     /// Whether the steps of the start are told on standard error. Builds and installations always are.

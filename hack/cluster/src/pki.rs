@@ -1,5 +1,6 @@
 //! Keys and certificates of one cluster, made by `openssl` in a few milliseconds: elliptic curves.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,7 +8,7 @@ use crate::error::{Error, run};
 use crate::run_dir::RunDir;
 
 /// Names under which the API server is reached, from this machine and from Pods.
-const SERVER_NAMES: &str = "subjectAltName=IP:127.0.0.1,IP:::1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local";
+const SERVER_NAMES: &str = "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local";
 
 /// The folder with the keys.
 pub(crate) struct Pki {
@@ -15,13 +16,14 @@ pub(crate) struct Pki {
 }
 
 impl Pki {
-    pub(crate) fn new(dir: &RunDir) -> Result<Self, Error> {
+    /// `service` is the address of the service `kubernetes`.
+    pub(crate) fn new(dir: &RunDir, service: Ipv4Addr) -> Result<Self, Error> {
         let pki = Self { folder: dir.folder("pki")? };
         pki.key("ca")?;
         let subject = ["-x509", "-new", "-days", "3650", "-subj", "/CN=lockgate-cluster"];
         // The other extensions of an authority are openssl's default here.
         pki.openssl(["req"].iter().chain(&subject), &[("-key", "ca.key"), ("-out", "ca.crt")])?;
-        pki.sign("server", "/CN=kube-apiserver", &format!("{SERVER_NAMES}\nextendedKeyUsage=serverAuth\n"))?;
+        pki.sign("server", "/CN=kube-apiserver", &format!("{SERVER_NAMES},IP:{service}\nextendedKeyUsage=serverAuth\n"))?;
         pki.sign(
             "kubelet-client",
             "/O=system:masters/CN=kube-apiserver-kubelet-client",

@@ -8,9 +8,14 @@ use crate::error::{Action as _, Error};
 
 /// `count` random bytes as lower-case hex.
 pub(crate) fn hex(count: usize) -> Result<String, Error> {
+    Ok(encode::hex(&bytes(count)?))
+}
+
+/// `count` random bytes.
+pub(crate) fn bytes(count: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = vec![0_u8; count];
     fill(&mut bytes)?;
-    Ok(encode::hex(&bytes))
+    Ok(bytes)
 }
 
 /// A random number.

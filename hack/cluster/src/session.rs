@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lockgate_cluster::{
     CONTROL_PLANE, Cluster, Error, HELM, NODE, NodeKind, Options, Programs, can_run_node, ensure_node_packages,
+    helm_folders,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -30,7 +31,9 @@ impl Session {
         // Before we listen to signals: a build of minutes can be interrupted as any program can.
         let programs = build(kind == NodeKind::Real)?;
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(io("listen to signals"))?;
-        let cluster = Cluster::start(Options::new().audit(args.audit).node(kind).aloud(true))?;
+        let cluster = Cluster::start(
+            Options::new().audit(args.audit).encrypt_secrets(args.encrypt_secrets).node(kind).aloud(true),
+        )?;
         if signals.pending().next().is_some() {
             return Err(io("start the cluster")(io::ErrorKind::Interrupted.into()));
         }
@@ -45,7 +48,7 @@ impl Session {
     /// Prints what a shell has to know.
     pub(crate) fn explain(&self) {
         eprintln!("\nThe cluster is up. In another shell:\n");
-        let shells_own = |name: &str| name == "PATH" || name == "KUBECACHEDIR";
+        let shells_own = |name: &str| name == "PATH" || name == "KUBECACHEDIR" || name.starts_with("HELM_");
         for (name, value) in self.facts.iter().filter(|(name, _)| !shells_own(name)) {
             println!("export {name}={}", quoted(value));
         }
@@ -100,6 +103,7 @@ fn facts(cluster: &Cluster, programs: &Programs, kind: NodeKind) -> Result<Vec<(
         ("PATH", path.map_err(|error| Error::Unexpected(error.to_string()))?),
         ("LOCKGATE_CLUSTER_DIR", cluster.dir().into()),
     ];
+    facts.extend(helm_folders(&cluster.dir().join("helm")).map(|(variable, folder)| (variable, folder.into())));
     if let Some(node) = cluster.node() {
         let registry = node.registry();
         facts.extend([

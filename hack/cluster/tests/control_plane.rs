@@ -37,14 +37,29 @@ fn controllers_make_and_remove_what_belongs_to_a_namespace() {
     assert!(!folder.exists(), "the data folder goes with the cluster");
 }
 
+/// Whether these bytes are in a file of etcd's.
+fn is_stored(cluster: &Cluster, bytes: &[u8]) -> bool {
+    let member = cluster.dir().join("etcd/member");
+    let files = ["snap", "wal"].map(|folder| std::fs::read_dir(member.join(folder)).expect("etcd's files"));
+    files.into_iter().flatten().any(|file| {
+        let content = std::fs::read(file.expect("a file").path()).expect("its content");
+        content.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
 #[test]
 fn two_clusters_know_nothing_of_each_other_and_survive_an_outage() {
-    let start = || Cluster::start(Options::new().audit(true)).expect("a cluster");
+    let start = |options: Options| Cluster::start(options.audit(true)).expect("a cluster");
     let (first, second) = thread::scope(|scope| {
-        let first = scope.spawn(start);
-        (start(), first.join().expect("the other one, too"))
+        let second = scope.spawn(move || start(Options::new().encrypt_secrets(true)));
+        (start(Options::new()), second.join().expect("the other one, too"))
     });
     kubectl(&first, &["create", "namespace", "here"]);
+    for (cluster, plain) in [(&first, true), (&second, false)] {
+        kubectl(cluster, &["create", "secret", "generic", "mine", "--from-literal=key=what-is-stored"]);
+        assert_eq!(is_stored(cluster, b"what-is-stored"), plain, "{cluster:?}");
+        assert!(is_stored(cluster, b"/registry/secrets/default/mine"), "{cluster:?}");
+    }
     assert!(answer(second.kubectl().args(["get", "namespace", "here"])).is_err());
 
     first.stop_api_server().expect("it stops");
@@ -75,4 +90,15 @@ fn a_scripted_node_moves_pods_through_their_phases() {
     eventually("the job has succeeded", || phase("job") == "Succeeded");
     eventually("the service runs", || phase("service") == "Running");
     kubectl(&cluster, &["delete", "pod", "service", "--timeout=30s"]);
+}
+
+#[test]
+fn helm_talks_to_its_own_cluster_and_knows_nothing_of_its_users() {
+    let cluster = Cluster::start(Options::new()).expect("a cluster");
+    let helm = |arguments: &[&str]| answer(cluster.helm().expect("helm").args(arguments)).expect("an answer");
+    assert!(helm(&["version", "--short"]).starts_with("v4.3.1"));
+    assert_eq!(helm(&["list", "--all-namespaces", "--short"]), "");
+    let folder = cluster.dir().join("helm");
+    let ours = helm(&["env"]).lines().filter(|line| line.contains(&*folder.to_string_lossy())).count();
+    assert!(ours >= 4, "cache, config, data and plugins");
 }

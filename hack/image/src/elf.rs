@@ -52,6 +52,24 @@ pub fn libraries(program: &Path, loader: &Path) -> Result<Vec<PathBuf>, Error> {
     listed(&text).map_err(|why| Error::Program { path: program.to_owned(), why })
 }
 
+/// Makes sure that none of these texts is in the program: paths of the machine that built it would make it differ from
+/// one that another machine built, and tell of that machine.
+pub fn without(program: &Path, texts: &[String]) -> Result<(), Error> {
+    let bytes = fs::read(program).action(|| format!("read {}", program.display()))?;
+    for text in texts {
+        if let Some(at) = memchr::memmem::find(&bytes, text.as_bytes()) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let end = rest.iter().position(|byte| !(b' '..=b'~').contains(byte)).unwrap_or(rest.len()).min(200);
+            let found = String::from_utf8_lossy(rest.get(..end).unwrap_or_default()).into_owned();
+            return Err(Error::Program {
+                path: program.to_owned(),
+                why: format!("it names a path of this machine: {found}"),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Reads lines such as `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f…)`. Those without an arrow are the loader
 /// and what the kernel brings.
 fn listed(text: &str) -> Result<Vec<PathBuf>, String> {

@@ -4,13 +4,19 @@
 //! cluster makes its images, too. Equal inputs give equal bytes: entries are sorted, owners are numbers, and all times
 //! are the one that is given.
 //!
+//! [`crates`] and [`system`] say what is in it, [`licenses`] and [`sbom`] put that into files.
+//!
 //! [OCI layout]: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 
+pub mod crates;
 pub mod elf;
 mod error;
 mod layer;
 mod layout;
+pub mod licenses;
 mod program;
+pub mod sbom;
+pub mod system;
 
 pub use error::Error;
 pub use layer::{Compression, Layer, LayerBlob};

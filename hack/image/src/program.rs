@@ -7,17 +7,15 @@ use serde_json::{Map, Value, json};
 
 use crate::elf;
 use crate::error::Error;
-use crate::layer::{Compression, Layer};
+use crate::layer::{Compression, Layer, sha256};
 use crate::layout::Image;
+use crate::system;
 
 /// What runs in a container of the image.
 pub const ENTRYPOINT: &str = "/lockgate";
 /// As whom, in numbers, so that a kubelet can tell that it is not root. It is the `nonroot` of distroless images.
 pub const USER: &str = "65532:65532";
 
-/// Where distributions keep the certificates of public authorities (Debian and Alpine, Fedora, openSUSE).
-const AUTHORITIES: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 /// Where the image has them, and where most programs look.
 const AUTHORITIES_IN_IMAGE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -30,6 +28,8 @@ pub struct Program {
     pub version: String,
     /// The commit that it was built from, if that is known.
     pub revision: Option<String>,
+    /// Where its source can be read, if that is known.
+    pub source: Option<String>,
     /// The time of everything in the image, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
     pub time: u64,
     /// A folder whose files go to `/licenses`.
@@ -65,6 +65,12 @@ impl Program {
         image.write(layout)
     }
 
+    /// The digest of the program itself.
+    pub fn sha256(&self) -> Result<String, Error> {
+        let read = |source| Error::Io { action: format!("read {}", self.binary.display()), source };
+        Ok(sha256(&std::fs::read(&self.binary).map_err(read)?))
+    }
+
     fn system(&self, head: &elf::Head) -> Result<Layer, Error> {
         let mut layer = Layer::new();
         if let Some(loader) = &head.loader {
@@ -82,8 +88,8 @@ impl Program {
         layer.text("/etc/group", 0o644, "root:x:0:\nnonroot:x:65532:\n");
         // Names are looked up as everywhere: the file that the kubelet writes, then DNS.
         layer.text("/etc/nsswitch.conf", 0o644, "hosts: files dns\n");
-        if let Some(bundle) = AUTHORITIES.iter().find(|path| Path::new(path).is_file()) {
-            layer.file(AUTHORITIES_IN_IMAGE, 0o644, *bundle);
+        if let Some(bundle) = system::authorities() {
+            layer.file(AUTHORITIES_IN_IMAGE, 0o644, bundle);
         }
         Ok(layer)
     }
@@ -114,10 +120,14 @@ impl Program {
         if let Some(revision) = &self.revision {
             set("revision", revision);
         }
+        if let Some(source) = &self.source {
+            set("source", source);
+        }
         labels
     }
 
-    fn created(&self) -> Result<String, Error> {
+    /// The time of everything in the image, as RFC 3339.
+    pub fn created(&self) -> Result<String, Error> {
         let moment = i64::try_from(self.time).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
         moment.map(|moment| moment.to_string()).ok_or_else(|| Error::Input(format!("{} is no time", self.time)))
     }

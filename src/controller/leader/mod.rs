@@ -8,6 +8,7 @@
 mod decide;
 mod fence;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
@@ -24,6 +25,8 @@ pub use fence::{Fence, FenceClosed, Fenced};
 
 use decide::{Step, View, decide};
 use fence::Moment;
+
+use crate::ops::metrics::Metrics;
 
 /// A watch on the Lease is ended by the API server after so many seconds.
 const WATCH_SECONDS: u32 = 20;
@@ -51,6 +54,7 @@ pub struct Election {
     api: Api<Lease>,
     settings: Settings,
     fence: Fence,
+    metrics: Arc<Metrics>,
     /// As it was last seen.
     lease: Option<Lease>,
     /// When it was last seen to change, while somebody held it.
@@ -69,9 +73,10 @@ enum Failure {
 impl Election {
     /// A part in the election. The client must not be behind the fence that this opens.
     #[must_use]
-    pub fn new(client: Client, settings: Settings, fence: Fence) -> Self {
+    pub fn new(client: Client, settings: Settings, fence: Fence, metrics: Arc<Metrics>) -> Self {
         let api = Api::namespaced(client, &settings.namespace);
-        Self { api, settings, fence, lease: None, changed: None, failing: false }
+        metrics.leads(&settings.name, false);
+        Self { api, settings, fence, metrics, lease: None, changed: None, failing: false }
     }
 
     /// Waits until this process holds the Lease.
@@ -92,6 +97,7 @@ impl Election {
                 Err(failure) => self.pause_after(&failure).await,
             }
         }
+        self.metrics.leads(&self.settings.name, true);
         info!(lease = %self, "leads as {}", self.settings.identity);
     }
 
@@ -106,7 +112,7 @@ impl Election {
             }
             match step {
                 Ok(Step::GiveUp(lost)) => {
-                    self.fence.close();
+                    self.leads_no_more();
                     return lost;
                 }
                 Ok(_) => {}
@@ -118,7 +124,7 @@ impl Election {
 
     /// Closes the fence and gives the Lease back, if it is ours, so that the next need not wait.
     pub(super) async fn release(mut self) {
-        self.fence.close();
+        self.leads_no_more();
         let given = tokio::time::timeout(RELEASE_DEADLINE, async {
             // Whatever was under way when the process was told to stop may have changed it.
             let lease = self.api.get_opt(&self.settings.name).await?;
@@ -142,6 +148,11 @@ impl Election {
                 warn!(lease = %self, "the Lease could not be given back: the next takes it when it runs out");
             }
         }
+    }
+
+    fn leads_no_more(&self) {
+        self.fence.close();
+        self.metrics.leads(&self.settings.name, false);
     }
 
     fn holder(&self) -> Option<&str> {

@@ -5,6 +5,7 @@
 
 mod amounts;
 mod conflicts;
+mod defaults;
 mod graph;
 mod image;
 mod lifecycle;
@@ -16,6 +17,7 @@ mod steps;
 mod transform;
 mod volumes;
 
+pub use defaults::pod_defaults;
 use report::Report;
 
 use super::work::Work;

@@ -38,7 +38,7 @@ const NOT_PASSED_ON: [&str; 9] = [
 
 const MAX_RESOURCES: usize = 16;
 const MAX_KEYS: usize = 64;
-const MAX_TOLERATIONS: usize = 32;
+pub(super) const MAX_TOLERATIONS: usize = 32;
 /// `TotalAnnotationSizeLimitB` in apimachinery.
 const MAX_ANNOTATION: usize = 262_144;
 
@@ -188,13 +188,16 @@ fn is_annotation_key(key: &str) -> bool {
     is_qualified_name(&key.to_ascii_lowercase())
 }
 
-fn passed_on(keys: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let kept =
-        |key: &str| !NOT_PASSED_ON.iter().any(|no| if no.ends_with('/') { key.starts_with(no) } else { key == *no });
-    keys.iter().filter(|(key, _)| kept(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+/// Whether a label or annotation of this key may go on to the Pods.
+pub(super) fn is_passed_on(key: &str) -> bool {
+    !NOT_PASSED_ON.iter().any(|no| if no.ends_with('/') { key.starts_with(no) } else { key == *no })
 }
 
-fn labels(labels: &BTreeMap<String, String>, field: &str, report: &mut Report) {
+fn passed_on(keys: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    keys.iter().filter(|(key, _)| is_passed_on(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+pub(super) fn labels(labels: &BTreeMap<String, String>, field: &str, report: &mut Report) {
     report.at_most(labels.len(), MAX_KEYS, field);
     report.require(labels.keys().all(|key| is_qualified_name(key)), field, rules::LABEL_KEY);
     report.require(labels.values().all(|value| is_label_value(value)), field, rules::LABEL_VALUE);

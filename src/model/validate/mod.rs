@@ -3,8 +3,10 @@
 //! The answer is the API server's, without one: the same verdict, the field's path as it prints it, its words where
 //! the schema speaks and ours where a rule does. `tests/schema` holds both against one corpus.
 
+mod defaults;
 mod strict;
 
+pub use defaults::pod_defaults;
 use serde_json::Value;
 
 use super::names::is_dns_subdomain;

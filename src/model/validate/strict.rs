@@ -1,4 +1,4 @@
-//! The CRD's schema as a JSON Schema that refuses what `fieldValidation=Strict` refuses.
+//! The CRD's schema, or a type's, as a JSON Schema that refuses what `fieldValidation=Strict` refuses.
 
 use std::sync::OnceLock;
 
@@ -6,6 +6,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::Violation;
@@ -17,41 +19,59 @@ struct Strict {
     validator: Validator,
 }
 
+impl Strict {
+    fn of(mut schema: Value) -> Result<Self, String> {
+        refuse_unknown(&mut schema);
+        let validator = jsonschema::draft202012::options().build(&schema).map_err(|e| e.to_string())?;
+        Ok(Self { schema, validator })
+    }
+
+    fn check(&self, document: &Value, found: &mut Vec<Violation>) -> Value {
+        let mut document = document.clone();
+        drop_nulls(&mut document, &self.schema);
+        for error in self.validator.iter_errors(&document) {
+            found.extend(violations(&error));
+        }
+        document
+    }
+}
+
 /// Checks a manifest's structure, and returns it without the nulls that the API server drops.
 ///
 /// # Errors
 /// Only if our own schema cannot be compiled.
 pub(super) fn check(manifest: &Value, found: &mut Vec<Violation>) -> Result<Value, String> {
     static STRICT: OnceLock<Result<Strict, String>> = OnceLock::new();
-    let strict = STRICT.get_or_init(compile).as_ref().map_err(Clone::clone)?;
-    let mut manifest = manifest.clone();
-    drop_nulls(&mut manifest, &strict.schema);
-    for error in strict.validator.iter_errors(&manifest) {
-        found.extend(violations(&error));
-    }
-    Ok(manifest)
+    let strict = STRICT.get_or_init(|| Strict::of(manifest_schema()?)).as_ref().map_err(Clone::clone)?;
+    Ok(strict.check(manifest, found))
 }
 
-fn compile() -> Result<Strict, String> {
+/// The same for a document that is read once in a process's life.
+///
+/// # Errors
+/// Only if its type has no schema that can be compiled.
+pub(super) fn check_as<T: JsonSchema>(document: &Value, found: &mut Vec<Violation>) -> Result<Value, String> {
+    Ok(Strict::of(schema_of::<T>())?.check(document, found))
+}
+
+fn manifest_schema() -> Result<Value, String> {
     let crd = serde_json::to_value(crd::pipeline().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().ok_or("the CRD has no schema")?;
     let text = json!({"type": "string"});
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("apiVersion".into(), text.clone());
         properties.insert("kind".into(), text);
-        properties.insert("metadata".into(), object_meta());
+        properties.insert("metadata".into(), schema_of::<ObjectMeta>());
     }
-    refuse_unknown(&mut schema);
-    let validator = jsonschema::draft202012::options().build(&schema).map_err(|e| e.to_string())?;
-    Ok(Strict { schema, validator })
+    Ok(schema)
 }
 
-fn object_meta() -> Value {
-    let settings = schemars::generate::SchemaSettings::draft2020_12().with(|settings| {
+fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
-    settings.into_generator().into_root_schema_for::<ObjectMeta>().to_value()
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// Where properties are listed, no others are allowed; an int-or-string is either; Kubernetes' own keywords are gone.

@@ -1,8 +1,10 @@
 //! The network of the node: a bridge with an address of its own, on which Pods get theirs.
 //!
 //! The node's address is the bridge's, since a kubelet refuses a loopback address. Nothing is
-//! forwarded: Pods reach the machine and each other, and nothing else.
+//! forwarded: Pods reach the machine and each other, and nothing else. The bridge also has the address of the service
+//! `kubernetes`, which is another one for each cluster on the machine; see `front`.
 
+use std::net::Ipv4Addr;
 use std::process::Command;
 
 use crate::error::{Error, run};
@@ -30,6 +32,8 @@ impl Bridge {
         run(Command::new("ip").args(["link", "add", &bridge.name, "type", "bridge"]))?;
         let address = format!("{}/24", bridge.address());
         run(Command::new("ip").args(["address", "add", &address, "dev", &bridge.name]))?;
+        let service = format!("{}/32", bridge.service());
+        run(Command::new("ip").args(["address", "add", &service, "dev", &bridge.name]))?;
         run(Command::new("ip").args(["link", "set", &bridge.name, "up"]))?;
         Ok(bridge)
     }
@@ -46,5 +50,15 @@ impl Bridge {
     /// The subnet of Pods and node.
     pub(crate) fn subnet(&self) -> String {
         format!("{NETWORK}.{}.0/24", self.subnet)
+    }
+
+    /// The addresses of services: from the other half of that range.
+    pub(crate) fn services(&self) -> String {
+        format!("{}/24", Ipv4Addr::new(198, 18, self.subnet, 0))
+    }
+
+    /// The address of the service `kubernetes`: the API server takes the first.
+    pub(crate) fn service(&self) -> Ipv4Addr {
+        Ipv4Addr::new(198, 18, self.subnet, 1)
     }
 }

@@ -31,6 +31,8 @@ pub(crate) fn configure(dir: &RunDir, bridge: &Bridge, pause: &str, registry: &s
                 "dataDir": dir.file("node/addresses"),
                 // The first address is the bridge's.
                 "ranges": [[{"subnet": bridge.subnet(), "gateway": bridge.address()}]],
+                // By the bridge's address, and nothing else.
+                "routes": [{"dst": format!("{}/32", bridge.service())}],
             },
         }],
     });

@@ -6,6 +6,7 @@
 mod bridge;
 mod cgroup;
 mod containerd;
+mod front;
 mod image;
 mod kubelet;
 mod registry;
@@ -17,7 +18,8 @@ use serde_json::Value;
 
 pub use registry::Registry;
 
-use self::bridge::Bridge;
+pub(crate) use self::bridge::Bridge;
+use self::front::Front;
 use self::image::{Config, Images};
 use self::kubelet::Kubelet;
 use crate::error::{Action as _, Error, log_tail};
@@ -58,6 +60,7 @@ pub fn can_run_node() -> Result<(), String> {
 /// A node on which containers really run.
 pub struct Node {
     _process: Process,
+    _front: Front,
     registry: Registry,
 }
 
@@ -85,6 +88,7 @@ impl Node {
 /// A node without kubelet: what can start while the control plane does.
 pub(crate) struct HalfNode {
     process: Process,
+    front: Front,
     registry: Registry,
 }
 
@@ -93,16 +97,18 @@ impl HalfNode {
     pub(crate) fn start(
         dir: &RunDir,
         programs: &Programs,
+        bridge: &Bridge,
         kubelet_token: &str,
-        server_url: &str,
+        api_server: u16,
         steps: Steps,
     ) -> Result<Self, Error> {
         let images = Images::new(dir.folder("node/images")?)?;
         let registry = Registry::start(dir, images.clone())?;
         steps.say("the registry listens");
         let cgroup = cgroup::make(dir)?;
-        let bridge = Bridge::make(dir)?;
-        containerd::configure(dir, &bridge, PAUSE, registry.host())?;
+        let front = Front::start(bridge.service(), api_server)?;
+        containerd::configure(dir, bridge, PAUSE, registry.host())?;
+        let server_url = &format!("https://127.0.0.1:{api_server}");
         let kubelet = Kubelet { dir, cgroup: &cgroup, address: bridge.address(), token: kubelet_token, server_url };
         let mut init = Command::new("unshare");
         init.args([
@@ -123,7 +129,7 @@ impl HalfNode {
             containerd::import(dir, &images.archive(reference, &config)?)?;
         }
         steps.say("containerd has its images");
-        Ok(Self { process, registry })
+        Ok(Self { process, front, registry })
     }
 
     /// Starts the kubelet, now that there is a control plane, and waits until Pods can be bound to it.
@@ -139,7 +145,7 @@ impl HalfNode {
             })
         })?;
         steps.say("the node is ready");
-        Ok(Node { _process: self.process, registry: self.registry })
+        Ok(Node { _process: self.process, _front: self.front, registry: self.registry })
     }
 }
 

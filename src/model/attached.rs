@@ -1,0 +1,51 @@
+//! Pull secrets that a Pod gets though its Pipeline does not name them. They hold nothing back.
+
+use super::secret::AccountKnowledge;
+use super::work::{Step, Usage};
+use super::world::World;
+
+/// What `status.references[].via` says of a default of the operator's.
+const VIA_DEFAULTS: &str = "pod-defaults";
+
+/// One such pull secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Its name, as its source has it: that of a ServiceAccount was not checked.
+    pub name: String,
+    /// Its source, as status tells it.
+    pub via: String,
+}
+
+impl World {
+    /// The pull secrets that a step's Pod gets besides those that it lists itself: its ServiceAccount's, then the
+    /// operator's defaults, each name once.
+    ///
+    /// The ServiceAccount admission plugin adds the account's only to a Pod that lists none, so that a list of our own
+    /// would take them away (`plugin/pkg/admission/serviceaccount`): they are merged here.
+    #[must_use]
+    pub fn attached_pull_secrets(&self, step: &Step) -> Vec<Attached> {
+        let account = step.service_account_name();
+        let of_account = match self.accounts.get(account) {
+            Some(AccountKnowledge::Present { pull_secrets }) => pull_secrets.as_slice(),
+            Some(AccountKnowledge::Absent) | None => &[],
+        };
+        let of_account = of_account.iter().map(|name| (name.as_str(), format!("serviceaccount/{account}")));
+        let defaults = self.defaults.pull_secrets.iter().map(|name| (name.as_str(), VIA_DEFAULTS.to_owned()));
+        let mut attached: Vec<Attached> = Vec::new();
+        for (name, via) in of_account.chain(defaults) {
+            let own = step.uses.iter().any(|usage| usage.usage == Usage::ImagePull && usage.secret.as_str() == name);
+            if !own && !attached.iter().any(|other| other.name == name) {
+                attached.push(Attached { name: name.to_owned(), via });
+            }
+        }
+        attached
+    }
+
+    /// The names of all pull secrets that a step's Pod lists: the step's own and the spec's, then those that are attached.
+    #[must_use]
+    pub fn pull_secrets(&self, step: &Step) -> Vec<String> {
+        let own = step.uses.iter().filter(|usage| usage.usage == Usage::ImagePull);
+        let own = own.map(|usage| usage.secret.to_string());
+        own.chain(self.attached_pull_secrets(step).into_iter().map(|attached| attached.name)).collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! What the API-server suite asked for, against what is granted: for each way to install, nothing unused and nothing refused.
+//!
+//! It reads the audit logs that the clusters of the suite leave in the folder `LOCKGATE_AUDIT_DIR`; hack/test.sh runs both.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lockgate_cluster::Programs;
+use support::audit::{Audit, Entry, OPERATOR};
+use support::rights::{LEASE_RULES, Notes, Right, granted, rules_in, rules_of};
+
+/// The ways to install, and a further file. The suite has to try each.
+const PARTS: [&str; 6] = [
+    "deploy/base",
+    "deploy/overlays/namespaced",
+    "deploy/overlays/none",
+    "deploy/overlays/namespaced-none",
+    "deploy/overlays/ha",
+    LEASE_RULES,
+];
+/// With two replicas the Lease is tried; the rest is the base's.
+const HA: (&str, &str) = ("deploy/overlays/ha", "deploy/base");
+/// Who refuses on purpose.
+const REFUSE: [&str; 4] = [
+    "ha.rs leaves the Role of the Lease out",
+    "rights.rs takes the rights on Secrets away",
+    "trust.rs grants the rights in team-b when the operator runs already",
+    "volumes.rs takes the right on ConfigMaps away",
+];
+
+/// What one cluster of the suite was asked for.
+struct Asked {
+    notes: Notes,
+    /// What was allowed.
+    rights: BTreeSet<Right>,
+    refused: BTreeSet<String>,
+    requests: usize,
+}
+
+/// All of them, but those without an operator.
+fn asked(folder: &Path) -> Vec<Asked> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "log") {
+            continue;
+        }
+        let mut audit = Audit::in_log(path.clone(), OPERATOR);
+        let entries = audit.read();
+        if !entries.is_empty() {
+            let (refused, allowed): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.is_unauthorised());
+            all.push(Asked {
+                notes: Notes::beside(&path),
+                rights: allowed.into_iter().map(Entry::right).collect(),
+                refused: refused.into_iter().map(|entry| format!("{}: {}", entry.right(), entry.uri)).collect(),
+                requests: entries.len(),
+            });
+        }
+    }
+    all
+}
+
+/// What a kustomization or a file grants.
+fn grants(kubectl: &Path, part: &str) -> BTreeSet<Right> {
+    if Path::new(part).extension().is_some() {
+        return granted(&rules_of(part));
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(part);
+    let rendered = support::output(Command::new(kubectl).arg("kustomize").arg(folder));
+    let is_role = |object: &&str| object.contains("\nkind: Role\n") || object.contains("\nkind: ClusterRole\n");
+    rendered.split("\n---\n").filter(is_role).flat_map(|object| granted(&rules_in(object))).collect()
+}
+
+#[test]
+#[ignore = "reads what a whole run of the API-server suite left behind: hack/test.sh runs it after that"]
+fn what_the_suite_asked_for_is_what_is_granted() {
+    let folder = std::env::var_os("LOCKGATE_AUDIT_DIR");
+    let folder = PathBuf::from(folder.expect("not run: LOCKGATE_AUDIT_DIR has to name what the API-server suite left"));
+    let all = asked(&folder);
+    let tried: BTreeSet<&str> = all.iter().flat_map(|one| &one.notes.installs).map(String::as_str).collect();
+    assert_eq!(tried, BTreeSet::from(PARTS), "not run: {} lacks the suite, or a part of it", folder.display());
+    let kubectl = Programs::ensure(&["kubectl"]).unwrap().path("kubectl");
+    let parts: BTreeMap<&str, BTreeSet<Right>> = PARTS.map(|part| (part, grants(&kubectl, part))).into();
+
+    for one in &all {
+        let Asked { notes, rights, refused, .. } = one;
+        let granted: BTreeSet<Right> = notes.installs.iter().flat_map(|part| parts[part.as_str()].clone()).collect();
+        let lacking: Vec<String> = rights.difference(&granted).map(ToString::to_string).collect();
+        assert!(lacking.is_empty(), "{notes:?}: allowed and not granted: {lacking:#?}");
+        assert!(refused.is_empty() || !notes.refuses.is_empty(), "{notes:?}: refused: {refused:#?}");
+    }
+    for (part, granted) in &parts {
+        let with = |one: &&Asked| one.notes.installs.iter().any(|name| name == part || (*part, name.as_str()) == HA);
+        let asked: BTreeSet<Right> = all.iter().filter(with).flat_map(|one| one.rights.clone()).collect();
+        let unused: Vec<String> = granted.difference(&asked).map(ToString::to_string).collect();
+        assert!(unused.is_empty(), "{part} grants what nobody asked for: {unused:#?}");
+        println!(
+            "{part}: the {} rights that it grants were asked for, on {} clusters",
+            granted.len(),
+            all.iter().filter(with).count()
+        );
+    }
+    let refuse: BTreeSet<&str> = all.iter().flat_map(|one| &one.notes.refuses).map(String::as_str).collect();
+    assert_eq!(refuse, BTreeSet::from(REFUSE), "who refuses on purpose");
+    let requests: usize = all.iter().map(|one| one.requests).sum();
+    println!("{requests} requests on {} clusters, none refused but where a test means it: {REFUSE:#?}", all.len());
+}
