@@ -8,10 +8,10 @@ DEMO_CLUSTER := $(if $(findstring command,$(origin CLUSTER)),$(CLUSTER),own)
 override CLUSTER := cargo run --quiet --package lockgate-cluster --
 LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 
-.PHONY: help demo test check cluster generate image push audit clean
+.PHONY: help demo test test-compat check cluster generate image push audit clean
 
 help: ## List these verbs
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Watch the main job on a real cluster (KEEP=1 leaves it running; CLUSTER=current: that of your kubeconfig)
 	@hack/say.sh "building Lockgate (the first time takes about 4 minutes on 2 cores)"
@@ -26,6 +26,9 @@ endif
 test: check ## Run all tests: pure, API server, real node
 	@hack/test.sh
 
+test-compat: ## Run the API-server tests on the oldest supported Kubernetes (about 15 minutes; not in CI)
+	@hack/test-compat.sh
+
 check: ## Format, lints, generated files, docs, unused dependencies
 	@hack/check.sh
 
@@ -33,7 +36,7 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster
 	@$(CLUSTER) up --node-if-possible
 
-generate: ## Write the generated files (crds/, docs/reference.md, two of deploy/policies/, deploy/argocd/argocd-cm.yaml)
+generate: ## Write the generated files (crds/, docs/reference.md, deploy/install.yaml, policies, parts of charts/)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
@@ -41,6 +44,10 @@ generate: ## Write the generated files (crds/, docs/reference.md, two of deploy/
 	@echo "wrote crds/pipelines.yaml, docs/reference.md and deploy/argocd/argocd-cm.yaml"
 	@for name in $$(hack/policies.sh); do \
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
+	@hack/install.sh > deploy/install.yaml; echo "wrote deploy/install.yaml"
+	@for file in $$(hack/chart.sh); do hack/chart.sh $$file > charts/lockgate/$$file; echo "wrote charts/lockgate/$$file"; done
+	@cargo run --quiet --package lockgate-chart
+	@LOCKGATE_WRITE_GOLDEN=1 cargo test --quiet --test chart golden:: >/dev/null; echo "wrote charts/lockgate/ci/golden"
 
 image: ## Build the container image into target/image, without Docker; docs/release.md
 	@hack/image/build.sh

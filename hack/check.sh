@@ -35,5 +35,21 @@ for name in $(hack/policies.sh); do
   fi
 done
 
+if ! diff <(hack/install.sh) deploy/install.yaml >/dev/null; then
+  echo "deploy/install.yaml is stale: make generate" >&2
+  exit 1
+fi
+for file in $(hack/chart.sh); do
+  if ! diff <(hack/chart.sh "$file") "charts/lockgate/$file" >/dev/null; then
+    echo "charts/lockgate/$file is stale: make generate" >&2
+    exit 1
+  fi
+done
+if ! diff <(hack/chart.sh | grep ^templates/policies/) <(cd charts/lockgate && find templates/policies -type f | sort) >&2; then
+  echo "charts/lockgate/templates/policies has a file that nothing makes: delete it" >&2
+  exit 1
+fi
+cargo run --quiet --locked --package lockgate-chart -- --check
+
 $say "docs"
 RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked --features otlp

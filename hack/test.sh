@@ -43,6 +43,8 @@ kind "doc tests" --doc --workspace
 kind "image" --package lockgate-image
 kind "test cluster" --package lockgate-cluster
 kind "the reference of fields" --package lockgate-reference
+kind "what the chart's files are made by" --package lockgate-chart
+kind "Helm chart: renders, refusals, and releases on the API server" --test chart
 kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
 LOCKGATE_AUDIT_DIR=$audit harness=--test-threads=6 kind "API server" --test apiserver

@@ -1,6 +1,7 @@
 //! The command line as people meet it: help, exit codes, errors that name the mend.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 fn lockgate(arguments: &[&str]) -> Output {
@@ -20,12 +21,24 @@ fn fails(arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
+/// A kubeconfig whose server is there.
+fn kubeconfig(name: &str, server: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("lockgate-cli-{}-{name}.kubeconfig", std::process::id()));
+    let cluster = format!("{{name: c, cluster: {{server: 'http://{server}'}}}}");
+    let context = "{name: c, context: {cluster: c, user: u}}";
+    let text = format!(
+        "{{clusters: [{cluster}], contexts: [{context}], users: [{{name: u, user: {{}}}}], current-context: c}}"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
 #[test]
 fn help_names_every_command() {
     let output = lockgate(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for command in ["operator", "check", "crd"] {
+    for command in ["operator", "check", "doctor", "crd"] {
         assert!(text.contains(command), "{text}");
     }
 }
@@ -39,7 +52,14 @@ fn the_crd_is_printed_as_yaml() {
 
 #[test]
 fn arguments_that_cannot_be_read_end_with_2() {
-    for arguments in [&["nonsense"][..], &["operator", "--concurrency", "0"], &["operator", "--log-format", "xml"]] {
+    for arguments in [
+        &["nonsense"][..],
+        &["operator", "--concurrency", "0"],
+        &["operator", "--log-format", "xml"],
+        &["doctor", "--namespace", "a/b"],
+        &["doctor", "--request-timeout", "0s"],
+        &["doctor", "--output", "yaml"],
+    ] {
         let (code, text) = fails(arguments);
         assert_eq!(code, 2, "{text}");
     }
@@ -91,13 +111,7 @@ fn an_address_that_cannot_be_listened_at_is_named_with_its_flag_and_its_mend() {
     }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let kubeconfig = std::env::temp_dir().join(format!("lockgate-cli-{}.kubeconfig", std::process::id()));
-    let cluster = "{name: c, cluster: {server: 'http://127.0.0.1:1'}}";
-    let context = "{name: c, context: {cluster: c, user: u}}";
-    let text = format!(
-        "{{clusters: [{cluster}], contexts: [{context}], users: [{{name: u, user: {{}}}}], current-context: c}}"
-    );
-    std::fs::write(&kubeconfig, text).unwrap();
+    let kubeconfig = kubeconfig("metrics", "127.0.0.1:1");
     let path = kubeconfig.to_str().unwrap();
     let (code, text) = fails(&["operator", "--kubeconfig", path, "--metrics-bind-address", &address]);
     std::fs::remove_file(&kubeconfig).unwrap();
@@ -122,14 +136,52 @@ fn pod_defaults_with_a_mistake_end_the_start_and_name_the_field_and_the_mend() {
         assert_eq!(code, 1, "{said}");
         assert!(said.contains("--pod-defaults") && words.iter().all(|word| said.contains(word)), "{said}");
     }
-    // One without a mistake is not what it ends with.
-    std::fs::write(&file, "imagePullSecrets: [mirror]").unwrap();
+    // One without a mistake, as the docs have it, is not what it ends with.
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operator.md")).unwrap();
+    let example = page.split("```yaml\n").find(|block| block.starts_with("imagePullSecrets:")).unwrap();
+    std::fs::write(&file, example.split("```").next().unwrap()).unwrap();
     let (_, said) = fails(&["operator", "--pod-defaults", path]);
     assert!(said.contains("no cluster is named"), "{said}");
     std::fs::remove_file(&file).unwrap();
     let (code, said) = fails(&["operator", "--pod-defaults", path]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains(path), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_told_once_and_every_check_is_named() {
+    // It takes connections and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().map(|address| (silent, address.to_string())).unwrap();
+    for (name, server, words) in [("closed", "127.0.0.1:1", "refused"), ("silent", &silent.1, "within 300ms")] {
+        let kubeconfig = kubeconfig(name, server);
+        let path = kubeconfig.to_str().unwrap();
+        let doctor = |more: &[&str]| {
+            let flags = ["doctor", "--kubeconfig", path, "--request-timeout", "300ms"];
+            lockgate(&flags.iter().chain(more).copied().collect::<Vec<_>>())
+        };
+        let output = doctor(&[]);
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let states: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+        let warned = ["crd", "operator", "names", "rights"].map(|check| vec!["warn", check]);
+        assert_eq!(states, [vec![vec!["failed", "server"]], warned.to_vec()].concat(), "{text}");
+        assert!(text.contains(words) && text.contains("--context"), "{text}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "lockgate: 1 of these checks failed\n");
+        let json: serde_json::Value = serde_json::from_slice(&doctor(&["-o", "json"]).stdout).unwrap();
+        let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["checks", "failed", "namespace", "version", "warnings"]);
+        assert_eq!(
+            (&json["failed"], &json["warnings"], &json["namespace"]),
+            (&1.into(), &4.into(), &"lockgate-system".into())
+        );
+        let keys: Vec<&String> = json["checks"][0].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["check", "mend", "seen", "state"]);
+        std::fs::remove_file(&kubeconfig).unwrap();
+    }
+    let (code, text) = fails(&["doctor", "--context", "nowhere"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("kubeconfig"), "{text}");
 }
 
 #[test]

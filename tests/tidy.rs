@@ -232,32 +232,6 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
 
-/// The targets of a page's links.
-fn links(page: &str) -> impl Iterator<Item = &str> {
-    page.split("](").skip(1).filter_map(|rest| rest.split(')').next())
-}
-
-#[test]
-fn every_link_of_the_docs_leads_to_a_file_and_a_heading() {
-    let pages = [files(&["docs"], ".md"), vec!["README.md".into(), "ARCHITECTURE.md".into()]].concat();
-    let mut count = 0;
-    for path in &pages {
-        for link in links(&read(path)).filter(|link| !link.contains("://")) {
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { path.clone() } else { normal(&path.parent().unwrap().join(file)) };
-            assert!(root().join(&target).exists(), "{}: {link} leads nowhere", path.display());
-            if !heading.is_empty() {
-                let text = read(&target);
-                let mut anchors =
-                    text.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
-                assert!(anchors.any(|anchor| anchor == heading), "{}: {link} has no such heading", path.display());
-            }
-            count += 1;
-        }
-    }
-    assert!(count > 100, "the links were not found");
-}
-
 #[test]
 fn the_operator_asks_for_no_right_by_wildcard() {
     let rbac = read(Path::new("deploy/base/rbac.yaml"));
@@ -298,8 +272,7 @@ fn prose(page: &str) -> Vec<String> {
     lines
 }
 
-/// The anchors of a page, as GitHub makes them of headings: lower case, no punctuation, hyphens for spaces, and a number
-/// behind one that was there before. <https://docs.github.com/en/get-started/writing-on-github> "Section links".
+/// The anchors of a page; one that was there before gets a number behind it.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut found = BTreeSet::new();
@@ -310,8 +283,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
         if inside || text.len() == line.len() || !text.starts_with(' ') {
             continue;
         }
-        let kept = text.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-        let slug: String = kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect();
+        let slug = anchor(text);
         let count = seen.entry(slug.clone()).and_modify(|count| *count += 1).or_insert(0);
         found.insert(if *count == 0 { slug } else { format!("{slug}-{count}") });
     }
@@ -351,8 +323,63 @@ fn every_link_between_pages_points_to_something() {
             }
         }
     }
-    assert!(count > 20, "only {count} links were found");
+    assert!(count > 100, "only {count} links were found");
     assert!(wrong.is_empty(), "these links lead nowhere: {wrong:#?}");
     let lost: Vec<_> = pages.keys().filter(|page| page.starts_with("docs") && !reached.contains(*page)).collect();
     assert!(lost.is_empty(), "no page leads to these: {lost:?}");
+}
+
+#[test]
+fn only_a_scope_asks_for_all_namespaces() {
+    const WORDS: [&str; 3] = ["Api::all", "Api::default_namespaced", "Api::all_with"];
+    let mut found = BTreeSet::new();
+    for path in files(&["src"], ".rs") {
+        let text = read(&path);
+        if code(&text).any(|(_, line)| WORDS.iter().any(|word| line.contains(word))) {
+            found.insert(path);
+        }
+    }
+    assert_eq!(found, BTreeSet::from([PathBuf::from("src/controller/context.rs")]));
+}
+
+#[test]
+fn no_crate_of_ours_has_unsafe_code_and_every_dependency_is_pinned() {
+    let whole = read(Path::new("Cargo.toml"));
+    assert!(whole.contains("\nunsafe_code = \"forbid\"\n"));
+    for manifest in files(&["."], "Cargo.toml") {
+        assert!(
+            read(&manifest).contains("\n[lints]\nworkspace = true\n"),
+            "{} has lints of its own",
+            manifest.display()
+        );
+    }
+    for package in read(Path::new("Cargo.lock")).split("[[package]]").skip(1) {
+        // Ours have no source; all others come from one registry, with a checksum.
+        let outside = package.contains("\nsource = ");
+        assert_eq!(outside, package.contains("\nchecksum = "), "{package}");
+        assert!(!outside || package.contains("\nsource = \"registry+"), "{package}");
+    }
+}
+
+/// The tests that a page names, as in `src/plan/tests.rs::a_name`.
+fn tests_named(page: &str) -> Vec<(String, String)> {
+    let named = page.split('`').skip(1).step_by(2).filter_map(|word| word.split_once(".rs::"));
+    named.map(|(file, test)| (format!("{file}.rs"), test.to_owned())).collect()
+}
+
+#[test]
+fn every_threat_has_a_test_that_is_there() {
+    let page = read(Path::new("docs/security.md"));
+    let (_, section) = page.split_once("\n## Threats\n").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() > 20, "the table was not found");
+    for row in rows {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let named = tests_named(shown);
+        assert!(!named.is_empty() || shown.starts_with("comes with "), "neither a test nor what it comes with: {row}");
+        for (file, test) in named {
+            let text = read(Path::new(&file));
+            assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        }
+    }
 }

@@ -60,6 +60,9 @@ pub(super) enum Error {
     /// What `check` found.
     #[error("{0} to be mended")]
     Found(usize),
+    /// What `doctor` found.
+    #[error("{0} of these checks failed")]
+    Unwell(usize),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod connect;
 mod crd;
 mod defaults;
+mod doctor;
 mod election;
 mod error;
 pub mod manifest;
@@ -26,6 +28,8 @@ enum Command {
     Operator(Box<operator::OperatorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
     Check(check::CheckArgs),
+    /// Say whether Lockgate is installed as it should be, and what to do where it is not.
+    Doctor(doctor::DoctorArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
 }
@@ -36,6 +40,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Crd => crd::run(),
     };
     match result {

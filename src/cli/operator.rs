@@ -1,8 +1,8 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
-use super::defaults;
 use super::election::ElectionArgs;
 use super::error::Error;
+use super::{connect, defaults};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,6 @@ use ::http::HeaderValue;
 use ::http::header::USER_AGENT;
 use clap::{Args, ValueEnum};
 use kube::client::ClientBuilder;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -208,20 +207,13 @@ async fn serve(flag: &'static str, address: BindAddress, pages: Pages, view: &Ar
 }
 
 async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
-    let mut config = match path {
-        Some(path) => {
-            Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?
-        }
-        None => Config::infer().await?,
-    };
+    let mut config = connect::config(path, None).await?;
     // A watch is silent for 20 s at most, so whatever is silent longer is dead: without this a list that is never
     // answered would be waited for without end.
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     // Counted from the last byte, not from the request (`reset_reader_on_write`): connections that lay idle when all of
     // them died must not each cost another wait. A request that is cut off by it is repeated as after any other failure.
-    // kube repeats a POST on 503 and 504 up to 15 times by itself; the controller has its own pauses and deadlines.
-    config.default_retry = false;
     Ok(config)
 }
 

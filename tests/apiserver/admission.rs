@@ -1,12 +1,14 @@
 //! The policies of `deploy/policies`: what each refuses, in which words, and that the rest goes on.
 
 mod authors;
+mod breaches;
+mod chart;
 mod contents;
 mod page;
 mod secrets;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::support::{DEADLINE, Space, admin, name_of, output};
+use crate::support::{DEADLINE, Space, admin, corpus, name_of, output};
 use crate::{Shared, shared};
 
 /// All of them.
@@ -171,22 +173,27 @@ fn plain() -> Value {
     json!({"transform": {"image": "registry.example.com/team/app:1"}})
 }
 
+/// The API server has looked at every expression of this policy, and warns of none.
+async fn nothing_to_say_about(name: &str) {
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(admin(&cluster().await.cluster).await);
+    let judged = |found: Option<&ValidatingAdmissionPolicy>| {
+        found.is_some_and(|policy| {
+            let status = policy.status.as_ref();
+            status.is_some_and(|s| s.type_checking.is_some() && s.observed_generation == policy.metadata.generation)
+        })
+    };
+    let found = tokio::time::timeout(DEADLINE, await_condition(policies, name, judged)).await;
+    let status = found.expect("it is never judged").unwrap().unwrap().status.unwrap();
+    assert_eq!(status.type_checking.unwrap().expression_warnings, None, "{name}");
+}
+
 #[tokio::test]
 async fn the_api_server_finds_nothing_to_say_about_any_policy() {
     let client = admin(&cluster().await.cluster).await;
-    let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
     let bindings = Api::<ValidatingAdmissionPolicyBinding>::all(client).list(&ListParams::default()).await.unwrap();
     for policy in POLICIES {
         let name = format!("lockgate-{policy}");
-        let judged = |found: Option<&ValidatingAdmissionPolicy>| {
-            found.is_some_and(|policy| {
-                let status = policy.status.as_ref();
-                status.is_some_and(|s| s.type_checking.is_some() && s.observed_generation == policy.metadata.generation)
-            })
-        };
-        let found = tokio::time::timeout(DEADLINE, await_condition(policies.clone(), &name, judged)).await;
-        let status = found.expect("it is never judged").unwrap().unwrap().status.unwrap();
-        assert_eq!(status.type_checking.unwrap().expression_warnings, None, "{name}");
+        nothing_to_say_about(&name).await;
         let actions = |binding: &ValidatingAdmissionPolicyBinding| {
             let spec = &binding.spec;
             let resources = spec.match_resources.as_ref()?;
@@ -200,20 +207,6 @@ async fn the_api_server_finds_nothing_to_say_about_any_policy() {
         });
         assert_eq!(found, expected, "{name}");
     }
-}
-
-/// Every good manifest of the corpus, as a Pipeline of this namespace.
-fn corpus(namespace: &str) -> Vec<(String, Value)> {
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(root().join("tests/corpus/good")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let mut object = lockgate::cli::manifest::read(&text).unwrap().remove(0);
-        object["metadata"]["namespace"] = json!(namespace);
-        (path.file_stem().unwrap().to_string_lossy().into_owned(), object)
-    };
-    paths.into_iter().map(read).collect()
 }
 
 /// Every policy has a budget of its own: none is refused for what it costs to look at.
@@ -262,6 +255,11 @@ async fn with_every_policy_on_a_pipeline_still_waits_for_its_secrets_and_runs() 
     for policy in &POLICIES[..4] {
         wait_for(&author, policy).await;
     }
+    waits_and_runs(&space, &author).await;
+}
+
+/// The author, who may get the Secret `later`, names it before it is there.
+async fn waits_and_runs(space: &Space, author: &Space) {
     let mut spec = plain();
     spec["transform"]["secrets"] = json!([{"name": "later", "env_var": "DB_PASSWORD", "key": "password"}]);
     author.pipeline("edges", spec).await;

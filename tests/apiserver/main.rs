@@ -9,7 +9,11 @@ mod ageing;
 mod canary;
 mod counts;
 mod defaults;
+mod demo;
 mod docs;
+mod doctor;
+mod doors;
+mod downgrade;
 mod encryption;
 mod examples;
 mod gate;
@@ -18,8 +22,10 @@ mod graph;
 mod graph_counts;
 mod ha;
 mod heal;
+mod levels;
 mod life;
 mod losses;
+mod manifests;
 mod many;
 mod metrics;
 mod moments;
@@ -52,7 +58,7 @@ use support::{Operator, Space};
 /// The cluster and the operator that most tests share; each test has a namespace of its own.
 struct Shared {
     cluster: Cluster,
-    _operator: Operator,
+    operator: Operator,
 }
 
 fn shared() -> &'static Shared {
@@ -60,7 +66,7 @@ fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         let cluster = support::install(Options::new().audit(true));
         let operator = Operator::start(&cluster);
-        Shared { cluster, _operator: operator }
+        Shared { cluster, operator }
     })
 }
 

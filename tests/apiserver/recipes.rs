@@ -156,7 +156,7 @@ async fn parameters_arrive_where_they_are_meant_to_by_both_tools() {
     };
     let folder = root().join("deploy/recipes/parameters");
     let by_kustomize = output(cluster.kubectl().arg("kustomize").arg(folder.join("kustomize/prod")));
-    let mut helm = Command::new("helm");
+    let mut helm = cluster.helm().unwrap();
     helm.args(["template", "report-helm"]).arg(folder.join("helm")).arg("--values").arg(folder.join("helm/prod.yaml"));
     let by_helm = output(&mut helm);
     for (name, text, pull_secrets) in

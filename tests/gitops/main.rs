@@ -182,7 +182,7 @@ fn every_path_that_an_example_names_is_there() {
             }
         }
     }
-    assert_eq!(paths.len(), 6, "{paths:?}");
+    assert_eq!(paths.len(), 7, "{paths:?}");
     for path in paths {
         assert!(root.join(&path).is_dir(), "{path} is not there");
     }

@@ -34,9 +34,7 @@ impl Heavy {
 
     /// The same with another kustomization.
     pub async fn start_from(kustomization: &str) -> Self {
-        // One works while the other waits: half of their time is quiet that they look at.
-        static TURNS: Semaphore = Semaphore::const_new(2);
-        let turn = TURNS.acquire().await.unwrap();
+        let turn = turn().await;
         let cluster = tokio::task::block_in_place(|| install_from(Options::new().audit(true), kustomization));
         Self { cluster, _turn: turn }
     }
@@ -48,6 +46,13 @@ impl Deref for Heavy {
     fn deref(&self) -> &Cluster {
         &self.cluster
     }
+}
+
+/// The turn of a test that starts a cluster of another kind.
+pub async fn turn() -> SemaphorePermit<'static> {
+    // One works while the other waits: half of their time is quiet that they look at.
+    static TURNS: Semaphore = Semaphore::const_new(2);
+    TURNS.acquire().await.unwrap()
 }
 
 /// A spec that uses this Secret.

@@ -30,6 +30,9 @@
 {{- with .Values.podCreatesPerSecond }}
 - --pod-creates-per-second={{ . }}
 {{- end }}
+{{- with .Values.docsBaseUrl }}
+- --docs-base-url={{ . }}
+{{- end }}
 {{- if not .Values.metrics.enabled }}
 - --metrics-bind-address=0
 {{- else if ne (int .Values.metrics.port) 8080 }}

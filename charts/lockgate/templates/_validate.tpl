@@ -99,6 +99,7 @@
   "pod-creates-per-second" "podCreatesPerSecond"
   "metrics-bind-address" "metrics.port"
   "health-probe-bind-address" "health.port"
+  "docs-base-url" "docsBaseUrl"
   "log-format" "log.format"
   "log-level-file" "log.level"
   "pod-defaults" "defaults"

@@ -32,7 +32,7 @@ mod tell;
 
 pub use cluster::Cluster;
 pub use error::Error;
-pub use helm::helm_for_people;
+pub use helm::{helm_folders, helm_for_people};
 pub use keeper::{mortal, spawn};
 pub use kubeconfig::write_token_kubeconfig;
 pub use node::{Node, Registry, can_run_node};

@@ -63,6 +63,45 @@ const KUBERNETES: Pins = Pins {
     ],
 };
 
+/// The oldest that Lockgate supports. Only tests of compatibility run it: it has no node.
+const KUBERNETES_1_35: Pins = Pins {
+    name: "Kubernetes",
+    folder: "kubernetes",
+    version: "v1.35.4",
+    stamps: &[
+        ("k8s.io/component-base/version.gitVersion", "v1.35.4"),
+        ("k8s.io/component-base/version.gitMajor", "1"),
+        ("k8s.io/component-base/version.gitMinor", "35"),
+        ("k8s.io/client-go/pkg/version.gitVersion", "v1.35.4"),
+        ("k8s.io/client-go/pkg/version.gitMajor", "1"),
+        ("k8s.io/client-go/pkg/version.gitMinor", "35"),
+    ],
+    go_mod: include_str!("../kubernetes-1.35/go.mod"),
+    go_sum: include_str!("../kubernetes-1.35/go.sum"),
+    tools_go: include_str!("../kubernetes-1.35/tools.go"),
+    sources: &[
+        ("etcd", "go.etcd.io/etcd/server/v3", 80),
+        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", 160),
+        ("kubectl", "k8s.io/kubernetes/cmd/kubectl", 20),
+        ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", 55),
+        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", 5),
+    ],
+};
+
+/// The variable that chooses a Kubernetes by its minor version.
+const CHOICE: &str = "LOCKGATE_KUBERNETES";
+
+/// The Kubernetes of that minor version; the newest if none was named.
+fn kubernetes(minor: Option<&str>) -> Result<&'static Pins, Error> {
+    match minor {
+        None | Some("" | "1.36") => Ok(&KUBERNETES),
+        Some("1.35") => Ok(&KUBERNETES_1_35),
+        Some(other) => {
+            Err(Error::Unexpected(format!("{CHOICE} is {other}: there are 1.35 and 1.36, which is the default")))
+        }
+    }
+}
+
 /// A module of its own, since Helm's dependencies are not those of Kubernetes.
 const HELM_PINS: Pins = Pins {
     name: "Helm",
@@ -86,7 +125,8 @@ impl Programs {
     pub fn ensure(names: &[&str]) -> Result<Self, Error> {
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
         let mut paths = BTreeMap::new();
-        for pins in [&KUBERNETES, &HELM_PINS] {
+        let kubernetes = kubernetes(std::env::var(CHOICE).ok().as_deref())?;
+        for pins in [kubernetes, &HELM_PINS] {
             let cache = Cache::of(pins)?;
             let mut wanted = Vec::new();
             for &name in names.iter().filter(|name| pins.sources.iter().any(|(source, ..)| source == *name)) {
@@ -100,7 +140,12 @@ impl Programs {
                 cache.build(&wanted)?;
             }
         }
-        Ok(Self { paths })
+        match names.iter().find(|name| !paths.contains_key(**name)) {
+            None => Ok(Self { paths }),
+            Some(name) => {
+                Err(Error::Unexpected(format!("{} {} has no {name} here", kubernetes.name, kubernetes.version)))
+            }
+        }
     }
 
     /// The path of a program; its bare name if it is none of ours.
@@ -199,5 +244,35 @@ impl Cache {
             other => other,
         })?;
         fs::rename(&half_done, self.program(name)).action(|| format!("put {name} in its place"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)] // It is a test.
+
+    use super::*;
+
+    #[test]
+    fn a_kubernetes_is_chosen_by_its_minor_version_and_has_a_cache_of_its_own() {
+        let version = |minor| kubernetes(minor).unwrap().version;
+        assert_eq!([None, Some(""), Some("1.36")].map(version), ["v1.36.3"; 3]);
+        assert_eq!(version(Some("1.35")), "v1.35.4");
+        assert_ne!(KUBERNETES.go_sum, KUBERNETES_1_35.go_sum);
+        let Err(error) = kubernetes(Some("1.34")) else { panic!("there is none") };
+        assert!(error.to_string().contains("LOCKGATE_KUBERNETES is 1.34: there are 1.35 and 1.36"), "{error}");
+    }
+
+    #[test]
+    fn what_is_pinned_is_what_is_told_and_built() {
+        for pins in [&KUBERNETES, &KUBERNETES_1_35, &HELM_PINS] {
+            assert!(pins.go_mod.contains(&format!(" {}\n", pins.version)), "{} is not pinned", pins.version);
+            for (_, package, _) in pins.sources {
+                assert!(pins.tools_go.contains(&format!("\"{package}\"")), "{package} is not in tools.go");
+            }
+            for (name, value) in pins.stamps.iter().filter(|(name, _)| name.to_lowercase().ends_with("version")) {
+                assert_eq!(*value, pins.version, "{name}");
+            }
+        }
     }
 }

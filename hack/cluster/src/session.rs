@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lockgate_cluster::{
     CONTROL_PLANE, Cluster, Error, HELM, NODE, NodeKind, Options, Programs, can_run_node, ensure_node_packages,
+    helm_folders,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -47,7 +48,7 @@ impl Session {
     /// Prints what a shell has to know.
     pub(crate) fn explain(&self) {
         eprintln!("\nThe cluster is up. In another shell:\n");
-        let shells_own = |name: &str| name == "PATH" || name == "KUBECACHEDIR";
+        let shells_own = |name: &str| name == "PATH" || name == "KUBECACHEDIR" || name.starts_with("HELM_");
         for (name, value) in self.facts.iter().filter(|(name, _)| !shells_own(name)) {
             println!("export {name}={}", quoted(value));
         }
@@ -102,6 +103,7 @@ fn facts(cluster: &Cluster, programs: &Programs, kind: NodeKind) -> Result<Vec<(
         ("PATH", path.map_err(|error| Error::Unexpected(error.to_string()))?),
         ("LOCKGATE_CLUSTER_DIR", cluster.dir().into()),
     ];
+    facts.extend(helm_folders(&cluster.dir().join("helm")).map(|(variable, folder)| (variable, folder.into())));
     if let Some(node) = cluster.node() {
         let registry = node.registry();
         facts.extend([

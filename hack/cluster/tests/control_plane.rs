@@ -91,3 +91,14 @@ fn a_scripted_node_moves_pods_through_their_phases() {
     eventually("the service runs", || phase("service") == "Running");
     kubectl(&cluster, &["delete", "pod", "service", "--timeout=30s"]);
 }
+
+#[test]
+fn helm_talks_to_its_own_cluster_and_knows_nothing_of_its_users() {
+    let cluster = Cluster::start(Options::new()).expect("a cluster");
+    let helm = |arguments: &[&str]| answer(cluster.helm().expect("helm").args(arguments)).expect("an answer");
+    assert!(helm(&["version", "--short"]).starts_with("v4.3.1"));
+    assert_eq!(helm(&["list", "--all-namespaces", "--short"]), "");
+    let folder = cluster.dir().join("helm");
+    let ours = helm(&["env"]).lines().filter(|line| line.contains(&*folder.to_string_lossy())).count();
+    assert!(ours >= 4, "cache, config, data and plugins");
+}

@@ -196,7 +196,7 @@ fn bounds(here: &Value, there: &Value, path: &[String], found: &mut Vec<String>)
         found.push(format!("`{}` {}", written(path), limits(here).join("; ")));
     }
     for (name, field) in fields(here).into_iter().flatten() {
-        bounds(field, &there["properties"][name], &child(path, name), found);
+        bounds(field, there["properties"].get(name).unwrap_or(&Value::Null), &child(path, name), found);
     }
     if here["items"].is_object() {
         let mut inside = path.to_vec();

@@ -1,0 +1,278 @@
+//! What was seen -> what is well, what is not, and how to mend it. Pure.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+use super::crd::{Difference, Kind, VERSION_LABEL, compare, numbers};
+use super::seen::{CRD, LABEL, Read, Resource, Seen, Unread};
+
+/// The version of this binary.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The oldest Kubernetes that is meant to work: resource versions are comparable since then.
+const OLDEST: (u64, u64) = (1, 35);
+/// The version of the API that this binary speaks.
+const API: &str = "v1alpha1";
+/// More fields than this are counted, not listed.
+const MOST_FIELDS: usize = 5;
+/// How the definition of this version is installed.
+const APPLY: &str = "install this version's: lockgate crd | kubectl apply --server-side --force-conflicts -f -";
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Ok,
+    Warn,
+    Failed,
+}
+
+impl State {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Check {
+    pub name: &'static str,
+    pub state: State,
+    pub seen: String,
+    pub mend: Option<String>,
+}
+
+fn ok(name: &'static str, seen: impl Into<String>) -> Check {
+    Check { name, state: State::Ok, seen: seen.into(), mend: None }
+}
+
+fn warn(name: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Check {
+    Check { name, state: State::Warn, seen: seen.into(), mend: Some(mend.into()) }
+}
+
+fn failed(name: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Check {
+    Check { name, state: State::Failed, seen: seen.into(), mend: Some(mend.into()) }
+}
+
+/// All checks, always in the same order.
+pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str) -> Vec<Check> {
+    let mut checks = vec![server(&seen.server)];
+    // Where the server does not answer at all, that is said once.
+    if matches!(seen.server, Err(Unread::NoAnswer(_) | Unread::Unauthorized)) {
+        checks.extend(["crd", "operator", "names", "rights"].map(|name| Check {
+            name,
+            state: State::Warn,
+            seen: "not checked: the API server did not answer".into(),
+            mend: None,
+        }));
+        return checks;
+    }
+    checks.push(match &seen.crd {
+        Ok(there) => crd(there.as_ref(), ours),
+        Err(why) => unread("crd", why, &format!("get on customresourcedefinitions {CRD}")),
+    });
+    match &seen.deployments {
+        Ok(found) => checks.extend(operator(found, namespace)),
+        Err(why) => checks.push(unread("operator", why, &format!("list on deployments in namespace {namespace}"))),
+    }
+    checks.push(match &seen.others {
+        Ok(others) => names(others),
+        Err(why) => unread("names", why, "get on the discovery paths (ClusterRole system:discovery)"),
+    });
+    checks.push(match seen.may_list {
+        Ok(true) => ok("rights", "this account may list Pipelines in all namespaces"),
+        Ok(false) => ok("rights", "this account may not list Pipelines in all namespaces"),
+        Err(ref why) => unread("rights", why, "create on selfsubjectaccessreviews (ClusterRole system:basic-user)"),
+    });
+    checks
+}
+
+/// What this account may not read is no fault of the installation.
+fn unread(name: &'static str, why: &Unread, right: &str) -> Check {
+    match why {
+        Unread::Forbidden => warn(
+            name,
+            "not checked: this account may not read it (403)",
+            format!("grant it {right}, or use another account"),
+        ),
+        Unread::Unauthorized => failed(name, "not read: the API server does not know this account (401)", LOG_IN),
+        Unread::Refused(said) => failed(name, format!("not read: the API server refused it: {said}"), "try again"),
+        Unread::NoAnswer(said) => {
+            failed(name, format!("not read: {said}"), "try again, perhaps with a longer --request-timeout")
+        }
+    }
+}
+
+const LOG_IN: &str = "log in again, or name another kubeconfig or context (--kubeconfig, --context)";
+
+fn server(read: &Read<(String, String, String)>) -> Check {
+    let name = "server";
+    let (version, major, minor) = match read {
+        Ok(version) => version,
+        Err(Unread::NoAnswer(said)) => {
+            return failed(
+                name,
+                format!("the API server does not answer: {said}"),
+                "check the address in the kubeconfig (--kubeconfig, --context) and the network",
+            );
+        }
+        Err(why) => return unread(name, why, "get on /version (ClusterRole system:public-info-viewer)"),
+    };
+    // Some providers write 35+.
+    let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().ok();
+    let (oldest_major, oldest_minor) = OLDEST;
+    match number(major).zip(number(minor)) {
+        Some(found) if found >= OLDEST => ok(name, format!("Kubernetes {version}")),
+        Some(_) => failed(
+            name,
+            format!(
+                "Kubernetes {version} is older than {oldest_major}.{oldest_minor}, the oldest that is meant to work"
+            ),
+            "upgrade the cluster",
+        ),
+        None => warn(
+            name,
+            format!("Kubernetes {version}: its number cannot be read"),
+            format!("make sure that it is {oldest_major}.{oldest_minor} or newer"),
+        ),
+    }
+}
+
+fn crd(there: Option<&CustomResourceDefinition>, ours: &CustomResourceDefinition) -> Check {
+    let name = "crd";
+    let Some(there) = there else {
+        return failed(name, format!("there is no CustomResourceDefinition {CRD}"), APPLY);
+    };
+    let conditions = there.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
+    for condition in conditions.clone().filter(|condition| condition.status == "False") {
+        if matches!(condition.type_.as_str(), "NamesAccepted" | "Established") {
+            let said = condition.message.as_deref().unwrap_or_default();
+            return failed(
+                name,
+                format!("{CRD} is not served ({}: {said})", condition.type_),
+                "take away what has the name, or see kubectl describe crd pipelines.lockgate.dev",
+            );
+        }
+    }
+    if !there.spec.versions.iter().any(|version| version.name == API && version.served) {
+        let has: Vec<&str> = there.spec.versions.iter().filter(|v| v.served).map(|v| v.name.as_str()).collect();
+        let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+        return failed(name, format!("{CRD} is not served as {API}, which this lockgate speaks, but as: {has}"), APPLY);
+    }
+    match compare(there, ours, VERSION) {
+        None => ok(name, format!("{CRD} {API} is the one of this lockgate ({VERSION})")),
+        Some(difference) => differs(name, &difference),
+    }
+}
+
+fn differs(name: &'static str, Difference { kind, lacking, foreign }: &Difference) -> Check {
+    let mut seen = match kind {
+        Kind::Older => format!("{CRD} is of an older version than this lockgate ({VERSION})"),
+        Kind::Newer => format!("{CRD} is of a newer version than this lockgate ({VERSION})"),
+        Kind::Edited => format!("{CRD} is of this lockgate's version ({VERSION}), but was edited"),
+        Kind::Unlike => format!("{CRD} is not the one of this lockgate ({VERSION}): it is older, newer or edited"),
+    };
+    for (what, fields) in [("it would drop", lacking), ("it also has", foreign)] {
+        if !fields.is_empty() {
+            seen = format!("{seen}; {what} {}", listed(fields));
+        }
+    }
+    if lacking.is_empty() && foreign.is_empty() {
+        seen += "; its fields are the same, its rules, bounds or columns are not";
+    }
+    let mend = match kind {
+        Kind::Newer => {
+            format!("use the lockgate of that version, or upgrade the operator to it; to go back to {VERSION}, {APPLY}")
+        }
+        Kind::Older | Kind::Edited | Kind::Unlike => APPLY.to_owned(),
+    };
+    // What is dropped cannot be asked for, or is lost from status.
+    if lacking.is_empty() { warn(name, seen, mend) } else { failed(name, seen, mend) }
+}
+
+fn listed(fields: &[String]) -> String {
+    let first = fields.iter().take(MOST_FIELDS).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match fields.len().saturating_sub(MOST_FIELDS) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+fn operator(found: &[Deployment], namespace: &str) -> Vec<Check> {
+    if found.is_empty() {
+        return vec![failed(
+            "operator",
+            format!("no Deployment in namespace {namespace} has the label {LABEL}"),
+            "name the operator's namespace with --namespace, or install it (docs/operator.md)",
+        )];
+    }
+    found.iter().map(|deployment| of_deployment(deployment, namespace)).collect()
+}
+
+fn of_deployment(deployment: &Deployment, namespace: &str) -> Check {
+    let name = "operator";
+    let called = deployment.metadata.name.as_deref().unwrap_or_default();
+    let spec = deployment.spec.as_ref();
+    let status = deployment.status.clone().unwrap_or_default();
+    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+    let available = status.available_replicas.unwrap_or(0);
+    let containers = spec.and_then(|spec| spec.template.spec.as_ref()).map(|pod| pod.containers.as_slice());
+    let image = containers.and_then(<[_]>::first).and_then(|container| container.image.as_deref()).unwrap_or_default();
+    let label = deployment.metadata.labels.as_ref().and_then(|labels| labels.get(VERSION_LABEL)).map(String::as_str);
+    let version = label.filter(|label| numbers(label).is_some()).or_else(|| tag(image));
+    let told = version.map(|version| format!(", version {version}")).unwrap_or_default();
+    let seen = format!("Deployment {called}: {available} of {wanted} available{told}, image {image}");
+    let describe = format!("see kubectl describe deployment {called} -n {namespace}, and its Pods' logs");
+    let observed = status.observed_generation >= deployment.metadata.generation;
+    let updated = status.updated_replicas.unwrap_or(0);
+    if wanted == 0 {
+        let scale = format!("kubectl scale deployment {called} -n {namespace} --replicas=1");
+        return failed(name, format!("{seen}: it is scaled to 0"), scale);
+    }
+    if available == 0 {
+        return failed(name, seen, describe);
+    }
+    if available < wanted || updated < wanted || !observed {
+        return warn(name, format!("{seen}; {updated} of them are of its last version"), describe);
+    }
+    if version.and_then(numbers).is_some_and(|found| numbers(VERSION) != Some(found)) {
+        return warn(name, format!("{seen}; this lockgate is {VERSION}"), "use one version of both");
+    }
+    ok(name, seen)
+}
+
+/// The version in an image's tag, where it is one.
+fn tag(image: &str) -> Option<&str> {
+    let name = image.split('@').next()?.rsplit('/').next()?;
+    let (_, tag) = name.split_once(':')?;
+    numbers(tag).map(|_| tag)
+}
+
+fn names(others: &[Resource]) -> Check {
+    let groups = |name: &str| {
+        let mut groups: Vec<&str> = Vec::new();
+        for resource in others.iter().filter(|resource| resource.names.iter().any(|known| known == name)) {
+            if !groups.contains(&resource.group.as_str()) {
+                groups.push(&resource.group);
+            }
+        }
+        groups
+    };
+    let name = "names";
+    let (long, short) = (groups("pipelines"), groups("lgp"));
+    match (long.as_slice(), short.as_slice()) {
+        ([], []) => ok(name, "kubectl get pipelines means Lockgate's"),
+        (long, []) => warn(
+            name,
+            format!("{} has pipelines, too: kubectl get pipelines may mean those", long.join(", ")),
+            "write kubectl get lgp, or pipelines.lockgate.dev",
+        ),
+        (_, short) => warn(
+            name,
+            format!("{} has the name lgp, too: kubectl get lgp may mean that", short.join(", ")),
+            "write kubectl get pipelines.lockgate.dev",
+        ),
+    }
+}

@@ -1,0 +1,136 @@
+//! What is looked at: five reads, each of which may be refused by itself.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, PostParams};
+use kube::{Api, Client};
+
+use crate::api::GROUP;
+
+/// The CustomResourceDefinition that has to be there.
+pub(super) const CRD: &str = "pipelines.lockgate.dev";
+/// What the operator's Deployments are labelled with.
+pub(super) const LABEL: &str = "app.kubernetes.io/name=lockgate";
+
+/// What was read, or why it was not.
+pub(super) type Read<T> = Result<T, Unread>;
+
+/// Why something was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// 403.
+    Forbidden,
+    /// 401.
+    Unauthorized,
+    /// Another refusal, in the server's words.
+    Refused(String),
+    /// No answer, or none that can be read.
+    NoAnswer(String),
+}
+
+/// Everything that a check may use.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// The server's version, as in `v1.36.3`, with its major and minor.
+    pub server: Read<(String, String, String)>,
+    /// The CustomResourceDefinition, if it is there.
+    pub crd: Read<Option<CustomResourceDefinition>>,
+    /// The Deployments with the operator's label in its namespace.
+    pub deployments: Read<Vec<Deployment>>,
+    /// Resources of other groups.
+    pub others: Read<Vec<Resource>>,
+    /// Whether this account may list Pipelines in all namespaces.
+    pub may_list: Read<bool>,
+}
+
+/// How `kubectl` may call a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Resource {
+    pub group: String,
+    /// Plural, singular and short names.
+    pub names: Vec<String>,
+}
+
+/// Looks at everything at once, so that a server that does not answer is waited for once.
+pub(super) async fn look(client: &Client, namespace: &str, patience: Duration) -> Seen {
+    let all = Api::<CustomResourceDefinition>::all(client.clone());
+    let there = Api::<Deployment>::namespaced(client.clone(), namespace);
+    let ours = ListParams::default().labels(LABEL);
+    let (server, crd, deployments, others, may_list) = tokio::join!(
+        read(patience, client.apiserver_version()),
+        read(patience, all.get_opt(CRD)),
+        read(patience, there.list(&ours)),
+        read(patience, others(client)),
+        read(patience, may_list(client)),
+    );
+    Seen {
+        server: server.map(|info| (info.git_version, info.major, info.minor)),
+        crd,
+        deployments: deployments.map(|list| list.items),
+        others,
+        may_list,
+    }
+}
+
+async fn read<T>(patience: Duration, answer: impl Future<Output = kube::Result<T>>) -> Read<T> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) => Err(match status.code {
+            401 => Unread::Unauthorized,
+            403 => Unread::Forbidden,
+            code => Unread::Refused(format!("{code} {}", status.message)),
+        }),
+        Ok(Err(error)) => Err(Unread::NoAnswer(in_full(&error))),
+        Err(_) => Err(Unread::NoAnswer(format!("nothing came within {patience:?}"))),
+    }
+}
+
+/// An error with its causes: the first says only that there was one.
+fn in_full(error: &kube::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = next.source();
+    }
+    text
+}
+
+async fn others(client: &Client) -> kube::Result<Vec<Resource>> {
+    let mut found = Vec::new();
+    for group in client.list_api_groups_aggregated().await?.items {
+        let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
+        if name == GROUP {
+            continue;
+        }
+        for resource in group.versions.into_iter().flat_map(|version| version.resources) {
+            let names = resource.resource.into_iter().chain(resource.singular_resource).chain(resource.short_names);
+            let resource = Resource { group: name.clone(), names: names.filter(|name| !name.is_empty()).collect() };
+            if !found.contains(&resource) {
+                found.push(resource);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn may_list(client: &Client) -> kube::Result<bool> {
+    let attributes = ResourceAttributes {
+        group: Some(GROUP.into()),
+        resource: Some("pipelines".into()),
+        verb: Some("list".into()),
+        ..ResourceAttributes::default()
+    };
+    let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let answer = Api::<SelfSubjectAccessReview>::all(client.clone()).create(&PostParams::default(), &review).await?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}

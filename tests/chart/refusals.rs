@@ -1,0 +1,164 @@
+//! What is misspelt or cannot work is refused, and the text says what to do.
+
+use super::{IMAGE, chart, helm};
+
+/// Flags, and words of the refusal.
+type Case = (&'static [&'static str], &'static [&'static str]);
+
+fn refused(flags: &[&str]) -> String {
+    let output = helm(&[&["template", "lockgate", "."], flags].concat());
+    assert!(!output.status.success(), "{flags:?} was not refused");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn without_an_image_it_says_how_to_get_one() {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = refused(&[]);
+    for words in [
+        format!("make image IMAGE=registry.example.com/lockgate:{version}"),
+        format!("make push IMAGE=registry.example.com/lockgate:{version}"),
+        "--set image.repository=registry.example.com/lockgate".to_owned(),
+    ] {
+        assert!(text.contains(&words), "{text}");
+    }
+}
+
+#[test]
+fn combinations_that_cannot_work() {
+    let cases: &[Case] = &[
+        (&["secretAccess=namespaces"], &["watchNamespaces is empty", "name the namespaces"]),
+        (&["watchNamespaces={team-a}"], &["secretAccess is cluster", "set secretAccess to namespaces or none"]),
+        (&["replicaCount=2"], &["replicaCount is 2", "set leaderElection.enabled to true"]),
+        (&["podDisruptionBudget.enabled=true"], &["podDisruptionBudget keeps 1 of 1", "raise replicaCount"]),
+        (
+            &[
+                "replicaCount=2,leaderElection.enabled=true",
+                "podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=51%",
+            ],
+            &["podDisruptionBudget keeps 51% of 2"],
+        ),
+        (
+            &["podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=0"],
+            &["podDisruptionBudget.maxUnavailable is 0", "set it to 1 or more"],
+        ),
+        (&["podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=0%"], &["maxUnavailable is 0%"]),
+        (
+            &[
+                "podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=1,podDisruptionBudget.minAvailable=0",
+            ],
+            &["podDisruptionBudget has minAvailable and maxUnavailable"],
+        ),
+        (
+            &["metrics.enabled=false,monitoring.serviceMonitor.enabled=true"],
+            &["monitoring.serviceMonitor.enabled is true", "set metrics.enabled to true"],
+        ),
+        (
+            &["metrics.enabled=false,monitoring.prometheusRule.enabled=true"],
+            &["monitoring.prometheusRule.enabled is true"],
+        ),
+        (
+            &["metrics.enabled=false,monitoring.grafanaDashboard.enabled=true"],
+            &["monitoring.grafanaDashboard.enabled is true"],
+        ),
+        (
+            &["metrics.service.enabled=false,monitoring.serviceMonitor.enabled=true"],
+            &["set metrics.service.enabled to true"],
+        ),
+        (
+            &["monitoring.serviceMonitor.enabled=true,monitoring.serviceMonitor.renderMode=failIfMissing"],
+            &["does not know the kind ServiceMonitor", "install the Prometheus operator first"],
+        ),
+        (
+            &["monitoring.prometheusRule.enabled=true,monitoring.prometheusRule.renderMode=failIfMissing"],
+            &["does not know the kind PrometheusRule", "monitoring.prometheusRule.renderMode to skipIfMissing"],
+        ),
+        (&["metrics.port=8081"], &["metrics.port and health.port are both 8081"]),
+        (&["serviceAccount.create=false"], &["the account default", "set serviceAccount.name"]),
+        (&["policies.allowedRegistries.enabled=true"], &["set policies.allowedRegistries.registries"]),
+        (&["extraArgs={--secret-access=none}"], &["--secret-access in extraArgs", "set secretAccess"]),
+        (&["extraArgs={--leader-elect}"], &["set leaderElection.enabled"]),
+        (
+            &["extraEnv[0].name=LOCKGATE_WATCH_NAMESPACES"],
+            &["LOCKGATE_WATCH_NAMESPACES in extraEnv", "set watchNamespaces"],
+        ),
+    ];
+    for (sets, words) in cases {
+        let flags: Vec<&str> = sets.iter().chain([&IMAGE]).flat_map(|set| ["--set", set]).collect();
+        let text = refused(&flags);
+        for word in *words {
+            assert!(text.contains(word), "{sets:?} gave: {text}");
+        }
+    }
+}
+
+/// What is just on the right side of these refusals.
+#[test]
+fn combinations_that_work() {
+    for sets in [
+        "replicaCount=2,leaderElection.enabled=true,podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=50%",
+        "replicaCount=0,podDisruptionBudget.enabled=true",
+        "podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=1",
+        "podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable=0",
+        "serviceAccount.create=false,rbac.create=false",
+        "serviceAccount.create=false,serviceAccount.name=theirs",
+        "metrics.enabled=false,metrics.port=8081",
+        "monitoring.serviceMonitor.enabled=true",
+        "leaderElection.enabled=true",
+        "extraArgs={--log-level=debug}",
+        "enabled=true,global.whatever=1",
+    ] {
+        let output = helm(&["template", "lockgate", ".", "--set", IMAGE, "--set", sets]);
+        assert!(output.status.success(), "{sets}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let text = refused(&["--set", "replicaCount=2,secretAccess=namespaces,metrics.port=8081"]);
+    for words in ["image.repository is not set", "watchNamespaces is empty", "replicaCount is 2", "both 8081"] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn misspelt_values_are_refused() {
+    let cases: &[(&str, &str)] = &[
+        ("replicas=2", "replicas"),
+        ("image.repositry=x", "repositry"),
+        ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
+        ("image.digest=latest", "/image/digest"),
+        ("secretAccess=all", "/secretAccess"),
+        ("secretAccess=metadata", "/secretAccess"),
+        ("watchNamespaces=team-a", "/watchNamespaces"),
+        ("watchNamespaces={Team}", "/watchNamespaces/0"),
+        ("watchNamespaces={team-a\\,team-b}", "/watchNamespaces/0"),
+        ("watchNamespaces={team-a,team-a}", "/watchNamespaces"),
+        ("replicaCount=two", "/replicaCount"),
+        ("replicaCount=-1", "/replicaCount"),
+        ("leaderElection.enabled=yes", "/leaderElection/enabled"),
+        ("leaderElection.leaseDuration=15", "/leaderElection/leaseDuration"),
+        ("leaderElection.leaseDuration=fifteen", "/leaderElection/leaseDuration"),
+        ("podDisruptionBudget.minAvailable=some", "/podDisruptionBudget/minAvailable"),
+        ("defaults.nodeSelctor.a=b", "nodeSelctor"),
+        ("defaults.podLabels.a=1", "/defaults/podLabels/a"),
+        ("imagePullSecrets[0].nam=x", "/imagePullSecrets/0"),
+        ("crds.enabled=false", "enabled"),
+        ("metrics.port=70000", "/metrics/port"),
+        ("monitoring.serviceMonitor.renderMode=never", "/monitoring/serviceMonitor/renderMode"),
+        ("monitoring.serviceMonitor.interval=often", "/monitoring/serviceMonitor/interval"),
+        ("policies.secretSize.limit=1", "limit"),
+        ("policies.authorMayReadSecret.enabled=true", "authorMayReadSecret"),
+        ("livenessProbe.httpGet.path=/x", "httpGet"),
+        ("concurrency=0", "/concurrency"),
+        ("log.format=xml", "/log/format"),
+        ("extraArgs=--log-level=debug", "/extraArgs"),
+    ];
+    for (set, named) in cases {
+        let text = refused(&["--set", IMAGE, "--set", set]);
+        assert!(text.contains("values don't meet the specifications of the schema"), "{set}: {text}");
+        assert!(text.contains(named), "{set}: {text}");
+        let output = helm(&["lint", &chart().to_string_lossy(), "--set", IMAGE, "--set", set]);
+        assert!(!output.status.success(), "helm lint took {set}");
+    }
+}

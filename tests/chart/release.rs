@@ -1,0 +1,121 @@
+//! A release from its install to its end, on a real API server with its controllers.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::server::{cluster, strict_namespace};
+use super::support::output;
+use super::{chart, objects};
+
+const NAMESPACE: &str = "lockgate-journey";
+
+/// Helm with the cluster, for the release `gate`; gives what it printed.
+fn helm(arguments: &[&str]) -> String {
+    let mut helm = cluster().helm().unwrap();
+    output(helm.args(arguments).args(["--namespace", NAMESPACE]).current_dir(chart()))
+}
+
+/// The same, where a no is expected: what it said.
+fn helm_refuses(arguments: &[&str]) -> String {
+    let mut helm = cluster().helm().unwrap();
+    let output = helm.args(arguments).args(["--namespace", NAMESPACE]).current_dir(chart()).output().unwrap();
+    assert!(!output.status.success(), "{arguments:?} went well");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn kubectl(arguments: &[&str]) -> String {
+    output(cluster().kubectl().args(arguments))
+}
+
+fn get(what: &str) -> Value {
+    let text = kubectl(&["get", what, "--namespace", NAMESPACE, "--output=yaml"]);
+    objects(&text).remove(0)
+}
+
+/// Names of all objects of these kinds, those without a namespace included.
+fn names(kinds: &str) -> Vec<String> {
+    let label = "--selector=app.kubernetes.io/instance=gate";
+    let listed = kubectl(&["get", kinds, "--namespace", NAMESPACE, label, "--output=name"]);
+    listed.lines().map(ToOwned::to_owned).collect()
+}
+
+fn may(who: &str, verb: &str, subresource: &str) -> bool {
+    let arguments = ["auth", "can-i", verb, "pipelines.lockgate.dev", "--namespace=team-a", "--as", who];
+    let answer = cluster().kubectl().args(arguments).args(["--subresource", subresource]).output().unwrap();
+    String::from_utf8(answer.stdout).unwrap().trim() == "yes"
+}
+
+#[test]
+fn a_release_lives_and_leaves_pipelines_behind() {
+    strict_namespace(cluster(), NAMESPACE);
+    let installed = helm(&["install", "gate", ".", "--values", "ci/default-values.yaml", "--wait", "--timeout=2m"]);
+    assert!(installed.contains("helm test gate -n lockgate-journey"), "{installed}");
+    assert_eq!(get("deployment/gate-lockgate")["status"]["availableReplicas"], 1);
+
+    helm(&["test", "gate", "--timeout=2m"]);
+    assert_eq!(names("pods,serviceaccounts,roles,rolebindings").len(), 2, "the test cleans up");
+    assert!(!names("clusterroles").iter().any(|name| name.ends_with("-test")), "the test cleans up");
+
+    people_have_rights();
+    let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart/pipeline.yaml");
+    kubectl(&["apply", "--namespace=team-a", "-f", pipeline.to_str().unwrap()]);
+
+    helm(&["upgrade", "gate", ".", "--values", "ci/ha-values.yaml", "--wait", "--timeout=2m"]);
+    let deployment = get("deployment/gate-lockgate");
+    assert_eq!(deployment["spec"]["strategy"]["type"], "RollingUpdate");
+    assert_eq!(deployment["status"]["availableReplicas"], 2);
+    assert_eq!(
+        names("poddisruptionbudgets,roles"),
+        ["poddisruptionbudget.policy/gate-lockgate", "role.rbac.authorization.k8s.io/gate-lockgate-leader-election"]
+    );
+
+    helm(&["upgrade", "gate", ".", "--values", "ci/default-values.yaml", "--wait", "--timeout=2m"]);
+    let deployment = get("deployment/gate-lockgate");
+    assert_eq!(deployment["spec"]["strategy"], serde_json::json!({"type": "Recreate"}));
+    assert_eq!(names("poddisruptionbudgets,roles"), Vec::<String>::new());
+
+    a_newer_chart_brings_its_crd();
+
+    helm(&["uninstall", "gate", "--wait", "--timeout=2m"]);
+    assert_eq!(names("all,clusterroles,serviceaccounts,configmaps"), Vec::<String>::new());
+    let left = kubectl(&["get", "lgp", "--namespace=team-a", "--output=name"]);
+    assert!(left.starts_with("pipeline.lockgate.dev/"), "{left}");
+
+    // What stayed belongs to a release of this name. Another one has to say that it takes it.
+    let text = helm_refuses(&["install", "other", ".", "--values", "ci/default-values.yaml"]);
+    assert!(text.contains("pipelines.lockgate.dev") && text.contains("meta.helm.sh/release-name"), "{text}");
+    helm(&["install", "other", ".", "--values", "ci/default-values.yaml", "--take-ownership"]);
+    helm(&["uninstall", "other", "--wait", "--timeout=2m"]);
+    helm(&["install", "gate", ".", "--values", "ci/default-values.yaml", "--take-ownership", "--wait", "--timeout=2m"]);
+    helm(&["uninstall", "gate", "--wait", "--timeout=2m"]);
+    kubectl(&["delete", "namespace", NAMESPACE, "--timeout=60s"]);
+}
+
+/// A chart with a CRD that says more than the one in the cluster.
+fn a_newer_chart_brings_its_crd() {
+    let newer = cluster().dir().join("newer");
+    output(std::process::Command::new("cp").arg("-r").arg(chart()).arg(&newer));
+    let file = newer.join("templates/crds/pipelines.yaml");
+    let crd = std::fs::read_to_string(&file).unwrap().replace("    - lgp\n", "    - lgp\n    - lockgatepipeline\n");
+    std::fs::write(&file, crd).unwrap();
+    let short_names = || kubectl(&["get", "crd/pipelines.lockgate.dev", "--output=jsonpath={.spec.names.shortNames}"]);
+    assert_eq!(short_names(), r#"["lgp"]"#);
+    helm(&["upgrade", "gate", newer.to_str().unwrap(), "--set", super::IMAGE, "--wait", "--timeout=2m"]);
+    assert_eq!(short_names(), r#"["lgp","lockgatepipeline"]"#);
+}
+
+/// Kubernetes' own roles get those of the chart.
+fn people_have_rights() {
+    for role in ["view", "edit", "admin"] {
+        kubectl(&["create", "rolebinding", role, "--clusterrole", role, "--user", role, "--namespace=team-a"]);
+    }
+    for role in ["view", "edit", "admin"] {
+        let writes = role != "view";
+        super::until(&format!("{role} may read Pipelines"), || may(role, "list", ""));
+        super::until(&format!("{role} may write Pipelines: {writes}"), || may(role, "create", "") == writes);
+        assert_eq!(may(role, "patch", "scale"), writes, "{role}");
+        assert!(!may(role, "patch", "status"), "{role}");
+    }
+    assert!(!may("nobody", "list", ""));
+}

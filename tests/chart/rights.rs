@@ -1,0 +1,89 @@
+//! The chart grants what `deploy/` grants, and nothing else.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{IMAGE, object, objects, rendered};
+
+fn deployed(file: &str) -> Vec<Value> {
+    objects(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap())
+}
+
+/// Roles of the release: those of the operator, without people's and the test's.
+fn granted(objects: &[Value]) -> Vec<(String, String)> {
+    let is_role = |object: &&Value| matches!(object["kind"].as_str(), Some("Role" | "ClusterRole"));
+    let of_operator = |object: &&Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "operator";
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found: Vec<_> = objects
+        .iter()
+        .filter(is_role)
+        .filter(of_operator)
+        .map(|role| (text(&role["metadata"]["namespace"]), text(&role["metadata"]["name"])))
+        .collect();
+    found.sort();
+    found
+}
+
+fn pair(namespace: &str, name: &str) -> (String, String) {
+    (namespace.to_owned(), name.to_owned())
+}
+
+#[test]
+fn by_default_the_cluster_role_has_the_rules_of_deploy() {
+    let release = objects(&rendered(&["--set", IMAGE]));
+    assert_eq!(granted(&release), [pair("", "lockgate")]);
+    let rules = &object(&deployed("deploy/base/rbac.yaml"), "ClusterRole", "lockgate")["rules"].clone();
+    assert!(rules.as_array().unwrap().len() > 5);
+    assert_eq!(&object(&release, "ClusterRole", "lockgate")["rules"], rules);
+}
+
+#[test]
+fn with_namespaces_there_are_roles_in_these_and_nothing_beyond() {
+    let release = objects(&rendered(&["--values", "ci/namespaces-values.yaml"]));
+    assert_eq!(granted(&release), [pair("team-a", "lockgate"), pair("team-b", "lockgate")]);
+    let role = deployed("deploy/components/namespaced/rights/role.yaml");
+    assert_eq!(object(&release, "Role", "lockgate")["rules"], object(&role, "Role", "lockgate")["rules"]);
+    for binding in release.iter().filter(|object| object["kind"] == "RoleBinding") {
+        assert_eq!(binding["subjects"][0]["namespace"], "lockgate-system", "{binding}");
+    }
+}
+
+#[test]
+fn without_access_to_secrets_no_rule_names_them() {
+    for more in ["watchNamespaces=null", "watchNamespaces={team-a}"] {
+        let release = objects(&rendered(&["--set", IMAGE, "--set", "secretAccess=none", "--set", more]));
+        let roles: Vec<&Value> = release
+            .iter()
+            .filter(|object| matches!(object["kind"].as_str(), Some("Role" | "ClusterRole")))
+            .filter(|object| object["metadata"]["name"] == "lockgate")
+            .collect();
+        assert_eq!(roles.len(), 1, "{more}");
+        let rules = roles[0]["rules"].as_array().unwrap();
+        let of_secrets = |rule: &&Value| rule["resources"].as_array().unwrap().contains(&"secrets".into());
+        assert_eq!(rules.iter().filter(of_secrets).count(), 0, "{more}");
+        let whole = deployed("deploy/base/rbac.yaml");
+        assert_eq!(rules.len() + 1, whole[0]["rules"].as_array().unwrap().len(), "{more}");
+    }
+}
+
+#[test]
+fn the_election_may_write_its_own_lease() {
+    let deployed = deployed("deploy/components/ha/rbac.yaml");
+    let release = objects(&rendered(&["--values", "ci/ha-values.yaml"]));
+    let name = "lockgate-leader-election";
+    assert_eq!(object(&release, "Role", name)["rules"], object(&deployed, "Role", name)["rules"]);
+    let renamed = objects(&rendered(&["--values", "ci/ha-values.yaml", "--set", "leaderElection.leaseName=gate"]));
+    assert_eq!(object(&renamed, "Role", name)["rules"][1]["resourceNames"][0], "gate");
+    let container = &object(&renamed, "Deployment", "lockgate")["spec"]["template"]["spec"]["containers"][0];
+    assert!(container["args"].as_array().unwrap().contains(&"--leader-elect-lease-name=gate".into()), "{container}");
+}
+
+#[test]
+fn without_rbac_create_nothing_is_granted() {
+    let flags =
+        ["--values", "ci/ha-values.yaml", "--set", "rbac.create=false,userRoles.create=false,test.enabled=false"];
+    let kinds: Vec<Value> = objects(&rendered(&flags)).iter().map(|object| object["kind"].clone()).collect();
+    assert!(!kinds.iter().any(|kind| kind.as_str().unwrap().contains("Role")), "{kinds:?}");
+}
