@@ -12,12 +12,13 @@ if commit=$(git rev-parse --verify --quiet HEAD 2>/dev/null); then
   else
     $say "the tree differs from its commit: the image names no revision"
   fi
-  : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct)}"
+  time=$(git log -1 --format=%ct)
 fi
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
+args+=(--time "${SOURCE_DATE_EPOCH:-${time:-0}}")
 [ -z "${IMAGE_SOURCE:-}" ] || args+=(--source "$IMAGE_SOURCE")
 
-binary=$(hack/image/compile.sh)
+# Not for the compiler, whose output has no times: build scripts would run again for every commit, and half the crates with them.
+binary=$(env -u SOURCE_DATE_EPOCH hack/image/compile.sh)
 sysroot=$(rustc --print sysroot)
 # None of these may be read out of the program.
 for path in "$PWD/" "${HOME:?}/" "${CARGO_HOME:-$HOME/.cargo}/" "$sysroot/" "$(dirname "$(dirname "$binary")")/"; do

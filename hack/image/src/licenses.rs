@@ -14,12 +14,17 @@ const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"
 
 /// Crates whose packages have no such file, nor has another crate of their repository. Each was looked at: its manifest
 /// names exactly one licence, and that licence's general text applies.
-const WITHOUT_A_FILE: [(&str, &str); 7] = [
+const WITHOUT_A_FILE: [(&str, &str); 12] = [
     ("kube", APACHE),
     ("kube-client", APACHE),
     ("kube-core", APACHE),
     ("kube-derive", APACHE),
     ("kube-runtime", APACHE),
+    ("opentelemetry", APACHE),
+    ("opentelemetry-http", APACHE),
+    ("opentelemetry-otlp", APACHE),
+    ("opentelemetry-proto", APACHE),
+    ("opentelemetry_sdk", APACHE),
     ("uuid-simd", MIT),
     ("vsimd", MIT),
 ];
