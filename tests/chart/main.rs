@@ -13,6 +13,7 @@ mod release;
 mod rights;
 mod same;
 mod server;
+mod shown;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -120,6 +120,12 @@ fn without(value: &mut Value, keys: &[&str]) {
     }
 }
 
+/// As much of it as a person reads.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() > 300 { text.chars().take(300).chain(['…']).collect() } else { text }
+}
+
 /// Where two values differ, as `path: chart has this, deploy has that`.
 fn differences(path: &str, chart: &Value, deploy: &Value, found: &mut Vec<String>) {
     match (chart, deploy) {
@@ -138,7 +144,7 @@ fn differences(path: &str, chart: &Value, deploy: &Value, found: &mut Vec<String
             }
         }
         _ if chart == deploy => {}
-        _ => found.push(format!("{path}: the chart has {chart}, deploy has {deploy}")),
+        _ => found.push(format!("{path}: the chart has {}, deploy has {}", short(chart), short(deploy))),
     }
 }
 

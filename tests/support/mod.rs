@@ -75,6 +75,22 @@ pub fn apply(cluster: &Cluster, objects: &[String]) {
     ]));
 }
 
+/// Every good manifest of the corpus, as a Pipeline of this namespace.
+pub fn corpus(namespace: &str) -> Vec<(String, Value)> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/good"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut object = lockgate::cli::manifest::read(&text).unwrap().remove(0);
+        object["metadata"]["namespace"] = json!(namespace);
+        (path.file_stem().unwrap().to_string_lossy().into_owned(), object)
+    };
+    paths.into_iter().map(read).collect()
+}
+
 /// Runs a command to its end and returns what it printed.
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();
