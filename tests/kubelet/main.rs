@@ -16,6 +16,7 @@ mod examples;
 mod graph;
 mod healing;
 mod image;
+mod installed;
 mod last_words;
 mod life;
 mod main_job;
