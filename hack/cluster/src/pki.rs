@@ -23,7 +23,11 @@ impl Pki {
         let subject = ["-x509", "-new", "-days", "3650", "-subj", "/CN=lockgate-cluster"];
         // The other extensions of an authority are openssl's default here.
         pki.openssl(["req"].iter().chain(&subject), &[("-key", "ca.key"), ("-out", "ca.crt")])?;
-        pki.sign("server", "/CN=kube-apiserver", &format!("{SERVER_NAMES},IP:{service}\nextendedKeyUsage=serverAuth\n"))?;
+        pki.sign(
+            "server",
+            "/CN=kube-apiserver",
+            &format!("{SERVER_NAMES},IP:{service}\nextendedKeyUsage=serverAuth\n"),
+        )?;
         pki.sign(
             "kubelet-client",
             "/O=system:masters/CN=kube-apiserver-kubelet-client",
