@@ -12,7 +12,10 @@ mod defaults;
 mod demo;
 mod docs;
 mod doctor;
+<<<<<<< HEAD
 mod doors;
+=======
+>>>>>>> chartgen
 mod downgrade;
 mod encryption;
 mod examples;

@@ -20,7 +20,11 @@ const PARTS: [(&str, &str); 6] = [
         "deploy/kustomize/component/pipeline.yaml",
         "configuration of kustomize; the example that has it is rendered here",
     ),
+<<<<<<< HEAD
     ("deploy/recipes/parameters/helm/", "a chart; apiserver/recipes.rs renders it"),
+=======
+    ("deploy/recipes/parameters/helm/", "a chart; tests/apiserver/recipes.rs renders it and has it taken"),
+>>>>>>> chartgen
     ("kustomization.yaml", "what kubectl renders, which is done here"),
 ];
 /// Kinds of others, whose schemas are not ours to have: of them only this is looked at, and that they say something.
@@ -58,7 +62,8 @@ fn read(path: &str) -> String {
 
 /// What people apply: files that hold objects, and kustomizations.
 fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
-    let objects = |text: &str| lockgate::cli::manifest::read(text).unwrap();
+    let objects =
+        |path: &str, text: &str| lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut sources = Vec::new();
     let mut excused = BTreeSet::new();
     let mut rendered = String::new();
@@ -71,14 +76,14 @@ fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
             } else {
                 rendered.push_str(&text);
                 let text = output(cluster.kubectl().arg("kustomize").arg(root().join(folder)));
-                sources.push((folder.to_owned(), objects(&text)));
+                sources.push((folder.to_owned(), objects(folder, &text)));
             }
         }
         match PARTS.iter().find(|(part, _)| path.starts_with(part) || path.ends_with(part)) {
             Some((part, _)) => {
                 excused.insert(*part);
             }
-            None => sources.push((path.clone(), objects(&read(&path)))),
+            None => sources.push((path.clone(), objects(&path, &read(&path)))),
         }
     }
     assert_eq!(excused.len(), PARTS.len(), "a row without a file: only {excused:?} are there");
