@@ -12,10 +12,7 @@ mod defaults;
 mod demo;
 mod docs;
 mod doctor;
-<<<<<<< HEAD
 mod doors;
-=======
->>>>>>> chartgen
 mod downgrade;
 mod encryption;
 mod examples;

@@ -20,11 +20,7 @@ const PARTS: [(&str, &str); 6] = [
         "deploy/kustomize/component/pipeline.yaml",
         "configuration of kustomize; the example that has it is rendered here",
     ),
-<<<<<<< HEAD
     ("deploy/recipes/parameters/helm/", "a chart; apiserver/recipes.rs renders it"),
-=======
-    ("deploy/recipes/parameters/helm/", "a chart; tests/apiserver/recipes.rs renders it and has it taken"),
->>>>>>> chartgen
     ("kustomization.yaml", "what kubectl renders, which is done here"),
 ];
 /// Kinds of others, whose schemas are not ours to have: of them only this is looked at, and that they say something.
