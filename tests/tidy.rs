@@ -328,3 +328,58 @@ fn every_link_between_pages_points_to_something() {
     let lost: Vec<_> = pages.keys().filter(|page| page.starts_with("docs") && !reached.contains(*page)).collect();
     assert!(lost.is_empty(), "no page leads to these: {lost:?}");
 }
+
+#[test]
+fn only_a_scope_asks_for_all_namespaces() {
+    const WORDS: [&str; 3] = ["Api::all", "Api::default_namespaced", "Api::all_with"];
+    let mut found = BTreeSet::new();
+    for path in files(&["src"], ".rs") {
+        let text = read(&path);
+        if code(&text).any(|(_, line)| WORDS.iter().any(|word| line.contains(word))) {
+            found.insert(path);
+        }
+    }
+    assert_eq!(found, BTreeSet::from([PathBuf::from("src/controller/context.rs")]));
+}
+
+#[test]
+fn no_crate_of_ours_has_unsafe_code_and_every_dependency_is_pinned() {
+    let whole = read(Path::new("Cargo.toml"));
+    assert!(whole.contains("\nunsafe_code = \"forbid\"\n"));
+    for manifest in files(&["."], "Cargo.toml") {
+        assert!(
+            read(&manifest).contains("\n[lints]\nworkspace = true\n"),
+            "{} has lints of its own",
+            manifest.display()
+        );
+    }
+    for package in read(Path::new("Cargo.lock")).split("[[package]]").skip(1) {
+        // Ours have no source; all others come from one registry, with a checksum.
+        let outside = package.contains("\nsource = ");
+        assert_eq!(outside, package.contains("\nchecksum = "), "{package}");
+        assert!(!outside || package.contains("\nsource = \"registry+"), "{package}");
+    }
+}
+
+/// The tests that a page names, as in `src/plan/tests.rs::a_name`.
+fn tests_named(page: &str) -> Vec<(String, String)> {
+    let named = page.split('`').skip(1).step_by(2).filter_map(|word| word.split_once(".rs::"));
+    named.map(|(file, test)| (format!("{file}.rs"), test.to_owned())).collect()
+}
+
+#[test]
+fn every_threat_has_a_test_that_is_there() {
+    let page = read(Path::new("docs/security.md"));
+    let (_, section) = page.split_once("\n## Threats\n").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() > 20, "the table was not found");
+    for row in rows {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let named = tests_named(shown);
+        assert!(!named.is_empty() || shown.starts_with("comes with "), "neither a test nor what it comes with: {row}");
+        for (file, test) in named {
+            let text = read(Path::new(&file));
+            assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        }
+    }
+}

@@ -68,6 +68,32 @@ mod tests {
         assert!(!text.contains("\"uint"));
     }
 
+    /// The names of all properties below a schema.
+    fn properties(schema: &Value, found: &mut Vec<String>) {
+        match schema {
+            Value::Object(map) => {
+                if let Some(Value::Object(named)) = map.get("properties") {
+                    found.extend(named.keys().cloned());
+                }
+                map.values().for_each(|inner| properties(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| properties(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_field_leads_into_another_namespace_and_no_object_takes_what_it_does_not_know() {
+        let schema = schema();
+        let spec = schema.pointer("/properties/spec").unwrap();
+        let mut names = Vec::new();
+        properties(spec, &mut names);
+        assert!(names.len() > 100 && names.contains(&"secrets".to_owned()), "{names:?}");
+        names.retain(|name| name.to_lowercase().contains("namespace"));
+        assert!(names.is_empty(), "{names:?}");
+        assert!(!spec.to_string().contains("preserve-unknown-fields"));
+    }
+
     #[test]
     fn a_new_pipeline_is_not_yet_observed() {
         assert_eq!(schema()["properties"]["status"]["default"]["observedGeneration"], -1);

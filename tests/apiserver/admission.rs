@@ -8,7 +8,7 @@ mod page;
 mod secrets;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::support::{DEADLINE, Space, admin, name_of, output};
+use crate::support::{DEADLINE, Space, admin, corpus, name_of, output};
 use crate::{Shared, shared};
 
 /// All of them.
@@ -207,20 +207,6 @@ async fn the_api_server_finds_nothing_to_say_about_any_policy() {
         });
         assert_eq!(found, expected, "{name}");
     }
-}
-
-/// Every good manifest of the corpus, as a Pipeline of this namespace.
-fn corpus(namespace: &str) -> Vec<(String, Value)> {
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(root().join("tests/corpus/good")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let mut object = lockgate::cli::manifest::read(&text).unwrap().remove(0);
-        object["metadata"]["namespace"] = json!(namespace);
-        (path.file_stem().unwrap().to_string_lossy().into_owned(), object)
-    };
-    paths.into_iter().map(read).collect()
 }
 
 /// Every policy has a budget of its own: none is refused for what it costs to look at.

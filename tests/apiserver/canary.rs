@@ -17,6 +17,7 @@ use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use lockgate_cluster::Cluster;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::audit::Audit;
 use crate::support::heavy::{Heavy, paper_node};
@@ -104,6 +105,25 @@ impl Way {
     /// What is in every version of the Secret that is used exactly once.
     fn once_per_version(&self) -> Vec<Vec<u8>> {
         Self::spellings(&format!("{}-password", self.canary))
+    }
+
+    /// What would tell who guesses a value that the guess is right: the begin of the SHA-256 of a value in any of these versions.
+    fn digests(&self, versions: usize) -> Vec<Vec<u8>> {
+        let values = (0..=versions)
+            .flat_map(|version| ["user", "password", "late"].map(|key| format!("{}-{key}-{version}", self.canary)));
+        let mut all = Vec::new();
+        for value in values {
+            let digest = Sha256::digest(value.as_bytes());
+            // Ten digits in hex, in either case, and ten letters in base64.
+            let hex = |upper: bool| {
+                digest.iter().take(5).flat_map(move |byte| {
+                    let digits = if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+                    digits.into_bytes()
+                })
+            };
+            all.extend([hex(false).collect(), hex(true).collect(), base64(&digest).as_bytes()[..10].to_vec()]);
+        }
+        all
     }
 
     fn spellings(canary: &str) -> Vec<Vec<u8>> {
@@ -306,6 +326,8 @@ async fn no_value_gets_anywhere_however_the_secret_was_made() {
         assert!(occurrences(secrets.as_bytes(), &needles) >= 5, "{}: the search finds nothing", way.name);
         for (place, text) in &places {
             assert_eq!(occurrences(text.as_bytes(), &needles), 0, "{}: a value is in {place}", way.name);
+            let digests = way.digests(ROTATIONS);
+            assert_eq!(occurrences(text.as_bytes(), &digests), 0, "{}: a value's digest is in {place}", way.name);
         }
     }
     // Likewise in memory: a name that the operator must know is found there.

@@ -12,6 +12,7 @@ mod defaults;
 mod demo;
 mod docs;
 mod doctor;
+mod doors;
 mod downgrade;
 mod encryption;
 mod examples;
@@ -21,6 +22,7 @@ mod graph;
 mod graph_counts;
 mod ha;
 mod heal;
+mod levels;
 mod life;
 mod losses;
 mod manifests;
@@ -56,7 +58,7 @@ use support::{Operator, Space};
 /// The cluster and the operator that most tests share; each test has a namespace of its own.
 struct Shared {
     cluster: Cluster,
-    _operator: Operator,
+    operator: Operator,
 }
 
 fn shared() -> &'static Shared {
@@ -64,7 +66,7 @@ fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         let cluster = support::install(Options::new().audit(true));
         let operator = Operator::start(&cluster);
-        Shared { cluster, _operator: operator }
+        Shared { cluster, operator }
     })
 }
 

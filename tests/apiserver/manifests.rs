@@ -20,7 +20,7 @@ const PARTS: [(&str, &str); 6] = [
         "deploy/kustomize/component/pipeline.yaml",
         "configuration of kustomize; the example that has it is rendered here",
     ),
-    ("deploy/recipes/parameters/helm/", "a chart; tests/apiserver/recipes.rs renders it and has it taken"),
+    ("deploy/recipes/parameters/helm/", "a chart; apiserver/recipes.rs renders it"),
     ("kustomization.yaml", "what kubectl renders, which is done here"),
 ];
 /// Kinds of others, whose schemas are not ours to have: of them only this is looked at, and that they say something.
@@ -58,8 +58,9 @@ fn read(path: &str) -> String {
 
 /// What people apply: files that hold objects, and kustomizations.
 fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
-    let objects =
-        |path: &str, text: &str| lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let objects = |path: &str, text: &str| {
+        lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
     let mut sources = Vec::new();
     let mut excused = BTreeSet::new();
     let mut rendered = String::new();

@@ -65,7 +65,7 @@ pub fn without(rules: &[PolicyRule], taken: &Right) -> Vec<PolicyRule> {
     left
 }
 
-/// The rules in an object, be it a Role or a ClusterRole.
+/// The rules in an object, be it a `Role` or a `ClusterRole`.
 pub fn rules_in(object: &str) -> Vec<PolicyRule> {
     let value: serde_json::Value = serde_saphyr::from_str(object).unwrap();
     serde_json::from_value(value["rules"].clone()).unwrap()

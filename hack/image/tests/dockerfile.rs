@@ -1,5 +1,11 @@
 //! The image that Docker builds and the one that is built without it are the same to whoever runs them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test says no by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says no by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -84,6 +90,15 @@ fn its_versions_are_those_of_the_workspace() {
     let minor = rust.rsplit_once('.').unwrap().0;
     let oldest = format!("rust-version = \"{minor}\"");
     assert!(read("Cargo.toml").contains(&oldest), "it builds with Rust {rust}, and Cargo.toml asks for another one");
+}
+
+#[test]
+fn manifests_name_the_workspaces_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let recipe = "deploy/recipes/own-registry/kustomization.yaml";
+    for (file, line) in [("deploy/base/deployment.yaml", "image: lockgate:"), (recipe, "newTag: ")] {
+        assert!(read(file).contains(&format!("{line}{version}")), "{file} names another version");
+    }
 }
 
 #[test]

@@ -22,7 +22,9 @@ impl Place {
     fn make(&self, name: &str, license: &str, files: &[(&str, &str)]) -> Crate {
         let folder = self.0.join(name);
         fs::create_dir_all(&folder).unwrap();
-        files.iter().for_each(|(file, text)| fs::write(folder.join(file), text).unwrap());
+        for (file, text) in files {
+            fs::write(folder.join(file), text).unwrap();
+        }
         Crate {
             name: name.into(),
             version: "1.0.0".into(),

@@ -1,0 +1,107 @@
+//! Pod Security: whatever a Pipeline asks for, its Pods pass the level that `security` promises.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use lockgate::api::pipeline::PipelineSpec;
+use lockgate::api::status::PipelineStatus;
+use lockgate::model::docs::Docs;
+use lockgate::model::parse::parse;
+use lockgate::model::run::{PodIdentity, RunRef};
+use lockgate::model::secret::{AccountKnowledge, SecretAccess};
+use lockgate::model::work::Step;
+use lockgate::model::world::{Subject, WorkState, World};
+use serde_json::{Value, json};
+
+use crate::support::{Space, admin, corpus};
+
+/// The Pod of each step of a spec.
+fn pods(namespace: &str, spec: &Value) -> Vec<Pod> {
+    let spec: PipelineSpec = serde_json::from_value(spec.clone()).unwrap();
+    let work = parse(&spec).unwrap();
+    let steps = work.steps.clone();
+    let subject = Subject {
+        namespace: namespace.to_owned(),
+        name: "edges".into(),
+        uid: "uid-edges".into(),
+        generation: 1,
+        deleting: false,
+        resource_version: "7".into(),
+        managed_by: None,
+    };
+    let world = World {
+        now: Timestamp::UNIX_EPOCH,
+        subject,
+        work: WorkState::Valid(Box::new(work)),
+        run_key: "v1:key/".into(),
+        recorded: PipelineStatus::default(),
+        secret_access: SecretAccess::None,
+        docs: Docs::default(),
+        defaults: Arc::default(),
+        secrets: BTreeMap::new(),
+        objects: BTreeMap::new(),
+        accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
+        pods: vec![],
+        setback: None,
+    };
+    let pod = |step: &Step| {
+        let id = PodIdentity { run: 1, step: step.name.clone(), index: 0, attempt: 0, replacement: 0 };
+        lockgate::build::pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, step, &id, 1)
+    };
+    steps.iter().map(pod).collect()
+}
+
+/// As the API server stores it: a null is nothing.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, inner| !inner.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+/// The same spec, with all that `restricted` asks of its author.
+fn restricted(mut spec: Value) -> Value {
+    spec["security"] = "Restricted".into();
+    if let Some(transform) = spec.get_mut("transform") {
+        transform["user"] = "1000".into();
+    }
+    for step in spec.get_mut("steps").and_then(Value::as_array_mut).into_iter().flatten() {
+        step["user"] = "1000".into();
+    }
+    spec
+}
+
+#[tokio::test]
+async fn every_pod_passes_the_pod_security_level_that_is_promised() {
+    let client = admin(&tokio::task::spawn_blocking(crate::shared).await.unwrap().cluster).await;
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let mut count = 0;
+    for level in ["baseline", "restricted"] {
+        let labels = json!({"pod-security.kubernetes.io/enforce": level});
+        let space = Space::labelled(&client, &format!("level-{level}"), labels).await;
+        for (name, object) in corpus(&space.name) {
+            let mut spec = object["spec"].clone();
+            without_nulls(&mut spec);
+            if level == "restricted" {
+                spec = restricted(spec);
+            }
+            for mut pod in pods(&space.name, &spec) {
+                // What the cluster would have to have.
+                let inner = pod.spec.as_mut().unwrap();
+                inner.service_account_name = None;
+                inner.priority_class_name = None;
+                let answer = space.api::<Pod>().create(&dry, &pod).await;
+                assert!(answer.is_ok(), "{name} at {level}: {answer:?}");
+                count += 1;
+            }
+        }
+    }
+    println!("{count} Pods pass");
+    assert!(count > 150);
+}
