@@ -58,9 +58,8 @@ fn read(path: &str) -> String {
 
 /// What people apply: files that hold objects, and kustomizations.
 fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
-    let objects = |path: &str, text: &str| {
-        lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"))
-    };
+    let objects =
+        |path: &str, text: &str| lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut sources = Vec::new();
     let mut excused = BTreeSet::new();
     let mut rendered = String::new();
