@@ -12,7 +12,7 @@ use crate::shared;
 use crate::support::{Space, admin, output};
 
 /// Files that hold no whole object.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("deploy/argocd/argocd-cm.yaml", "a patch of Argo CD's own ConfigMap; tests/gitops reads it"),
     ("deploy/argocd/resource_customizations/", "tests for Argo CD, on what a cluster said; tests/gitops runs them"),
     ("deploy/components/ha/deployment.yaml", "a patch; the overlay that has it is rendered here"),
@@ -20,6 +20,7 @@ const PARTS: [(&str, &str); 5] = [
         "deploy/kustomize/component/pipeline.yaml",
         "configuration of kustomize; the example that has it is rendered here",
     ),
+    ("deploy/recipes/parameters/helm/", "a chart; apiserver/recipes.rs renders it"),
     ("kustomization.yaml", "what kubectl renders, which is done here"),
 ];
 /// Kinds of others, whose schemas are not ours to have: of them only this is looked at, and that they say something.
