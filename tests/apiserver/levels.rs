@@ -42,6 +42,8 @@ fn pods(namespace: &str, spec: &Value) -> Vec<Pod> {
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
+        defaults: std::sync::Arc::default(),
+        docs: lockgate::model::docs::Docs::default(),
     };
     let pod = |step: &Step| {
         let id = PodIdentity { run: 1, step: step.name.clone(), index: 0, attempt: 0, replacement: 0 };
