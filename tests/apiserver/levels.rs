@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use lockgate::api::pipeline::PipelineSpec;
 use lockgate::api::status::PipelineStatus;
+use lockgate::model::docs::Docs;
 use lockgate::model::parse::parse;
 use lockgate::model::run::{PodIdentity, RunRef};
 use lockgate::model::secret::{AccountKnowledge, SecretAccess};
@@ -37,6 +38,8 @@ fn pods(namespace: &str, spec: &Value) -> Vec<Pod> {
         run_key: "v1:key/".into(),
         recorded: PipelineStatus::default(),
         secret_access: SecretAccess::None,
+        docs: Docs::default(),
+        defaults: Arc::default(),
         secrets: BTreeMap::new(),
         objects: BTreeMap::new(),
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),

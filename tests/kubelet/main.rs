@@ -11,10 +11,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dark;
 mod examples;
 mod graph;
 mod healing;
 mod image;
+mod installed;
 mod last_words;
 mod life;
 mod main_job;

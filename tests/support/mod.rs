@@ -49,10 +49,15 @@ pub fn install(options: Options) -> Cluster {
 /// The same with another kustomization.
 pub fn install_from(options: Options, kustomization: &str) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
-    rights::installs(&cluster, kustomization);
-    let objects = rendered(&cluster, kustomization);
-    apply(&cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
+    install_on(&cluster, kustomization);
     cluster
+}
+
+/// The same on a cluster that runs already, with the namespaces that the kustomization speaks of.
+pub fn install_on(cluster: &Cluster, kustomization: &str) {
+    rights::installs(cluster, kustomization);
+    let objects = rendered(cluster, kustomization);
+    apply(cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
 }
 
 /// What a kustomization comes to, one text for each object.

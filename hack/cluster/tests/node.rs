@@ -27,6 +27,8 @@ fn two_nodes_at_once_run_pods_with_secrets_from_private_registries() {
     }
     let registry = |cluster: &Cluster| cluster.node().expect("a node").registry().host().to_owned();
     assert_ne!(registry(&first), registry(&second));
+    let service = |cluster| kubectl(cluster, &["get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}"]);
+    assert_ne!(service(&first), service(&second), "Pods of one cluster would ask the other's API server");
 }
 
 fn runs_a_pod_with_secrets(cluster: &Cluster, node: &Node) {
@@ -40,26 +42,32 @@ fn runs_a_pod_with_secrets(cluster: &Cluster, node: &Node) {
     let from_file = format!("--from-file=.dockerconfigjson={}", docker_config.display());
     kubectl(cluster, &["create", "secret", "generic", "regcred", "--type=kubernetes.io/dockerconfigjson", &from_file]);
     kubectl(cluster, &["create", "secret", "generic", "db", "--from-literal=password=tide"]);
-    run_pod(cluster, "entitled", &image, Some("regcred"));
-    run_pod(cluster, "stranger", &image, None);
-    run_pod(cluster, "local", node.preloaded_image(), None);
+    let tell = "echo the password is $PASSWORD";
+    run_pod(cluster, "entitled", &image, Some("regcred"), tell);
+    run_pod(cluster, "stranger", &image, None, tell);
+    run_pod(cluster, "local", node.preloaded_image(), None, tell);
+    // By the variables that every container has.
+    let ask = "nc -w 10 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT </dev/null && echo connected";
+    run_pod(cluster, "client", node.preloaded_image(), None, ask);
 
     for pod in ["entitled", "local"] {
         eventually(&format!("{pod} has succeeded"), || get(cluster, pod, "{.status.phase}") == "Succeeded");
         assert_eq!(kubectl(cluster, &["logs", pod]), "the password is tide");
     }
+    eventually("the client has succeeded", || get(cluster, "client", "{.status.phase}") == "Succeeded");
+    assert_eq!(kubectl(cluster, &["logs", "client"]), "connected");
     eventually("the stranger gets no image", || {
         let reason = get(cluster, "stranger", "{.status.containerStatuses[0].state.waiting.reason}");
         ["ErrImagePull", "ImagePullBackOff"].contains(&&*reason)
     });
 }
 
-fn run_pod(cluster: &Cluster, name: &str, image: &str, pull_secret: Option<&str>) {
+fn run_pod(cluster: &Cluster, name: &str, image: &str, pull_secret: Option<&str>, script: &str) {
     let secrets = pull_secret.map(|secret| format!(r#"{{"name": "{secret}"}}"#)).unwrap_or_default();
     let overrides = format!(
         r#"{{"spec": {{"imagePullSecrets": [{secrets}], "containers": [{{
             "name": "main", "image": "{image}",
-            "command": ["sh", "-c", "echo the password is $PASSWORD"],
+            "command": ["sh", "-c", "{script}"],
             "env": [{{"name": "PASSWORD", "valueFrom": {{"secretKeyRef": {{"name": "db", "key": "password"}}}}}}]
         }}]}}}}"#
     );

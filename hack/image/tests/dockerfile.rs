@@ -93,6 +93,15 @@ fn its_versions_are_those_of_the_workspace() {
 }
 
 #[test]
+fn manifests_name_the_workspaces_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let recipe = "deploy/recipes/own-registry/kustomization.yaml";
+    for (file, line) in [("deploy/base/deployment.yaml", "image: lockgate:"), (recipe, "newTag: ")] {
+        assert!(read(file).contains(&format!("{line}{version}")), "{file} names another version");
+    }
+}
+
+#[test]
 fn what_it_copies_from_is_there_and_not_ignored() {
     let ignored = read(".dockerignore");
     for path in ["hack/image/compile.sh", "hack/say.sh", "Cargo.lock", "src", "LICENSE"] {
