@@ -1,6 +1,7 @@
 //! Pod Security: whatever a Pipeline asks for, its Pods pass the level that `security` promises.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
@@ -45,8 +46,6 @@ fn pods(namespace: &str, spec: &Value) -> Vec<Pod> {
         accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
         pods: vec![],
         setback: None,
-        defaults: std::sync::Arc::default(),
-        docs: lockgate::model::docs::Docs::default(),
     };
     let pod = |step: &Step| {
         let id = PodIdentity { run: 1, step: step.name.clone(), index: 0, attempt: 0, replacement: 0 };
