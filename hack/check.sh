@@ -8,7 +8,7 @@ $say "format"
 cargo fmt --all --check
 
 $say "lints (clippy; unused dependencies by rustc's own lint)"
-cargo clippy --workspace --all-targets --locked -- --deny warnings
+cargo clippy --workspace --all-targets --locked --features otlp -- --deny warnings
 # Per target, since a dependency of the library need not be one of the binary or of a test; with and without what the image has
 # and a bare build has not. Nothing is linked for it.
 cargo rustc --quiet --profile check --lib --locked --features otlp -- --deny unused_crate_dependencies
