@@ -1,6 +1,7 @@
 //! Pod Security: whatever a Pipeline asks for, its Pods pass the level that `security` promises.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
