@@ -58,7 +58,8 @@ fn read(path: &str) -> String {
 
 /// What people apply: files that hold objects, and kustomizations.
 fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
-    let objects = |text: &str| lockgate::cli::manifest::read(text).unwrap();
+    let objects =
+        |path: &str, text: &str| lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut sources = Vec::new();
     let mut excused = BTreeSet::new();
     let mut rendered = String::new();
@@ -71,14 +72,14 @@ fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
             } else {
                 rendered.push_str(&text);
                 let text = output(cluster.kubectl().arg("kustomize").arg(root().join(folder)));
-                sources.push((folder.to_owned(), objects(&text)));
+                sources.push((folder.to_owned(), objects(folder, &text)));
             }
         }
         match PARTS.iter().find(|(part, _)| path.starts_with(part) || path.ends_with(part)) {
             Some((part, _)) => {
                 excused.insert(*part);
             }
-            None => sources.push((path.clone(), objects(&read(&path)))),
+            None => sources.push((path.clone(), objects(&path, &read(&path)))),
         }
     }
     assert_eq!(excused.len(), PARTS.len(), "a row without a file: only {excused:?} are there");
