@@ -72,6 +72,7 @@ fn visit() {
 
     // An operator is installed: it does the work, and its definition stays, with the Pipelines of others.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    support::rights::installs(&cluster, "deploy/base");
     support::apply(&cluster, &support::rendered(&cluster, "deploy/base"));
     let available = "--for=jsonpath={.status.availableReplicas}=1";
     output(cluster.kubectl().args(["wait", "-n", "lockgate-system", "deployment/lockgate", available, "--timeout=1m"]));
