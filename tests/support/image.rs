@@ -9,7 +9,8 @@ pub fn push(node: &Node) -> String {
     let program = Program::plain(env!("CARGO_BIN_EXE_lockgate").into());
     let layout = std::env::temp_dir().join(format!("lockgate-image-{}", std::process::id()));
     program.write(&layout).unwrap();
-    let reference = node.registry().push_layout(&layout, concat!("lockgate/lockgate:", env!("CARGO_PKG_VERSION"))).unwrap();
+    let reference =
+        node.registry().push_layout(&layout, concat!("lockgate/lockgate:", env!("CARGO_PKG_VERSION"))).unwrap();
     std::fs::remove_dir_all(&layout).unwrap();
     reference
 }
