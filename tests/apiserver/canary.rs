@@ -114,8 +114,14 @@ impl Way {
         let mut all = Vec::new();
         for value in values {
             let digest = Sha256::digest(value.as_bytes());
-            let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            all.extend([hex[..10].as_bytes().to_vec(), base64(&digest).as_bytes()[..10].to_vec()]);
+            // Ten digits in hex, in either case, and ten letters in base64.
+            let hex = |upper: bool| {
+                digest.iter().take(5).flat_map(move |byte| {
+                    let digits = if upper { format!("{byte:02X}") } else { format!("{byte:02x}") };
+                    digits.into_bytes()
+                })
+            };
+            all.extend([hex(false).collect(), hex(true).collect(), base64(&digest).as_bytes()[..10].to_vec()]);
         }
         all
     }

@@ -40,8 +40,8 @@ fn find(haystack: &[u8], needle: &str) -> bool {
 fn files_with(cluster: &Cluster, name: &str) -> Vec<String> {
     let base64 = serde_json::to_value(ByteString(value(name).into_bytes())).unwrap();
     // Its last letters depend on what follows.
-    let base64 = base64.as_str().unwrap().trim_end_matches('=');
-    let needles = [value(name), base64[..base64.len() - 2].to_owned()];
+    let base64: Vec<char> = base64.as_str().unwrap().trim_end_matches('=').chars().collect();
+    let needles = [value(name), base64[..base64.len() - 2].iter().collect()];
     let mut found = Vec::new();
     for folder in ["snap", "wal"] {
         for file in std::fs::read_dir(cluster.dir().join("etcd/member").join(folder)).unwrap() {

@@ -12,7 +12,7 @@ use crate::shared;
 use crate::support::{Space, admin, output};
 
 /// Files that hold no whole object.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("deploy/argocd/argocd-cm.yaml", "a patch of Argo CD's own ConfigMap; tests/gitops reads it"),
     ("deploy/argocd/resource_customizations/", "tests for Argo CD, on what a cluster said; tests/gitops runs them"),
     ("deploy/components/ha/deployment.yaml", "a patch; the overlay that has it is rendered here"),
@@ -20,6 +20,7 @@ const PARTS: [(&str, &str); 5] = [
         "deploy/kustomize/component/pipeline.yaml",
         "configuration of kustomize; the example that has it is rendered here",
     ),
+    ("deploy/recipes/parameters/helm/", "a chart; apiserver/recipes.rs renders it"),
     ("kustomization.yaml", "what kubectl renders, which is done here"),
 ];
 /// Kinds of others, whose schemas are not ours to have: of them only this is looked at, and that they say something.
@@ -57,7 +58,8 @@ fn read(path: &str) -> String {
 
 /// What people apply: files that hold objects, and kustomizations.
 fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
-    let objects = |text: &str| lockgate::cli::manifest::read(text).unwrap();
+    let objects =
+        |path: &str, text: &str| lockgate::cli::manifest::read(text).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut sources = Vec::new();
     let mut excused = BTreeSet::new();
     let mut rendered = String::new();
@@ -70,14 +72,14 @@ fn sources(cluster: &Cluster) -> Vec<(String, Vec<Value>)> {
             } else {
                 rendered.push_str(&text);
                 let text = output(cluster.kubectl().arg("kustomize").arg(root().join(folder)));
-                sources.push((folder.to_owned(), objects(&text)));
+                sources.push((folder.to_owned(), objects(folder, &text)));
             }
         }
         match PARTS.iter().find(|(part, _)| path.starts_with(part) || path.ends_with(part)) {
             Some((part, _)) => {
                 excused.insert(*part);
             }
-            None => sources.push((path.clone(), objects(&read(&path)))),
+            None => sources.push((path.clone(), objects(&path, &read(&path)))),
         }
     }
     assert_eq!(excused.len(), PARTS.len(), "a row without a file: only {excused:?} are there");

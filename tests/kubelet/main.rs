@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dark;
 mod examples;
 mod graph;
 mod healing;

@@ -1,5 +1,5 @@
 //! What tests on a real cluster share: an installation, an operator as its own process, objects, and waiting by watch.
-#![allow(dead_code)] // Each test binary uses its part.
+#![allow(dead_code, unused_imports)] // Each test binary uses its part.
 
 pub mod audit;
 pub mod examples;
@@ -9,6 +9,7 @@ pub mod pages;
 pub mod rights;
 pub mod scrape;
 pub mod stage;
+pub mod status;
 
 use std::fmt::Debug;
 use std::io::Write;
@@ -27,10 +28,11 @@ use kube_runtime::wait::{await_condition, conditions::is_deleted};
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
-use lockgate::api::status::StepStatus;
 use lockgate_cluster::{Cluster, Options};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+pub use status::{condition, message, pointer, states, step};
 
 /// A state that does not come within this time does not come. Ten times what the slowest step takes on two cores.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -47,10 +49,15 @@ pub fn install(options: Options) -> Cluster {
 /// The same with another kustomization.
 pub fn install_from(options: Options, kustomization: &str) -> Cluster {
     let cluster = Cluster::start(options).unwrap_or_else(|error| panic!("the cluster did not start: {error}"));
-    rights::installs(&cluster, kustomization);
-    let objects = rendered(&cluster, kustomization);
-    apply(&cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
+    install_on(&cluster, kustomization);
     cluster
+}
+
+/// The same on a cluster that runs already, with the namespaces that the kustomization speaks of.
+pub fn install_on(cluster: &Cluster, kustomization: &str) {
+    rights::installs(cluster, kustomization);
+    let objects = rendered(cluster, kustomization);
+    apply(cluster, &objects.into_iter().filter(|object| !object.contains("kind: Deployment")).collect::<Vec<_>>());
 }
 
 /// What a kustomization comes to, one text for each object.
@@ -371,43 +378,6 @@ pub fn failed_now(exit_code: i32) -> Value {
     status["containerStatuses"][0]["state"]["terminated"]["finishedAt"] =
         json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     status
-}
-
-/// The condition of that type, as `status/reason`.
-pub fn condition(pipeline: &Pipeline, type_: &str) -> String {
-    let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == type_);
-    found.map_or_else(|| "absent".to_owned(), |c| format!("{}/{}", c.status, c.reason))
-}
-
-/// The message of `Ready`, without the heading that it ends in: that is [`pointer`]'s.
-pub fn message(pipeline: &Pipeline) -> String {
-    said(pipeline).0
-}
-
-/// Where the message of `Ready` sends its reader, if anywhere.
-pub fn pointer(pipeline: &Pipeline) -> Option<String> {
-    said(pipeline).1
-}
-
-fn said(pipeline: &Pipeline) -> (String, Option<String>) {
-    let found = pipeline.status.iter().flat_map(|s| &s.conditions).find(|c| c.type_ == "Ready");
-    let whole = found.map(|c| c.message.clone()).unwrap_or_default();
-    let parts = whole.strip_suffix(')').and_then(|text| text.rsplit_once(" ("));
-    match parts.filter(|(_, pointer)| pointer.contains("/troubleshooting.md#")) {
-        Some((text, pointer)) => (text.to_owned(), Some(pointer.to_owned())),
-        None => (whole, None),
-    }
-}
-
-/// The states of the references that the Pipeline itself names, as `name:state`.
-pub fn states(pipeline: &Pipeline) -> Vec<String> {
-    let named = pipeline.status.iter().flat_map(|s| &s.references).filter(|r| r.via.is_none());
-    named.map(|r| format!("{}:{}", r.name, r.state)).collect()
-}
-
-/// The Pipeline's first step.
-pub fn step(pipeline: &Pipeline) -> Option<&StepStatus> {
-    pipeline.status.as_ref()?.steps.first()
 }
 
 /// Metadata with a name only.

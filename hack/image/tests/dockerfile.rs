@@ -1,5 +1,11 @@
 //! The image that Docker builds and the one that is built without it are the same to whoever runs them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test says no by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says no by panicking"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

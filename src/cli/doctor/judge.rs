@@ -15,7 +15,8 @@ const API: &str = "v1alpha1";
 /// More fields than this are counted, not listed.
 const MOST_FIELDS: usize = 5;
 /// How the definition of this version is installed.
-const APPLY: &str = "install this version's: lockgate crd | kubectl apply --server-side --force-conflicts -f -";
+const APPLY: &str =
+    "bring this version's, by what installed it: helm upgrade, or lockgate crd | kubectl apply --server-side -f -";
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +206,7 @@ fn operator(found: &[Deployment], namespace: &str) -> Vec<Check> {
         return vec![failed(
             "operator",
             format!("no Deployment in namespace {namespace} has the label {LABEL}"),
-            "name the operator's namespace with --namespace, or install it (docs/operator.md)",
+            "name the operator's namespace with --namespace, or install it (docs/install.md)",
         )];
     }
     found.iter().map(|deployment| of_deployment(deployment, namespace)).collect()

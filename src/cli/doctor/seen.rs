@@ -14,8 +14,9 @@ use crate::api::GROUP;
 
 /// The CustomResourceDefinition that has to be there.
 pub(super) const CRD: &str = "pipelines.lockgate.dev";
-/// What the operator's Deployments are labelled with.
-pub(super) const LABEL: &str = "app.kubernetes.io/name=lockgate";
+/// What the operator's Deployments are labelled with, however they are called: the chart's `nameOverride` changes
+/// `app.kubernetes.io/name`.
+pub(super) const LABEL: &str = "app.kubernetes.io/part-of=lockgate";
 
 /// What was read, or why it was not.
 pub(super) type Read<T> = Result<T, Unread>;

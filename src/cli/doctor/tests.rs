@@ -267,7 +267,7 @@ fn each_deployment_is_judged() {
     assert_told(
         &seen(&[]),
         "operator",
-        &["failed", "namespace edges", "app.kubernetes.io/name=lockgate", "--namespace"],
+        &["failed", "namespace edges", "app.kubernetes.io/part-of=lockgate", "--namespace"],
     );
 }
 

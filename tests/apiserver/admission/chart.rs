@@ -11,7 +11,10 @@ use crate::support::{Space, admin, output};
 fn camel(policy: &str) -> String {
     let mut words = policy.split('-');
     let first = words.next().unwrap().to_owned();
-    words.fold(first, |name, word| format!("{name}{}{}", word[..1].to_uppercase(), &word[1..]))
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(1);
+        format!("{name}{}{tail}", head.to_uppercase())
+    })
 }
 
 /// What `helm template` gives of these values.

@@ -62,39 +62,29 @@ pub(super) async fn prepare(taken: &Right, space: &Space) {
 
 /// Waits until the loss is there and told, and returns the words that tell.
 pub(super) async fn loss(case: &mut Case) -> String {
-    let right = case.taken.to_string();
-    match right.as_str() {
-        "list lockgate.dev/pipelines" | "list pods" | "list serviceaccounts" => {
+    match (case.taken.verb.as_str(), case.taken.resource.as_str()) {
+        // Without these lists nothing can be decided.
+        ("list", "pipelines" | "pods" | "serviceaccounts") => {
             let told = case.refused_twice().await;
             case.is_untouched("early").await;
             told
         }
+        (_, "pipelines" | "pipelines/status") => of_pipelines(case).await,
+        (_, "pods") => of_pods(case).await,
+        (_, "events" | "leases") => of_the_rest(case).await,
+        _ => of_references(case).await,
+    }
+}
+
+/// What is asked for.
+async fn of_pipelines(case: &mut Case) -> String {
+    let right = case.taken.to_string();
+    match right.as_str() {
         "watch lockgate.dev/pipelines" => {
             case.space.pod_of("early").await;
             case.space.pipeline("late", plain()).await;
             let told = case.refused_twice().await;
             case.is_untouched("late").await;
-            told
-        }
-        "watch pods" => {
-            let pod = name_of(&case.space.pod_of("early").await);
-            case.space.pod_succeeds(&pod).await;
-            let told = case.refused_twice().await;
-            case.space.phase("early", Phase::Starting).await;
-            told
-        }
-        "watch serviceaccounts" => {
-            case.space.pod_of("early").await;
-            let mut spec = plain();
-            spec["service_account_name"] = "late".into();
-            case.space.pipeline("late", spec).await;
-            let waits = |p: &Pipeline| condition(p, "Ready") == "False/ServiceAccountNotFound";
-            case.space.until("late", "ServiceAccountNotFound", waits).await;
-            let account = ServiceAccount { metadata: named("late"), ..ServiceAccount::default() };
-            case.space.api::<ServiceAccount>().create(&PostParams::default(), &account).await.unwrap();
-            let told = case.refused_twice().await;
-            let late = case.space.api::<Pipeline>().get("late").await.unwrap();
-            assert!(waits(&late), "{late:#?}");
             told
         }
         "delete lockgate.dev/pipelines" => {
@@ -109,6 +99,21 @@ pub(super) async fn loss(case: &mut Case) -> String {
             case.operator.says("the status was refused").await;
             case.is_without_status("early").await;
             line(&case.operator.log(), "the status was refused")
+        }
+        _ => panic!("nothing shows the loss of {right}"),
+    }
+}
+
+/// What is made of it.
+async fn of_pods(case: &mut Case) -> String {
+    let right = case.taken.to_string();
+    match right.as_str() {
+        "watch pods" => {
+            let pod = name_of(&case.space.pod_of("early").await);
+            case.space.pod_succeeds(&pod).await;
+            let told = case.refused_twice().await;
+            case.space.phase("early", Phase::Starting).await;
+            told
         }
         "get pods" => {
             let pod = name_of(&case.space.pod_of("early").await);
@@ -130,6 +135,28 @@ pub(super) async fn loss(case: &mut Case) -> String {
             let again = json!({"metadata": {"annotations": {"lockgate.dev/run-requested-at": "again"}}});
             case.space.patch("early", again).await;
             case.says_of("early", "cannot delete resource \"pods\"").await
+        }
+        _ => panic!("nothing shows the loss of {right}"),
+    }
+}
+
+/// What Pods need.
+async fn of_references(case: &mut Case) -> String {
+    let right = case.taken.to_string();
+    match right.as_str() {
+        "watch serviceaccounts" => {
+            case.space.pod_of("early").await;
+            let mut spec = plain();
+            spec["service_account_name"] = "late".into();
+            case.space.pipeline("late", spec).await;
+            let waits = |p: &Pipeline| condition(p, "Ready") == "False/ServiceAccountNotFound";
+            case.space.until("late", "ServiceAccountNotFound", waits).await;
+            let account = ServiceAccount { metadata: named("late"), ..ServiceAccount::default() };
+            case.space.api::<ServiceAccount>().create(&PostParams::default(), &account).await.unwrap();
+            let told = case.refused_twice().await;
+            let late = case.space.api::<Pipeline>().get("late").await.unwrap();
+            assert!(waits(&late), "{late:#?}");
+            told
         }
         "get secrets" => {
             case.is_refused("early", "SecretForbidden", "grant its ServiceAccount get, list and watch on secrets").await
@@ -155,6 +182,14 @@ pub(super) async fn loss(case: &mut Case) -> String {
             case.space.pod_of("early").await;
             told
         }
+        _ => panic!("nothing shows the loss of {right}"),
+    }
+}
+
+/// Events, and the Lease.
+async fn of_the_rest(case: &mut Case) -> String {
+    let right = case.taken.to_string();
+    match right.as_str() {
         "list events" | "watch events" => {
             let pod = case.space.pod_of("early").await;
             case.space.phase("early", Phase::Starting).await;
