@@ -47,10 +47,14 @@ impl Ground {
         output(self.cluster.kubectl().args(arguments))
     }
 
+    /// All that Helm prints; what a test's Pod found is among its messages.
     fn helm(&self, arguments: &[&str]) -> String {
         let mut helm = self.cluster.helm().unwrap();
         helm.args(arguments).args(["--namespace", SYSTEM_NAMESPACE, "--timeout=2m"]);
-        output(helm.current_dir(root()))
+        let output = helm.current_dir(root()).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert!(output.status.success(), "{arguments:?}: {text}");
+        text
     }
 
     /// A Pipeline that runs when the Secret of the same name is there.
