@@ -32,7 +32,7 @@ kind() {
   summary+=$(printf '%6d  %s (%d s)' "$count" "$name" $((SECONDS - from)))$'\n'
 }
 
-$say "the test cluster's programs (the first time builds Kubernetes, about 6 to 9 minutes on 2 cores)"
+$say "the test cluster's programs (the first time builds Kubernetes and Helm, about 8 to 11 minutes on 2 cores)"
 cargo run --quiet --locked --package lockgate-cluster -- build --node-if-possible
 
 kind "pure: model, plan, build, report, controller parts" --lib --bins

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use lockgate_cluster::Programs;
 use support::audit::{Audit, Entry, OPERATOR};
 use support::rights::{LEASE_RULES, Notes, Right, granted, rules_in, rules_of};
@@ -33,13 +34,30 @@ const REFUSE: [&str; 4] = [
     "volumes.rs takes the right on ConfigMaps away",
 ];
 
+/// A server that starts refuses everybody until it has read the rights, for which it sends these requests.
+const READS_THE_RIGHTS: &str = "sendInitialEvents=true";
+/// So long before and after those a refusal of a right that is granted says nothing.
+const STARTING: SignedDuration = SignedDuration::from_secs(10);
+
 /// What one cluster of the suite was asked for.
 struct Asked {
     notes: Notes,
     /// What was allowed.
     rights: BTreeSet<Right>,
-    refused: BTreeSet<String>,
+    /// What was refused by a server that had read the rights: the right and the request.
+    refused: BTreeSet<(Right, String)>,
+    refused_at_a_start: BTreeSet<Right>,
     requests: usize,
+}
+
+/// When the API server of this log began to read the rights.
+fn starts(log: &Path) -> Vec<Timestamp> {
+    let mut audit = Audit::in_log(log.to_owned(), "system:apiserver");
+    let reads = |entry: &&Entry| {
+        entry.right().group == "rbac.authorization.k8s.io"
+            && (entry.verb == "list" || entry.uri.contains(READS_THE_RIGHTS))
+    };
+    audit.read().iter().filter(reads).map(Entry::received).collect()
 }
 
 /// All of them, but those without an operator.
@@ -54,10 +72,15 @@ fn asked(folder: &Path) -> Vec<Asked> {
         let entries = audit.read();
         if !entries.is_empty() {
             let (refused, allowed): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.is_unauthorised());
+            let starts = starts(&path);
+            let near =
+                |entry: &&Entry| starts.iter().any(|start| entry.received().duration_since(*start).abs() < STARTING);
+            let (at_a_start, refused): (Vec<&Entry>, Vec<&Entry>) = refused.into_iter().partition(near);
             all.push(Asked {
                 notes: Notes::beside(&path),
                 rights: allowed.into_iter().map(Entry::right).collect(),
-                refused: refused.into_iter().map(|entry| format!("{}: {}", entry.right(), entry.uri)).collect(),
+                refused: refused.into_iter().map(|entry| (entry.right(), entry.uri.clone())).collect(),
+                refused_at_a_start: at_a_start.into_iter().map(Entry::right).collect(),
                 requests: entries.len(),
             });
         }
@@ -88,10 +111,13 @@ fn what_the_suite_asked_for_is_what_is_granted() {
     let parts: BTreeMap<&str, BTreeSet<Right>> = PARTS.map(|part| (part, grants(&kubectl, part))).into();
 
     for one in &all {
-        let Asked { notes, rights, refused, .. } = one;
+        let Asked { notes, rights, refused, refused_at_a_start, .. } = one;
         let granted: BTreeSet<Right> = notes.installs.iter().flat_map(|part| parts[part.as_str()].clone()).collect();
         let lacking: Vec<String> = rights.difference(&granted).map(ToString::to_string).collect();
         assert!(lacking.is_empty(), "{notes:?}: allowed and not granted: {lacking:#?}");
+        let lacking = refused_at_a_start.difference(&granted).next();
+        let refused = refused.iter().map(|(right, uri)| format!("{right}: {uri}"));
+        let refused: Vec<String> = refused.chain(lacking.map(ToString::to_string)).collect();
         assert!(refused.is_empty() || !notes.refuses.is_empty(), "{notes:?}: refused: {refused:#?}");
     }
     for (part, granted) in &parts {

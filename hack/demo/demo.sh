@@ -12,7 +12,9 @@ export LC_ALL=C
 
 readonly lockgate=${1:?usage: demo.sh path/to/lockgate [current]} mode=${2:-own}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-readonly root started=$EPOCHREALTIME
+# Where our other programs lie.
+programs=$(dirname "$lockgate")
+readonly root programs started=$EPOCHREALTIME
 
 bold='' dim='' red='' green='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -68,14 +70,12 @@ ended() {
       [ -z "$operator" ] || kill -0 "$operator" || say "The operator has ended by itself."
       kubectl get pipelines.lockgate.dev -n "$space" -o yaml || true
       kubectl get pods,events -n "$space" || true
-      if [ -n "$log" ]; then
-        printf '\n-- the end of %s\n' "$log"
-        grep -E ' (INFO|WARN|ERROR) ' "$log" | tail -n 40 || true
-      fi
+      printf '\n-- the end of the operator'"'"'s log\n'
+      operator_log | grep -E 'INFO|WARN|ERROR' | tail -n 40 || true
     } 2>&1
   elif [ -n "${KEEP:-}" ] && [ "$mode" = own ]; then
-    # The cluster stays, and the operator with it, until our owner ends.
-    (tail --pid="$PPID" -f /dev/null; kill "$operator" 2>/dev/null) >/dev/null 2>&1 &
+    # The cluster stays, and an operator beside it, until our owner ends.
+    [ -z "$operator" ] || (tail --pid="$PPID" -f /dev/null; kill "$operator" 2>/dev/null) >/dev/null 2>&1 &
     exit 0
   fi
   [ -z "$operator" ] || { kill "$operator" && wait "$operator"; } 2>/dev/null || true
@@ -91,6 +91,15 @@ start_operator() {
     "${@:2}" >"$log" 2>&1 &
   operator=$!
   say "${dim}its log: $log$plain"
+}
+
+# All that the operator of the demo has said; nothing where it is somebody else's.
+operator_log() {
+  if [ -n "$log" ]; then
+    cat "$log"
+  elif [ "$mode" = own ]; then
+    kubectl logs -n lockgate-system deployment/lockgate
+  fi
 }
 
 # --- a cluster of its own --------------------------------------------------------------------------------------------
@@ -111,16 +120,35 @@ settle_own() {
 }
 
 install_own() {
-  # Where our owner's programs lie, the one that makes kubeconfigs is, too.
-  local cluster
-  cluster=$(dirname "$lockgate")/lockgate-cluster
-  [ -x "$cluster" ] || cluster="cargo run --quiet --package lockgate-cluster --"
-  title "Lockgate is installed, and its operator runs as its ServiceAccount"
-  typed 'kubectl apply --server-side -k hack/demo' | sed 's/ serverside-applied$//'
-  kubectl wait --for=condition=Established crd/pipelines.lockgate.dev --timeout=30s >/dev/null
-  $cluster token lockgate-system lockgate --kubeconfig-out "$dir/operator.kubeconfig"
-  start_operator "$dir/operator.kubeconfig"
+  local release=(helm install lockgate charts/lockgate --namespace lockgate-system --create-namespace)
+  if [ "$node" = scripted ]; then
+    title "Lockgate is installed by its chart; the operator runs beside the cluster, as its ServiceAccount"
+    typed "${release[*]} --set image.repository=none,replicaCount=0" | summary
+    "$programs/lockgate-cluster" token lockgate-system lockgate --kubeconfig-out "$dir/operator.kubeconfig"
+    start_operator "$dir/operator.kubeconfig"
+    return
+  fi
+  title "Lockgate is installed as you would: its image from the private registry, the chart by Helm"
+  local version
+  version=$("$lockgate" --version | cut -d ' ' -f 2)
+  "$programs/lockgate-image" plain --binary "$lockgate" --output "$dir/image" >/dev/null
+  # The registry speaks plain HTTP, on this machine's own address.
+  skopeo --insecure-policy copy --quiet --preserve-digests --dest-tls-verify=false --dest-authfile "$dir/registry-auth.json" \
+    "oci:$dir/image:image" "docker://$registry/lockgate:$version"
+  export registry registry_user registry_password_file
+  typed 'kubectl create namespace lockgate-system'
+  # shellcheck disable=SC2016 # It is shown as it would be typed, and expanded when it runs.
+  typed 'kubectl create secret docker-registry registry -n lockgate-system --docker-server="$registry" \
+    --docker-username="$registry_user" --docker-password="$(cat "$registry_password_file")"'
+  # As talkative as it can be, since its log is searched for values at the end.
+  typed "${release[*]} --set image.repository=$registry/lockgate,imagePullSecrets[0].name=registry \\
+    --set log.level=trace --wait --timeout 2m" | summary
+  typed 'helm test lockgate --namespace lockgate-system --logs --timeout 1m' |
+    sed -n '1p; /^POD LOGS/,/^level=/{/^level=/!{/[^ ]/p}}'
 }
+
+# What Helm says of a release, without the chart's notes.
+summary() { sed -n '/^NOTES:/q; /[^ ]/p'; }
 
 # --- the cluster of the current context ------------------------------------------------------------------------------
 
@@ -297,11 +325,12 @@ title "No value of a Secret is in anything that Lockgate wrote"
 # Every value, the registry's password too, holds the word canary.
 for place in "the operator's log" "the Pipeline" "its Pod" "the events"; do
   case $place in
-    *log) [ -n "$log" ] || continue; cat "$log" ;;
+    *log) operator_log ;;
     *Pipeline) kubectl get pipelines.lockgate.dev -n "$space" -o yaml ;;
     *Pod) kubectl get pods -n "$space" -o yaml ;;
     *events) kubectl get events -n "$space" -o yaml ;;
   esac >"$dir/searched"
+  [ -s "$dir/searched" ] || continue
   if grep -q canary "$dir/searched"; then
     say "${red}a value is in $place$plain" >&2
     exit 1

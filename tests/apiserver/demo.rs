@@ -28,9 +28,11 @@ fn said(demo: &Output) -> String {
     [&demo.stdout, &demo.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
 }
 
-/// The namespaces and the definitions that are there.
-fn objects(cluster: &Cluster) -> String {
-    output(cluster.kubectl().args(["get", "namespaces,customresourcedefinitions,clusterroles", "-o", "name"]))
+/// The namespaces, definitions and roles that are there, without Kubernetes' own roles.
+fn objects(cluster: &Cluster) -> Vec<String> {
+    let kinds = "namespaces,customresourcedefinitions,clusterroles";
+    let names = output(cluster.kubectl().args(["get", kinds, "-o", "name"]));
+    names.lines().filter(|name| !name.contains("system:")).map(ToOwned::to_owned).collect()
 }
 
 /// What the demo left in its folder for temporary files.
@@ -65,11 +67,12 @@ fn visit() {
     let refused = demo(&cluster, &kubeconfig);
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(said(&refused).contains("not ours to delete"), "{}", said(&refused));
-    assert!(objects(&cluster).contains("namespace/lockgate-demo"));
+    assert!(objects(&cluster).contains(&"namespace/lockgate-demo".into()));
     output(cluster.kubectl().args(["delete", "namespace", "lockgate-demo"]));
 
     // An operator is installed: it does the work, and its definition stays, with the Pipelines of others.
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    support::rights::installs(&cluster, "deploy/base");
     support::apply(&cluster, &support::rendered(&cluster, "deploy/base"));
     let available = "--for=jsonpath={.status.availableReplicas}=1";
     output(cluster.kubectl().args(["wait", "-n", "lockgate-system", "deployment/lockgate", available, "--timeout=1m"]));

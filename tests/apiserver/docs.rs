@@ -60,6 +60,8 @@ impl<'a> Shell<'a> {
         command.envs(helm.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.args(["-o", "pipefail", "-c", line]).current_dir(root()).env("PATH", path);
         command.env("KUBECONFIG", self.cluster.dir().join("docs.kubeconfig"));
+        // Another cluster may have had the same port.
+        command.env("KUBECACHEDIR", self.cluster.dir().join("docs-cache"));
         output(&mut command)
     }
 

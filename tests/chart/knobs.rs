@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
@@ -140,4 +140,28 @@ fn every_value_changes_what_comes_out() {
     });
     let dead = dead.into_inner().unwrap();
     assert!(dead.is_empty(), "these values change nothing: {dead:?}");
+}
+
+/// A flag that the chart does not know could be given twice, or against its rights.
+#[test]
+fn every_flag_of_the_operator_is_set_by_a_value_or_left_to_extra_args() {
+    const LEFT: [&str; 3] = ["help", "kubeconfig", "log-level"];
+    let help = super::support::output(Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["operator", "--help"]));
+    let flags: Vec<&str> = help
+        .lines()
+        .filter_map(|line| line.trim_start().trim_start_matches("-h, ").strip_prefix("--"))
+        .filter_map(|flag| flag.split([' ', '=']).next())
+        .collect();
+    assert!(flags.len() > 15, "{flags:?}");
+    let mut in_schema = BTreeMap::new();
+    described(&schema(), "", &mut in_schema);
+    for flag in flags.iter().filter(|flag| !LEFT.contains(*flag)) {
+        let refusal =
+            outcome(&serde_json::json!({"image": {"repository": "x"}, "extraArgs": [format!("--{flag}=x")]}), "");
+        let (_, value) = refusal
+            .split_once(&format!("--{flag} in extraArgs is the chart's own: set "))
+            .unwrap_or_else(|| panic!("the chart knows nothing of --{flag}: {refusal}"));
+        let value = value.split_whitespace().next().unwrap();
+        assert!(in_schema.keys().any(|path| path == value || path.starts_with(&format!("{value}."))), "{value}");
+    }
 }

@@ -6,6 +6,7 @@ mod support;
 
 mod golden;
 mod knobs;
+mod labels;
 mod notes;
 mod operator;
 mod refusals;

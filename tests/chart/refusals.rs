@@ -1,6 +1,8 @@
 //! What is misspelt or cannot work is refused, and the text says what to do.
 
-use super::{IMAGE, chart, helm};
+use lockgate::model::validate::pod_defaults;
+
+use super::{IMAGE, chart, helm, object, objects, rendered};
 
 /// Flags, and words of the refusal.
 type Case = (&'static [&'static str], &'static [&'static str]);
@@ -143,6 +145,7 @@ fn misspelt_values_are_refused() {
         ("defaults.nodeSelctor.a=b", "nodeSelctor"),
         ("defaults.podLabels.a=1", "/defaults/podLabels/a"),
         ("imagePullSecrets[0].nam=x", "/imagePullSecrets/0"),
+        ("defaults.imagePullSecrets={Mirror}", "/defaults/imagePullSecrets/0"),
         ("crds.enabled=false", "enabled"),
         ("metrics.port=70000", "/metrics/port"),
         ("monitoring.serviceMonitor.renderMode=never", "/monitoring/serviceMonitor/renderMode"),
@@ -161,4 +164,42 @@ fn misspelt_values_are_refused() {
         let output = helm(&["lint", &chart().to_string_lossy(), "--set", IMAGE, "--set", set]);
         assert!(!output.status.success(), "helm lint took {set}");
     }
+}
+
+/// Else the release would be installed, and its operator would not start.
+#[test]
+fn defaults_that_the_operator_would_refuse_are_refused() {
+    let labels =
+        |label: &str| (serde_json::json!({"podLabels": {label: "x"}}), format!("defaults.podLabels has {label},"));
+    for label in [
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/managed-by",
+        "argocd.argoproj.io/instance",
+        "helm.sh/chart",
+        "meta.helm.sh/release-name",
+        "kustomize.toolkit.fluxcd.io/name",
+        "helm.toolkit.fluxcd.io/name",
+        "lockgate.dev/run",
+    ] {
+        let (defaults, refusal) = labels(label);
+        assert!(pod_defaults(&defaults).is_err(), "the operator takes {label}");
+        let text = refused(&["--set", IMAGE, "--set-json", &format!("defaults={defaults}")]);
+        assert!(text.contains(&refusal), "{text}");
+    }
+    for label in ["app.kubernetes.io/name", "team", "helm.example.com/chart"] {
+        let (defaults, _) = labels(label);
+        assert!(pod_defaults(&defaults).is_ok(), "the operator refuses {label}");
+        rendered(&["--set", IMAGE, "--set-json", &format!("defaults={defaults}")]);
+    }
+}
+
+#[test]
+fn the_operator_reads_the_defaults_that_the_chart_writes() {
+    let release = objects(&rendered(&["--values", "ci/everything-values.yaml"]));
+    let map = object(&release, "ConfigMap", "lockgate-everything-pod-defaults");
+    let file = objects(map["data"]["pod-defaults.yaml"].as_str().unwrap());
+    let defaults = pod_defaults(&file[0]).unwrap();
+    assert_eq!((defaults.pull_secrets.len(), defaults.tolerations.len()), (2, 1));
+    assert_eq!(defaults.priority_class_name.as_deref(), Some("batch"));
+    assert_eq!((defaults.labels.len(), defaults.node_selector.len()), (1, 1));
 }

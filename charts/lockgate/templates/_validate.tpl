@@ -52,6 +52,11 @@
 {{- if and $v.policies.allowedRegistries.enabled (not $v.policies.allowedRegistries.registries) -}}
 {{- $problems = append $problems "policies.allowedRegistries.enabled is true, and its list of registries is empty: every image would be refused; set policies.allowedRegistries.registries" -}}
 {{- end -}}
+{{- range $label, $_ := $v.defaults.podLabels -}}
+{{- if regexMatch "^(app\\.kubernetes\\.io/(instance|managed-by)$|(lockgate\\.dev|argocd\\.argoproj\\.io|(meta\\.)?helm\\.sh|(kustomize|helm)\\.toolkit\\.fluxcd\\.io)/)" $label -}}
+{{- $problems = append $problems (printf "defaults.podLabels has %s, which Lockgate or a tool that tracks objects sets, and the operator would not start: leave it out" $label) -}}
+{{- end -}}
+{{- end -}}
 {{- $problems = concat $problems (include "lockgate.flagProblems" . | fromYamlArray) -}}
 {{- toYaml $problems -}}
 {{- end -}}

@@ -37,6 +37,15 @@ enum Verb {
         #[arg(long)]
         absent: Vec<String>,
     },
+    /// Write the image of a program as it is, without licences and SBOM, not compressed: for a cluster of tests.
+    Plain {
+        /// The program.
+        #[arg(long)]
+        binary: PathBuf,
+        /// The folder to write.
+        #[arg(long)]
+        output: PathBuf,
+    },
     /// Write only the licences of the crates and of Rust's library, for a base image that has its own.
     Licenses {
         #[command(flatten)]
@@ -70,6 +79,10 @@ fn main() -> ExitCode {
 fn run(verb: Verb) -> Result<(), Error> {
     match verb {
         Verb::Licenses { from, output } => licenses::write(&output, &crates::of(&from.binary)?, &from.sysroot, &[]),
+        Verb::Plain { binary, output } => {
+            println!("{}", Program::plain(binary).write(&output)?);
+            Ok(())
+        }
         Verb::Build { from, output, revision, source, time, absent } => {
             let crates = crates::of(&from.binary)?;
             elf::without(&from.binary, &absent)?;

@@ -39,6 +39,15 @@ pub struct Program {
 }
 
 impl Program {
+    /// A program as it is, for a cluster of tests: nothing is known of it, and nothing is compressed, since what was not built
+    /// for a release is large.
+    #[must_use]
+    pub fn plain(binary: PathBuf) -> Self {
+        // One version for all members of the workspace.
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Self { binary, version, revision: None, source: None, time: 0, licenses: None, compression: Compression::None }
+    }
+
     /// Writes the image as an OCI layout into a folder, and gives its digest.
     pub fn write(&self, layout: &Path) -> Result<String, Error> {
         let head = elf::head(&self.binary)?;
