@@ -121,3 +121,16 @@ fn a_stuck_pod_is_not_replaced_and_one_that_runs_is_never_stale() {
     let References::Seen { rows, .. } = plan(&running.dark().0).references else { panic!("not looked at") };
     assert!(rows.iter().all(|row| row.stale.is_none()));
 }
+
+#[test]
+fn a_pull_secret_that_nobody_looked_at_is_made_anew_whether_it_is_there_or_not() {
+    let refused = |story: Story| {
+        let story = story.last_pod(|pod| {
+            pod.waiting = Some(("ImagePullBackOff".into(), "pull failed: 401 Unauthorized".into()));
+        });
+        plan(&story.0).verdict.message
+    };
+    let stuck = three().pod(1, 0, PodPhase::Pending).dark();
+    let said = refused(stuck);
+    assert!(said.contains("kubectl delete secret regcred -n team-a --ignore-not-found && kubectl create"), "{said}");
+}

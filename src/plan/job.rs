@@ -137,7 +137,10 @@ impl Wait {
         let eligible = |scene: &Scene<'_>| {
             let ended = graph.ends.iter().any(|(name, end)| *name == scene.step.name && end.is_some());
             let lives = scene.crew.pods().any(crate::model::world::PodFacts::is_live);
-            !ended && !lives && !work.suspend && scene.overdue().is_none() && graph.needs_of(scene.step).is_none()
+            // What is refused for a missing Secret was refused when that was seen, though nobody may have written it down since.
+            let refused = work.on_missing_secret == OnMissingSecret::Fail && scene.resolution.missing;
+            let may_begin = refused || scene.overdue().is_none();
+            !ended && !lives && !work.suspend && may_begin && graph.needs_of(scene.step).is_none()
         };
         let waiting: Vec<(usize, &Resolution, &(Reason, String))> = scenes
             .iter()

@@ -225,8 +225,13 @@ fn offered(secrets: &[String]) -> String {
 fn make_anew(world: &World, step: &Step, secrets: &[String]) -> String {
     let namespace = &world.subject.namespace;
     let name = if let [name] = secrets { name.as_str() } else { "NAME" };
-    let delete =
-        if secrets.is_empty() { String::new() } else { format!("kubectl delete secret {name} -n {namespace} && ") };
+    // Nobody looked whether it is there.
+    let tolerant = if world.secret_access == SecretAccess::None { " --ignore-not-found" } else { "" };
+    let delete = if secrets.is_empty() {
+        String::new()
+    } else {
+        format!("kubectl delete secret {name} -n {namespace}{tolerant} && ")
+    };
     format!("{delete}{}", advice::create_pull_secret(namespace, name, &step.image))
 }
 
