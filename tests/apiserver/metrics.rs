@@ -111,8 +111,10 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
     })
     .await;
     space.until_many::<Pipeline>(MANY, "waits", since, in_phase(Phase::Waiting)).await;
-    let waiting = operator.scrape();
-    assert_eq!(waiting.value("lockgate_pipelines{phase=\"Waiting\"}"), MANY as f64);
+    // The operator counts what it wrote when it reads the answer: a moment after we may have seen it.
+    let waiting = operator
+        .scrape_until("all wait", |scrape| scrape.value("lockgate_pipelines{phase=\"Waiting\"}") == MANY as f64)
+        .await;
     assert_eq!(waiting.value("lockgate_references{state=\"NotFound\"}"), 1.0 + MANY as f64);
     assert_eq!(told(&waiting), counted(&space).await);
 
@@ -123,6 +125,8 @@ async fn the_counts_agree_with_the_cluster_and_grow_with_no_name() {
         space.until_many::<Pod>(MANY + 1, "bound", since, bound),
         space.until_many::<Pipeline>(MANY, "starts", since, in_phase(Phase::Starting)),
     );
+    let all_start = |scrape: &Scrape| scrape.value("lockgate_pipelines{phase=\"Starting\"}") == 1.0 + MANY as f64;
+    operator.scrape_until("all start", all_start).await;
     audit.settle(&client).await;
     let (before, watches_before) = requests(audit.read());
     let scrape = operator.scrape();

@@ -7,7 +7,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
-use lockgate::api::reason::{Phase, Reason, Trouble};
+use lockgate::api::reason::{Phase, Reason, ReferenceState, Trouble};
 use serde_json::{Value, json};
 
 use crate::space;
@@ -233,8 +233,10 @@ async fn a_service_account_holds_back_until_it_is_there_and_brings_its_pull_secr
     assert_eq!(listed, ["own", "theirs"]);
     // What the account names blocks nothing, and is said.
     let starting = space.phase("edges", Phase::Starting).await;
-    assert_eq!(states(&starting), ["own:Resolved", "theirs:NotFound"]);
-    assert_eq!(starting.status.unwrap().references[1].via.as_deref(), Some("serviceaccount/robot"));
+    assert_eq!(states(&starting), ["own:Resolved"]);
+    let [_, theirs] = starting.status.unwrap().references.try_into().unwrap();
+    assert_eq!((theirs.name.as_str(), theirs.state), ("theirs", ReferenceState::NotFound));
+    assert_eq!(theirs.via.as_deref(), Some("serviceaccount/robot"));
 }
 
 #[tokio::test]

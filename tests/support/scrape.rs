@@ -50,6 +50,19 @@ impl Operator {
         Scrape(answer.body)
     }
 
+    /// The first scrape that says so.
+    pub async fn scrape_until(&self, what: &str, is_so: impl Fn(&Scrape) -> bool) -> Scrape {
+        let begun = Instant::now();
+        loop {
+            let scrape = self.scrape();
+            if is_so(&scrape) {
+                return scrape;
+            }
+            assert!(begun.elapsed() < DEADLINE, "no scrape says: {what}\n{}", scrape.0);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What a page about health answers.
     pub fn health(&self, path: &str) -> Answer {
         get(&self.serves("/livez and /readyz"), path, "")
