@@ -137,6 +137,13 @@ fn last_renewed(entries: &[Entry], who: &str) -> Timestamp {
     renewals(entries, who).max().unwrap()
 }
 
+/// What this process wrote from then on. A request that was past the fence when its process was stopped is sent when that goes
+/// on: it names the version or the Pod that it is about, and the one who led meanwhile has been there: so it is refused.
+fn late_writes(audit: &mut Audit, since: Timestamp, who: &str) -> Vec<Entry> {
+    let theirs = |e: &Entry| identity(e) == who && e.is_write() && !on_lease(e);
+    audit.since(since).into_iter().filter(|e| theirs(e) && e.code() < 400).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let cluster = Heavy::start_from("deploy/overlays/ha").await;
@@ -188,8 +195,7 @@ async fn one_works_the_others_stand_ready_and_no_takeover_makes_two_pods() {
     let log = third.log();
     assert!(log.contains("lockgate: leadership was lost") && log.contains("Kubernetes restarts it"), "{log}");
     audit.settle(&client).await;
-    let late: Vec<Entry> =
-        audit.since(resumed).into_iter().filter(|e| identity(e) == order[2] && e.is_write() && !on_lease(e)).collect();
+    let late = late_writes(&mut audit, resumed, &order[2]);
     assert!(late.is_empty(), "it wrote after its time: {late:#?}");
 
     // The Lease is deleted: whoever leads makes it anew, and whoever follows waits as if it were there.
@@ -298,8 +304,7 @@ async fn a_leader_that_was_paused_amid_writes_writes_nothing_more() {
     paused.signal("CONT");
     assert_eq!(paused.end().await.code(), Some(1));
     audit.settle(&client).await;
-    let late: Vec<Entry> =
-        audit.since(resumed).into_iter().filter(|e| identity(e) == name && e.is_write() && !on_lease(e)).collect();
+    let late = late_writes(&mut audit, resumed, &name);
     assert!(late.is_empty(), "it wrote after its time: {:?}", tally(&late));
     let created = per_name(audit.read().iter().filter(|e| e.kind() == "create pods" && e.code() == 201));
     assert!(created.len() == MANY && created.values().all(|count| *count == 1), "{created:?}");
