@@ -114,9 +114,10 @@ fn on_lease(entry: &Entry) -> bool {
     entry.kind().ends_with(" leases")
 }
 
-/// The operators that wrote anything but the Lease, in order, each once for each time that it began.
+/// The operators that wrote anything but the Lease, in order, each once for each time that it began. What was refused is no
+/// write: see [`late_writes`].
 fn writers(entries: &[Entry]) -> Vec<String> {
-    let mut writes: Vec<&Entry> = entries.iter().filter(|e| e.is_write() && !on_lease(e)).collect();
+    let mut writes: Vec<&Entry> = entries.iter().filter(|e| e.is_write() && !on_lease(e) && e.code() < 400).collect();
     writes.sort_by_key(|e| e.received());
     let mut all: Vec<String> = writes.iter().map(|e| identity(e).to_owned()).collect();
     all.dedup();

@@ -57,6 +57,13 @@ pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Result<Opti
     if let Some((name, _)) = either("COMPRESSION").filter(|(_, compression)| compression != "none") {
         return Err(format!("{name} cannot be had: leave it out"));
     }
+    for end in ["CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"] {
+        if let Some((name, _)) = either(end) {
+            return Err(format!(
+                "{name} cannot be had: leave it out, and give a collector that the system trusts, or one by http"
+            ));
+        }
+    }
     let timeout = match either("TIMEOUT") {
         None => TIMEOUT,
         Some((name, text)) => match text.parse() {
@@ -122,6 +129,8 @@ mod tests {
             (("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318"), "http://collector.monitoring:4318"),
             (("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), "write http/protobuf"),
             (("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"), "leave it out"),
+            (("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"), "leave it out"),
+            (("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/key.pem"), "leave it out"),
             (("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"), "write milliseconds"),
             (("OTEL_EXPORTER_OTLP_TIMEOUT", "0"), "write milliseconds"),
             (("OTEL_TRACES_SAMPLER", "jaeger_remote"), "parentbased_always_on"),
