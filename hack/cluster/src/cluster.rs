@@ -100,7 +100,7 @@ impl Cluster {
             services: &services,
             audit: audit.as_deref(),
             encrypt_secrets: options.encrypt_secrets,
-            no_heartbeat: options.node == NodeKind::Scripted,
+            node: options.node,
         };
         let joined = |thread: thread::ScopedJoinHandle<'_, _>| {
             let panicked = |_| Err(Error::Node("its start panicked".into()));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::encode;
 use crate::error::Error;
 use crate::kubectl::Kubectl;
+use crate::options::NodeKind;
 use crate::pki::Pki;
 use crate::poll::{self, Look};
 use crate::ports;
@@ -37,8 +38,8 @@ pub(crate) struct Ground<'a> {
     /// Where the audit log is written, if it is.
     pub(crate) audit: Option<&'a Path>,
     pub(crate) encrypt_secrets: bool,
-    /// Whether a Node stays ready without a heartbeat.
-    pub(crate) no_heartbeat: bool,
+    /// What Pods are bound to.
+    pub(crate) node: NodeKind,
 }
 
 /// The running control plane; the order of the fields is the order in which they end.
@@ -230,8 +231,14 @@ fn start_controller_manager(ground: &Ground<'_>) -> Result<Process, Error> {
         "--kube-api-qps=200",
         "--kube-api-burst=400",
     ]);
-    if ground.no_heartbeat {
+    if ground.node == NodeKind::Scripted {
+        // Its Node has no heartbeat.
         manager.arg("--node-monitor-grace-period=87600h");
+    }
+    if ground.node != NodeKind::Real {
+        // Every 20 s it calls those Pods failed that are being deleted and have no node (gcUnscheduledTerminating): here all have
+        // none, and would fail in whatever moment of a test.
+        manager.arg("--controllers=*,-pod-garbage-collector-controller");
     }
     Process::start("kube-controller-manager", &manager, ground.dir)
 }
