@@ -34,8 +34,17 @@ pub struct Entry {
     response_status: ResponseStatus,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    user: User,
     request_received_timestamp: String,
     stage_timestamp: String,
+}
+
+/// Who asked. Whom somebody impersonates, as `kubectl --as` does, stands elsewhere.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct User {
+    #[serde(default)]
+    username: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -148,7 +157,8 @@ impl Audit {
             }
             // Watches are told of when they begin and again when they have ended.
             let entry: Entry = serde_json::from_str(line).unwrap();
-            if (entry.verb == "watch") == (entry.stage == "ResponseStarted") {
+            let is_told = (entry.verb == "watch") == (entry.stage == "ResponseStarted");
+            if is_told && entry.user.username == self.account.trim_matches('"') {
                 self.entries.push(entry);
             }
         }
