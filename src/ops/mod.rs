@@ -1,6 +1,7 @@
 //! Operation: what whoever runs the operator sees of it, logs, metrics, traces and health.
 
 pub mod calls;
+pub mod causes;
 mod exposition;
 pub mod http;
 pub mod level;

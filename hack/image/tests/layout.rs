@@ -1,6 +1,8 @@
 //! Images are what they should be, byte for byte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says no by panicking")]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,22 +12,7 @@ use flate2::read::GzDecoder;
 use lockgate_image::{Compression, ENTRYPOINT, Program, USER, elf};
 use serde_json::Value;
 
-/// A folder of a test's own.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("lockgate-image-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use common::Place;
 
 fn program(compression: Compression) -> Program {
     Program {

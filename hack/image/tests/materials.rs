@@ -1,58 +1,45 @@
 //! Licences and SBOM, of crates made up for it; `make image` does it for the real ones.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says no by panicking")]
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lockgate_image::crates::{self, Crate};
 use lockgate_image::{elf, licenses, sbom, system};
 use serde_json::json;
 
-/// A folder of a test's own.
-struct Place(PathBuf);
+use common::Place;
 
-impl Place {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("lockgate-image-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+/// A crate with these files.
+fn make(place: &Place, name: &str, license: &str, files: &[(&str, &str)]) -> Crate {
+    let folder = place.0.join(name);
+    fs::create_dir_all(&folder).unwrap();
+    for (file, text) in files {
+        fs::write(folder.join(file), text).unwrap();
     }
-
-    /// A crate with these files.
-    fn make(&self, name: &str, license: &str, files: &[(&str, &str)]) -> Crate {
-        let folder = self.0.join(name);
-        fs::create_dir_all(&folder).unwrap();
-        for (file, text) in files {
-            fs::write(folder.join(file), text).unwrap();
-        }
-        Crate {
-            name: name.into(),
-            version: "1.0.0".into(),
-            root: false,
-            license: Some(license.into()),
-            repository: None,
-            authors: vec!["Somebody <somebody@example.com>".into()],
-            folder,
-            uses: Vec::new(),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+    Crate {
+        name: name.into(),
+        version: "1.0.0".into(),
+        root: false,
+        license: Some(license.into()),
+        repository: None,
+        authors: vec!["Somebody <somebody@example.com>".into()],
+        folder,
+        uses: Vec::new(),
     }
 }
 
 #[test]
 fn every_crate_brings_its_licence_or_is_named() {
     let place = Place::new("licences");
-    let own = place.make("own", "MIT", &[("LICENSE-MIT", "the text\r\nof own"), ("Cargo.toml", "no licence")]);
-    let same = place.make("same", "MIT", &[("license.md", "the text\nof own")]);
+    let own = make(&place, "own", "MIT", &[("LICENSE-MIT", "the text\r\nof own"), ("Cargo.toml", "no licence")]);
+    let same = make(&place, "same", "MIT", &[("license.md", "the text\nof own")]);
     let repository = || Some("https://example.com/r".to_owned());
-    let sibling = Crate { repository: repository(), ..place.make("sibling", "ISC", &[("COPYING", "of the family")]) };
-    let bare = Crate { repository: repository(), ..place.make("bare", "ISC", &[]) };
-    let known = place.make("vsimd", "MIT", &[]);
+    let sibling = Crate { repository: repository(), ..make(&place, "sibling", "ISC", &[("COPYING", "of the family")]) };
+    let bare = Crate { repository: repository(), ..make(&place, "bare", "ISC", &[]) };
+    let known = make(&place, "vsimd", "MIT", &[]);
     let crates = [own, same, sibling, bare, known];
     let text = licenses::third_party(&crates).unwrap();
     assert!(text.contains("  own 1.0.0: MIT\n"), "{text}");
@@ -60,9 +47,10 @@ fn every_crate_brings_its_licence_or_is_named() {
     assert!(text.contains("bare 1.0.0, sibling 1.0.0\n\nof the family\n"), "{text}");
     assert!(text.contains("Copyright (c) Somebody <somebody@example.com>\n"), "{text}");
 
-    let stranger = Crate { repository: Some("https://example.com/other".into()), ..place.make("stranger", "ISC", &[]) };
+    let stranger =
+        Crate { repository: Some("https://example.com/other".into()), ..make(&place, "stranger", "ISC", &[]) };
     // It is in the list with another licence, which is not this one's.
-    let changed = place.make("kube", "MIT", &[]);
+    let changed = make(&place, "kube", "MIT", &[]);
     let said = licenses::third_party(&[stranger, changed]).unwrap_err().to_string();
     assert!(said.ends_with(": stranger 1.0.0 (ISC), kube 1.0.0 (MIT)"), "{said}");
 }
@@ -70,8 +58,8 @@ fn every_crate_brings_its_licence_or_is_named() {
 #[test]
 fn the_sbom_names_each_part_and_who_uses_it() {
     let place = Place::new("sbom");
-    let leaf = Crate { version: "1.0.0+meta".into(), ..place.make("leaf", "MIT OR Apache-2.0", &[]) };
-    let root = Crate { root: true, uses: vec![0], ..place.make("lockgate", "Apache-2.0", &[]) };
+    let leaf = Crate { version: "1.0.0+meta".into(), ..make(&place, "leaf", "MIT OR Apache-2.0", &[]) };
+    let root = Crate { root: true, uses: vec![0], ..make(&place, "lockgate", "Apache-2.0", &[]) };
     let package =
         system::DebianPackage { name: "libc6".into(), version: "1:2.36+u1".into(), architecture: "amd64".into() };
     let document = sbom::document(&[leaf, root], &[package], "2026-01-01T00:00:00Z", "ab", "sha256:cd");

@@ -1,6 +1,5 @@
 //! What is looked at: five reads, each of which may be refused by itself.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
 use crate::api::GROUP;
+use crate::ops::causes::with_causes;
 
 /// The CustomResourceDefinition that has to be there.
 pub(super) const CRD: &str = "pipelines.lockgate.dev";
@@ -86,23 +86,9 @@ async fn read<T>(patience: Duration, answer: impl Future<Output = kube::Result<T
             403 => Unread::Forbidden,
             code => Unread::Refused(format!("{code} {}", status.message)),
         }),
-        Ok(Err(error)) => Err(Unread::NoAnswer(in_full(&error))),
+        Ok(Err(error)) => Err(Unread::NoAnswer(with_causes(&error))),
         Err(_) => Err(Unread::NoAnswer(format!("nothing came within {patience:?}"))),
     }
-}
-
-/// An error with its causes: the first says only that there was one.
-fn in_full(error: &kube::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let said = next.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 async fn others(client: &Client) -> kube::Result<Vec<Resource>> {

@@ -13,6 +13,8 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
+use crate::ops::causes::with_causes;
+
 /// Of a collector that does not answer as it should the log tells no more often.
 const TELL_EVERY: Duration = Duration::from_mins(10);
 /// An answer is empty or a few words.
@@ -87,10 +89,4 @@ impl<C: Connect + Clone + std::fmt::Debug + Send + Sync + 'static> HttpClient fo
             answer
         })
     }
-}
-
-/// An error with what lies beneath it: `client error (Connect)` alone helps nobody.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
