@@ -49,6 +49,7 @@ kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
 LOCKGATE_AUDIT_DIR=$audit harness=--test-threads=6 kind "API server" --test apiserver
 LOCKGATE_AUDIT_DIR=$audit harness=--ignored kind "rights: what that suite asked for is what is granted" --test rights
+harness=--test-threads=6 kind "commands: what people type, on the API server" --test commands
 kind "real node" --test kubelet
 
 printf '\n%s' "$summary"

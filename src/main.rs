@@ -3,7 +3,6 @@
 use std::alloc::System;
 use std::process::ExitCode;
 
-use clap::Parser;
 use zeroizing_alloc::ZeroAlloc;
 
 // Freed memory is wiped: Secret metadata passes by on the wire and kubectl's `last-applied-configuration` annotation
@@ -12,5 +11,5 @@ use zeroizing_alloc::ZeroAlloc;
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
-    lockgate::cli::run(lockgate::cli::Cli::parse())
+    lockgate::cli::run(std::env::args_os())
 }

@@ -3,9 +3,10 @@
 use thiserror::Error;
 
 use crate::controller::leader::Lost;
+use crate::ops::causes::with_causes;
 use crate::ops::http::BindAddress;
 
-/// Why a command ended with exit code 1. (Arguments that cannot be read end it with 2, by clap.)
+/// Why a command did not end well.
 #[derive(Debug, Error)]
 pub(super) enum Error {
     /// The file that `--kubeconfig` names.
@@ -14,8 +15,8 @@ pub(super) enum Error {
     /// No cluster was named.
     #[error("no cluster is named: give --kubeconfig, set KUBECONFIG, or run in a Pod with a ServiceAccount: {0}")]
     NoCluster(#[from] kube::config::InferConfigError),
-    /// The configuration holds something that a client cannot be made of.
-    #[error("no client can be made of this configuration: {0}")]
+    /// What the API server answered, or why it did not.
+    #[error("{}", server_says(.0))]
     Client(#[from] kube::Error),
     /// The flags of leader election.
     #[error("{0}")]
@@ -63,6 +64,21 @@ pub(super) enum Error {
     /// What `doctor` found.
     #[error("{0} of these checks failed")]
     Unwell(usize),
+    /// Arguments that clap takes one by one, and that do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// Something was found that has to be mended, or is not as it was asked whether it is.
+    #[error("{0}")]
+    Findings(String),
+    /// There is none of that name; how to see those that are there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Another is there already, it changed meanwhile, or somebody uses it.
+    #[error("{0}")]
+    Conflict(String),
+    /// The state that was waited for did not come in time.
+    #[error("{0}")]
+    Timeout(String),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -72,4 +88,65 @@ pub(super) enum Error {
     /// A generated object, as YAML.
     #[error("the CustomResourceDefinition cannot be printed: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
+}
+
+/// The exit codes, as docs/cli.md has them.
+pub(super) mod exit {
+    /// Something has to be mended, differs, or is not as it was asked whether it is.
+    pub const FINDINGS: u8 = 1;
+    /// Arguments that cannot be used. clap's own, too.
+    pub const USAGE: u8 = 2;
+    /// The cluster cannot be reached, or refuses.
+    pub const CLUSTER: u8 = 3;
+    /// There is none of that name.
+    pub const NOT_FOUND: u8 = 4;
+    /// It is there already, changed meanwhile, or is in use.
+    pub const CONFLICT: u8 = 5;
+    /// It did not come in time. `timeout` of coreutils has the same.
+    pub const TIMEOUT: u8 = 124;
+}
+
+impl Error {
+    /// What the process ends with.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Client(error) => code_of(error),
+            Self::Kubeconfig(_) | Self::NoCluster(_) => exit::CLUSTER,
+            Self::Usage(_) => exit::USAGE,
+            Self::NotFound(_) => exit::NOT_FOUND,
+            Self::Conflict(_) => exit::CONFLICT,
+            Self::Timeout(_) => exit::TIMEOUT,
+            _ => exit::FINDINGS,
+        }
+    }
+}
+
+/// The server's own words, or all causes of a request that got no answer.
+fn server_says(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => match status.code {
+            401 => format!(
+                "the API server does not know who you are ({}): log in again, or give another --context or --user",
+                status.message
+            ),
+            403 => format!("{}: ask for this right, or give another --context or --user", status.message),
+            _ => format!("the API server answers: {}", status.message),
+        },
+        error => format!(
+            "the API server gives no answer: {}: look at --context, --server and the network",
+            with_causes(error)
+        ),
+    }
+}
+
+fn code_of(error: &kube::Error) -> u8 {
+    match error {
+        kube::Error::Api(status) => match status.code {
+            404 => exit::NOT_FOUND,
+            409 => exit::CONFLICT,
+            400 | 422 => exit::FINDINGS,
+            _ => exit::CLUSTER,
+        },
+        _ => exit::CLUSTER,
+    }
 }

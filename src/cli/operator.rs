@@ -1,8 +1,9 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
+use super::connect::ClusterArgs;
+use super::defaults;
 use super::election::ElectionArgs;
 use super::error::Error;
-use super::{connect, defaults};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -207,7 +208,7 @@ async fn serve(flag: &'static str, address: BindAddress, pages: Pages, view: &Ar
 }
 
 async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
-    let mut config = connect::config(path, None).await?;
+    let mut config = ClusterArgs::of_kubeconfig(path).config().await?;
     // A watch is silent for 20 s at most, so whatever is silent longer is dead: without this a list that is never
     // answered would be waited for without end.
     config.connect_timeout = Some(CONNECT_TIMEOUT);

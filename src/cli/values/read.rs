@@ -1,0 +1,55 @@
+//! One Secret of the cluster, with its values.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
+use serde::{Deserialize, Deserializer};
+
+use super::SecretValue;
+use crate::cli::error::Error;
+
+/// A Secret, as far as commands look at it.
+#[derive(Deserialize)]
+pub(in crate::cli) struct Secret {
+    /// As in `kubernetes.io/dockerconfigjson`.
+    #[serde(default, rename = "type")]
+    pub type_: String,
+    /// By key.
+    #[serde(default)]
+    pub data: BTreeMap<String, SecretValue>,
+}
+
+impl<'de> Deserialize<'de> for SecretValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // The error names no byte of the value.
+        BASE64_STANDARD.decode(text).map(Self).map_err(|_| serde::de::Error::custom("a value that is no base64"))
+    }
+}
+
+/// Reads it; `None`: there is none of that name.
+///
+/// Sent by hand: `Client::request` would log an answer that it cannot decode.
+pub(in crate::cli) async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
+    let request = Request::get(format!("/api/v1/namespaces/{namespace}/secrets/{name}"))
+        .body(Body::empty())
+        .map_err(|_| Error::Usage(format!("{name} is no name of a Secret")))?;
+    let response = client.send(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    match status {
+        StatusCode::OK => serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(|error| Error::Findings(format!("Secret {name} could not be read (column {})", error.column()))),
+        StatusCode::NOT_FOUND => Ok(None),
+        _ => {
+            let status = serde_json::from_slice(&body).unwrap_or_default();
+            Err(kube::Error::Api(Box::new(status)).into())
+        }
+    }
+}
