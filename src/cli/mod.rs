@@ -8,6 +8,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod argv;
+mod ask;
 mod check;
 mod connect;
 mod crd;
@@ -18,6 +19,7 @@ mod error;
 pub mod manifest;
 mod operator;
 mod output;
+mod users;
 mod values;
 mod version;
 
