@@ -192,7 +192,8 @@ pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     if good { Ok(text.to_owned()) } else { Err("give the name of a namespace: lower-case letters, digits and '-'") }
 }
 
-fn timeout(text: &str) -> Result<Duration, &'static str> {
+/// A duration, as an argument; a bare number is seconds.
+pub(super) fn timeout(text: &str) -> Result<Duration, &'static str> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }

@@ -19,9 +19,12 @@ mod error;
 pub mod manifest;
 mod operator;
 mod output;
+mod get;
+mod states;
 mod users;
 mod values;
 mod version;
+mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
 #[derive(Debug, Parser)]
@@ -39,6 +42,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Wait until Pipelines have come to a state; end early where they cannot any more.
+    Wait(wait::WaitArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -61,6 +66,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Wait(args) => wait::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };

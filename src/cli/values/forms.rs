@@ -169,7 +169,9 @@ mod tests {
     #[test]
     fn what_a_docker_config_holds_is_known_and_its_hosts_and_users_are_not() {
         let auth = BASE64_STANDARD.encode("robot:canary-7c1f-inside");
-        let config = format!(r#"{{"auths": {{"r.test": {{"username": "robot", "password": "canary-7c1f", "auth": "{auth}"}}}}}}"#);
+        let config = format!(
+            r#"{{"auths": {{"r.test": {{"username": "robot", "password": "canary-7c1f", "auth": "{auth}"}}}}}}"#
+        );
         for form in ["canary-7c1f", "canary-7c1f-inside", &auth] {
             assert!(has(&config, form), "{form}");
         }
