@@ -15,6 +15,7 @@ mod defaults;
 mod doctor;
 mod election;
 mod error;
+pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
@@ -37,6 +38,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
+    Import(import::ImportArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -59,6 +62,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };
