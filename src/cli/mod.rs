@@ -8,6 +8,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod argv;
+mod ask;
 mod check;
 mod connect;
 mod crd;
@@ -19,6 +20,7 @@ pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
+mod users;
 mod values;
 mod version;
 
