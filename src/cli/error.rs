@@ -112,6 +112,12 @@ pub(super) mod exit {
 }
 
 impl Error {
+    /// What the API server answered with, if this is its refusal.
+    pub(super) fn status_code(&self) -> Option<http::StatusCode> {
+        let Self::Client(kube::Error::Api(status)) = self else { return None };
+        http::StatusCode::from_u16(status.code).ok()
+    }
+
     /// What the process ends with.
     pub(super) fn exit_code(&self) -> u8 {
         match self {

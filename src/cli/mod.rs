@@ -8,6 +8,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod argv;
+mod ask;
 mod check;
 mod connect;
 mod crd;
@@ -16,6 +17,7 @@ mod doctor;
 mod election;
 mod error;
 mod follow;
+pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
@@ -23,6 +25,7 @@ mod pipelines;
 mod rerun;
 mod run;
 mod suspend;
+mod users;
 mod values;
 mod version;
 
@@ -56,6 +59,8 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
+    Import(import::ImportArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -82,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };
