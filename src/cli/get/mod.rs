@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::ask;
 use super::block_on;
-use super::connect::{ClusterArgs, Connection, NamespacesArg};
+use super::connect::{ClusterArgs, NamespacesArg};
 use super::error::Error;
 use super::output::{self, Format, OutputArgs};
 use super::pipelines::KIND;
@@ -83,8 +83,8 @@ pub(super) fn list_pipelines(names: &[String], flags: &ListFlags) -> Result<(), 
     let names = states::names(names)?;
     one_namespace(&names, flags)?;
     block_on(async {
-        let Connection { client, .. } = &flags.cluster.connect().await?;
-        let namespace = flags.namespace().await?;
+        let connection = flags.cluster.connect().await?;
+        let (client, namespace) = (&connection.client, connection.namespaces(&flags.namespaces));
         if flags.watch {
             return watch::follow(client, namespace.as_deref(), &names, flags).await;
         }
@@ -115,8 +115,8 @@ pub(super) fn list_runs(names: &[String], flags: &ListFlags) -> Result<(), Error
     let format = flags.output.output.map(|format| format.one_of(&[Format::Wide, Format::Json, Format::Yaml]));
     let format = format.transpose()?;
     block_on(async {
-        let Connection { client, .. } = &flags.cluster.connect().await?;
-        let namespace = flags.namespace().await?;
+        let connection = flags.cluster.connect().await?;
+        let (client, namespace) = (&connection.client, connection.namespaces(&flags.namespaces));
         let found = objects(client, namespace.as_deref(), &names, flags).await?;
         let found = found.into_iter().map(states::decoded).collect::<Result<Vec<_>, _>>()?;
         let rows = runs::rows(&found);
@@ -128,10 +128,6 @@ pub(super) fn list_runs(names: &[String], flags: &ListFlags) -> Result<(), Error
 }
 
 impl ListFlags {
-    async fn namespace(&self) -> Result<Option<String>, Error> {
-        Ok(self.cluster.connect().await?.namespaces(&self.namespaces))
-    }
-
     fn params(&self) -> ListParams {
         ListParams { label_selector: self.selector.clone(), ..ListParams::default() }
     }
@@ -167,12 +163,7 @@ fn none(namespace: Option<&str>) {
 }
 
 /// The server's table of all of them.
-async fn tables(
-    client: &Client,
-    namespace: Option<&str>,
-    names: &[String],
-    flags: &ListFlags,
-) -> Result<Table, Error> {
+async fn tables(client: &Client, namespace: Option<&str>, names: &[String], flags: &ListFlags) -> Result<Table, Error> {
     let mut whole = Table::default();
     if names.is_empty() {
         let pages = ask::pages::<Table>(client, &states::path(namespace), &flags.params(), ask::TABLE).await;
@@ -209,12 +200,7 @@ async fn objects(
 }
 
 /// As kubectl prints them: one alone, several as a `List`, and no `managedFields`.
-fn print_objects(
-    out: &mut impl Write,
-    format: Format,
-    mut found: Vec<Value>,
-    is_one: bool,
-) -> Result<(), Error> {
+fn print_objects(out: &mut impl Write, format: Format, mut found: Vec<Value>, is_one: bool) -> Result<(), Error> {
     found.iter_mut().for_each(table::without_managed_fields);
     if format == Format::Name {
         for object in &found {

@@ -1,6 +1,6 @@
 //! The API server's table (`meta.k8s.io/v1`): the columns that the definition asks for, and its cells as they come. Pure.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::cli::ask::{ListMeta, Page};
@@ -10,7 +10,7 @@ use crate::cli::ask::{ListMeta, Page};
 pub(super) struct Table {
     #[serde(default)]
     metadata: ListMeta,
-    #[serde(default, rename = "columnDefinitions")]
+    #[serde(default, rename = "columnDefinitions", deserialize_with = "or_none")]
     columns: Vec<Column>,
     #[serde(default)]
     rows: Vec<Row>,
@@ -44,6 +44,11 @@ struct Metadata {
     namespace: String,
 }
 
+/// A watch tells the columns once, and `null` with every later row.
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Column>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 impl Page for Table {
     fn list_meta(&self) -> &ListMeta {
         &self.metadata
@@ -56,7 +61,22 @@ impl Table {
         if self.columns.is_empty() {
             self.columns = other.columns;
         }
+        self.metadata = other.metadata;
         self.rows.extend(other.rows);
+    }
+
+    /// Takes the rows of a change, which may come without the definitions of its columns.
+    pub(super) fn turn_to(&mut self, change: Self) {
+        self.rows.clear();
+        if !change.columns.is_empty() {
+            self.columns.clear();
+        }
+        self.append(change);
+    }
+
+    /// From where a watch goes on.
+    pub(super) fn version(&self) -> &str {
+        &self.metadata.version
     }
 
     /// Whether it has no rows.
@@ -162,8 +182,17 @@ mod tests {
     }
 
     #[test]
+    fn a_change_has_the_columns_of_the_list() {
+        let mut shown = table();
+        let change = json!({"columnDefinitions": null, "rows": [{"cells": ["faces", "Secret db", 1]}]});
+        shown.turn_to(serde_json::from_value(change).unwrap());
+        assert_eq!(shown.rows(false, false), [["faces", "Secret db"]]);
+    }
+
+    #[test]
     fn an_item_of_a_list_is_a_whole_object() {
-        let list = json!({"apiVersion": "a/v1", "kind": "PipelineList", "items": [{"metadata": {"managedFields": []}}]});
+        let list =
+            json!({"apiVersion": "a/v1", "kind": "PipelineList", "items": [{"metadata": {"managedFields": []}}]});
         let mut items = serde_json::from_value::<Objects>(list).unwrap().items();
         items.iter_mut().for_each(without_managed_fields);
         assert_eq!(items, [json!({"apiVersion": "a/v1", "kind": "Pipeline", "metadata": {}})]);

@@ -12,7 +12,7 @@ use kube::Client;
 use tokio::time::Instant;
 
 use super::block_on;
-use super::connect::{ClusterArgs, NamespaceArg, timeout};
+use super::connect::{ClusterArgs, NamespaceArg, duration};
 use super::error::Error;
 use super::output::printable;
 use super::pipelines::KIND;
@@ -40,7 +40,7 @@ pub(super) struct WaitArgs {
     want: Want,
 
     /// How long all of them are waited for, as in 30s, 5m or 24h; 0 looks once.
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
 
     #[command(flatten)]
