@@ -3,8 +3,11 @@
 //! [`SecretValue`] has neither `Debug` nor `Display` nor `Serialize`, so that no log line, error or output can hold one by
 //! accident. Freed memory is wiped by the process's allocator (`src/main.rs`). Nothing here is given to a child process.
 
+mod docker;
+mod json;
 mod read;
 
+pub(super) use docker::{Form, Login, PullEntry, PullFile};
 pub(super) use read::{Secret, read};
 
 /// A value of a Secret.
