@@ -17,6 +17,7 @@ mod defaults;
 mod doctor;
 mod election;
 mod error;
+mod explain;
 mod follow;
 mod get;
 pub mod import;
@@ -63,6 +64,8 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Say why a Pipeline is not running, stage by stage, and what mends it.
+    Explain(Box<explain::ExplainArgs>),
     /// List Pipelines, or their runs.
     Get(Box<get::GetArgs>),
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
@@ -95,6 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Explain(args) => explain::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
