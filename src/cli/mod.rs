@@ -20,6 +20,7 @@ pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
+pub mod registry;
 mod users;
 mod values;
 mod version;
@@ -42,6 +43,8 @@ enum Command {
     Doctor(Box<doctor::DoctorArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(import::ImportArgs),
+    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -65,6 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(*args),
         Command::Import(args) => import::run(&args),
+        Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };

@@ -4,7 +4,7 @@
 //! accident. Freed memory is wiped by the process's allocator (`src/main.rs`). Nothing here is given to a child process.
 
 mod docker;
-mod json;
+mod node;
 mod read;
 
 pub(super) use docker::{Form, Login, PullEntry, PullFile};
