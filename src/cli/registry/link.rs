@@ -49,9 +49,10 @@ pub(super) enum Broken {
 }
 
 impl Links {
-    /// `certificates`: a file of PEM.
+    /// `patience`: none waits for ever; `certificates`: a file of PEM.
     pub(super) fn new(patience: Duration, plain_http: bool, certificates: Option<&Path>) -> Result<Self, Error> {
         let certificates = certificates.map(certificates_of).transpose()?;
+        let patience = if patience.is_zero() { Duration::from_secs(u64::from(u32::MAX)) } else { patience };
         Ok(Self { patience, plain_http, certificates })
     }
 
@@ -176,7 +177,10 @@ fn broken(error: &kube::Error) -> Broken {
             None => error.source(),
         };
     }
-    Broken::Unreachable(with_causes(error))
+    Broken::Unreachable(match error {
+        kube::Error::Service(inner) => with_causes(inner.as_ref()),
+        error => with_causes(error),
+    })
 }
 
 #[cfg(test)]

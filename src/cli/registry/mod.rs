@@ -5,7 +5,6 @@ mod challenge;
 mod link;
 mod visit;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -126,7 +125,11 @@ pub(super) fn run(args: RegistryArgs) -> Result<(), Error> {
 
 /// The file of a pull Secret that the kubelet can read.
 fn file_of(secret: Option<Secret>, name: &str, namespace: &str) -> Result<PullFile, Error> {
-    let missing = || Error::NotFound(format!("there is no Secret {name} in {namespace}: lockgate secret list -n {namespace} shows those that are"));
+    let missing = || {
+        Error::NotFound(format!(
+            "there is no Secret {name} in {namespace}: lockgate secret list -n {namespace} shows those that are"
+        ))
+    };
     let secret = secret.ok_or_else(missing)?;
     let form = Form::of_type(&secret.type_).ok_or_else(|| {
         Error::Findings(format!(
@@ -170,7 +173,11 @@ async fn for_image(links: &Links, file: &PullFile, image: &Image) -> Vec<Row> {
     for entry in offered {
         let answer = visit(links, &target, entry.login.as_ref()).await;
         let is_taken = answer.state.is_good();
-        rows.push(Row { entry: Some(entry.key.clone()), registry: target.host.clone(), answer: with_faults(answer, entry) });
+        rows.push(Row {
+            entry: Some(entry.key.clone()),
+            registry: target.host.clone(),
+            answer: with_faults(answer, entry),
+        });
         if is_taken {
             break;
         }
@@ -184,12 +191,21 @@ async fn for_each(links: &Links, file: &PullFile) -> Vec<Row> {
     for entry in &file.entries {
         let host = Key::parse(&entry.key).map(|key| key.host().to_owned()).unwrap_or_default();
         let unused = entry.faults.iter().find(|fault| is_unused(**fault));
-        let answer = match unused {
-            Some(fault) => not_tried(format!("{}: {}", fault.message(), fault.fix())),
-            None if host.contains('*') => not_tried("it is for many registries: give one of their images with --image".into()),
-            None => with_faults(visit(links, &Target::host(&host), entry.login.as_ref()).await, entry),
+        let why = match unused {
+            Some(fault) => Some(format!("{}: {}", fault.message(), fault.fix())),
+            None => {
+                host.contains('*').then(|| "is for many registries: give an image of one of them with --image".into())
+            }
         };
-        rows.push(Row { entry: Some(entry.key.clone()), registry: Target::host(&host).host, answer });
+        let (registry, answer) = match why {
+            Some(why) => (host, Answer { state: State::NotTried, said: Some(why) }),
+            None => {
+                let target = Target::host(&host);
+                let answer = with_faults(visit(links, &target, entry.login.as_ref()).await, entry);
+                (target.host, answer)
+            }
+        };
+        rows.push(Row { entry: Some(entry.key.clone()), registry, answer });
     }
     rows
 }
@@ -200,14 +216,11 @@ fn is_unused(fault: Fault) -> bool {
     of_no_image.contains(&fault) || matches!(fault, Fault::NoLogin | Fault::IdentityToken)
 }
 
-fn not_tried(why: String) -> Answer {
-    Answer { state: State::NotTried, said: Some(why) }
-}
-
 /// Where a login was refused, what is wrong with the entry may be why.
 fn with_faults(answer: Answer, entry: &PullEntry) -> Answer {
     let of_login = entry.faults.iter().filter(|fault| !of_key(&entry.key).contains(fault));
-    let sentences: Vec<String> = of_login.map(|fault| format!("the entry {}: {}", fault.message(), fault.fix())).collect();
+    let sentences: Vec<String> =
+        of_login.map(|fault| format!("the entry {}: {}", fault.message(), fault.fix())).collect();
     if answer.state != State::WrongLogin || sentences.is_empty() {
         return answer;
     }
@@ -232,14 +245,12 @@ fn print(format: Option<Format>, args: &TestArgs, namespace: &str, rows: &[Row])
             json!({"entry": entry, "registry": registry, "result": answer.state.as_str(), "message": message})
         })
         .collect();
-    let image = args.image.as_ref().map(|image| format!("{}:{}", image.repository(), image.version()));
-    let image = image.map(|image| image.replace(":sha", "@sha"));
     let all = json!({
         "apiVersion": "lockgate.dev/v1alpha1",
         "kind": "RegistryTest",
         "namespace": namespace,
         "secret": args.secret,
-        "image": image,
+        "image": args.image.as_ref().map(ToString::to_string),
         "results": results,
     });
     match format {
@@ -249,7 +260,11 @@ fn print(format: Option<Format>, args: &TestArgs, namespace: &str, rows: &[Row])
 }
 
 fn secret_name(text: &str) -> Result<String, &'static str> {
-    if is_dns_subdomain(text) { Ok(text.to_owned()) } else { Err("give the name of a Secret: lower-case letters, digits, '-' and '.'") }
+    if is_dns_subdomain(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("give the name of a Secret: lower-case letters, digits, '-' and '.'")
+    }
 }
 
 fn image(text: &str) -> Result<Image, &'static str> {
@@ -275,6 +290,3 @@ pub fn offered(files: &[&[u8]], image: &str) -> Result<Option<Vec<(usize, String
     }
     Ok(Some(keyring.lookup(&repository).into_iter().cloned().collect()))
 }
-
-#[cfg(test)]
-mod tests;

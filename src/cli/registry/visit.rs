@@ -86,8 +86,13 @@ async fn ask(links: &Links, target: &Target, login: Option<&Login>) -> Asked<Sta
             None => told(State::NotARegistry, &first),
         };
     }
-    let offered: Vec<Challenge> =
-        first.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).flat_map(challenges).collect();
+    let offered: Vec<Challenge> = first
+        .headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(challenges)
+        .collect();
     let by = |scheme: &str| offered.iter().find(|challenge| challenge.scheme == scheme);
     let header = match (by("bearer"), by("basic"), login) {
         (Some(challenge), ..) => bearer(links, target, &uri, challenge, login).await?,
@@ -253,3 +258,7 @@ fn without(said: &str, login: Option<&Login>) -> Option<String> {
     let leaks = login.is_some_and(|login| holds(login.user.expose()) || holds(login.password.expose()));
     (!leaks).then(|| said.to_owned())
 }
+
+#[cfg(test)]
+#[path = "visit_tests.rs"]
+mod tests;
