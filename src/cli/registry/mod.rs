@@ -141,7 +141,7 @@ fn file_of(secret: Option<Secret>, name: &str, namespace: &str) -> Result<PullFi
     let value = value.ok_or_else(|| Error::Findings(format!("Secret {name} has nothing under {}", form.key())))?;
     let file = PullFile::read(form, value.expose());
     if file.breaks() || file.entries.is_empty() {
-        return Err(Error::Findings(format!("Secret {name} {}", faults_of(&file).join("; Secret "))));
+        return Err(Error::Findings(format!("Secret {name}: {}", faults_of(&file).join("; "))));
     }
     Ok(file)
 }
@@ -149,7 +149,7 @@ fn file_of(secret: Option<Secret>, name: &str, namespace: &str) -> Result<PullFi
 /// The sentences on a file that the kubelet cannot use.
 fn faults_of(file: &PullFile) -> Vec<String> {
     let place = file.place.map(|(line, column)| format!(" (line {line}, column {column})")).unwrap_or_default();
-    let own = file.faults.iter().map(|fault| format!("{}{place}: {}", fault.message(), fault.fix()));
+    let own = file.faults.iter().map(|fault| format!("its file {}{place}: {}", fault.message(), fault.fix()));
     let breaking = |entry: &PullEntry| {
         let faults = entry.faults.iter().filter(|fault| fault.gravity() == Gravity::Breaks);
         faults.map(|fault| format!("entry {} {}: {}", printable(&entry.key), fault.message(), fault.fix())).collect()
