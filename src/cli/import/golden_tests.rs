@@ -65,7 +65,8 @@ fn no_value_of_a_secret_comes_out() {
         held += usize::from(text.contains(CANARY));
         let found = of(&path);
         // What stands in env stays there.
-        let objects: String = found.drafts.iter().map(yaml::write).filter(|text| !text.contains("API_PASSWORD")).collect();
+        let objects: String =
+            found.drafts.iter().map(yaml::write).filter(|text| !text.contains("API_PASSWORD")).collect();
         let report: String = found.findings.iter().map(ToString::to_string).collect();
         assert!(!(objects + &report).contains(CANARY), "{}", path.display());
     }
@@ -76,8 +77,12 @@ fn no_value_of_a_secret_comes_out() {
 fn places(value: &Value, pointer: &str, found: &mut Vec<String>) {
     found.push(pointer.to_owned());
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, field)| places(field, &finding::child(pointer, name), found)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| places(item, &finding::child(pointer, index), found)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| places(field, &finding::child(pointer, name), found))
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| places(item, &finding::child(pointer, index), found))
+        }
         _ => {}
     }
 }
@@ -90,15 +95,24 @@ fn mutants() -> impl Strategy<Value = Value> {
         .flatten()
         .collect();
     let odd = prop_oneof![
-        Just(json!(null)), Just(json!("")), Just(json!([])), Just(json!({})), Just(json!(-1)), Just(json!(true)), Just(json!("a")),
-        Just(json!(["a", "a"])), Just(json!({"name": "b", "type": "action"})), Just(json!("../x ${Y}")), any::<String>().prop_map(Value::from),
+        Just(json!(null)),
+        Just(json!("")),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!(-1)),
+        Just(json!(true)),
+        Just(json!("a")),
+        Just(json!(["a", "a"])),
+        Just(json!({"name": "b", "type": "action"})),
+        Just(json!("../x ${Y}")),
+        any::<String>().prop_map(Value::from),
     ];
     let change = (any::<prop::sample::Index>(), odd);
     (prop::sample::select(all), prop::collection::vec(change, 1..4)).prop_map(|(mut document, changes)| {
         for (place, value) in changes {
             let mut found = Vec::new();
             places(&document, "", &mut found);
-            if let Some(at) = document.pointer_mut(place.get(&found)) {
+            if let Some(at) = document.pointer_mut(place.get::<String>(&found)) {
                 *at = value;
             }
         }

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 /// A word of a shell's line, quoted where it has to be.
 #[must_use]
 pub fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '=' | ',' | '+');
-    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '=' | ',' | '+');
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// The line that makes a Secret of these keys, each from a file of its own; `paths` are the keys whose files are known,
@@ -33,7 +38,14 @@ mod tests {
 
     #[test]
     fn a_name_is_one_word() {
-        for (text, quoted) in [("a-b.c", "a-b.c"), ("a b", "'a b'"), ("a;b", "'a;b'"), ("a'b", "'a'\\''b'"), ("", "''"), ("$(x)", "'$(x)'")] {
+        for (text, quoted) in [
+            ("a-b.c", "a-b.c"),
+            ("a b", "'a b'"),
+            ("a;b", "'a;b'"),
+            ("a'b", "'a'\\''b'"),
+            ("", "''"),
+            ("$(x)", "'$(x)'"),
+        ] {
             assert_eq!(word(text), quoted);
         }
     }

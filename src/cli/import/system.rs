@@ -3,9 +3,9 @@
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::dataos::Stacks;
 use super::draft::Draft;
 use super::source::Source;
-use super::dataos::Stacks;
 use super::{Options, dataos, direktiv, pachyderm};
 
 /// A system whose objects become Pipelines.

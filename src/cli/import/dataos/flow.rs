@@ -54,7 +54,10 @@ pub fn import(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) 
     if jobs.is_empty() {
         source.error(&child(section, "dag"), "has no jobs: a Pipeline needs one");
     } else if !is_whole {
-        source.error(section, "is left out as a whole, since not all of its jobs could be imported: mend what is said above");
+        source.error(
+            section,
+            "is left out as a whole, since not all of its jobs could be imported: mend what is said above",
+        );
     }
     (is_whole && !jobs.is_empty()).then_some(draft)
 }
@@ -103,6 +106,9 @@ fn retries(source: &mut Source, job: &str, draft: &mut Draft, to: &str) {
     }
     let strategy = source.text(&child(&retry, "strategy"));
     if strategy.as_deref().is_some_and(|strategy| !matches!(strategy, "Always" | "OnFailure")) {
-        source.note(&child(&retry, "strategy"), "every failure counts: a Pod that was evicted or lost is replaced without counting");
+        source.note(
+            &child(&retry, "strategy"),
+            "every failure counts: a Pod that was evicted or lost is replaced without counting",
+        );
     }
 }

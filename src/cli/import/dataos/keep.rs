@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::super::finding::{Severity, child};
+use super::super::line::{create_generic, word};
 use super::super::source::Source;
 use super::{Here, Meta};
-use super::super::line::{create_generic, word};
 use crate::model::names::{SecretKey, is_dns_subdomain};
 
 /// Names a Secret and the line that makes it.
@@ -19,7 +19,11 @@ pub fn secret(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) 
         format!(
             "Secret {} is not imported, so that no value passes by here: {line}{}",
             meta.name,
-            if instance { "; an instance-secret is seen in all workspaces: make it in each namespace that uses it" } else { "" }
+            if instance {
+                "; an instance-secret is seen in all workspaces: make it in each namespace that uses it"
+            } else {
+                ""
+            }
         ),
     );
 }
@@ -40,7 +44,10 @@ fn create(source: &mut Source, section: &str, name: &str, in_namespace: &str) ->
     }
     source.take(section);
     for key in keys.iter().chain(paths.keys()).filter(|key| SecretKey::parse(key).is_err()) {
-        source.error(section, format!("a key {key:?} cannot be in a Secret of Kubernetes: letters, digits, -, _ and . only"));
+        source.error(
+            section,
+            format!("a key {key:?} cannot be in a Secret of Kubernetes: letters, digits, -, _ and . only"),
+        );
     }
     if !is_dns_subdomain(name) {
         source.error(section, "its name cannot be a Secret's in Kubernetes: lower case letters, digits, - and . only");
@@ -66,7 +73,10 @@ pub fn depot(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) {
             let Some(name) = source.text(&child(&at, "name")) else { continue };
             let acl = source.text(&child(&at, "acl"));
             let keys = source.texts(&child(&at, "keys"));
-            source.note(&at, format!("Secret {name}{}: {}", purpose(acl.as_deref(), &name), reference(&name, &keys, here.folder)));
+            source.note(
+                &at,
+                format!("Secret {name}{}: {}", purpose(acl.as_deref(), &name), reference(&name, &keys, here.folder)),
+            );
             source.take(&at);
         }
     }
@@ -77,7 +87,11 @@ pub fn depot(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) {
         source.say(
             Severity::Lost,
             &at,
-            format!("Secret {name}{} is not imported, so that no value passes by here: {line}, then {}", aside(purpose(acl.as_deref(), &name)), reference(&name, &[], here.folder)),
+            format!(
+                "Secret {name}{} is not imported, so that no value passes by here: {line}, then {}",
+                aside(purpose(acl.as_deref(), &name)),
+                reference(&name, &[], here.folder)
+            ),
         );
     }
     for field in ["type", "description", "external", "source", "owner"] {

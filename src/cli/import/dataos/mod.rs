@@ -13,11 +13,11 @@ use serde_json::Value;
 
 pub use stack::Stacks;
 
+use super::Options;
 use super::draft::Draft;
 use super::finding::{Severity, child};
 use super::line;
 use super::source::Source;
-use super::Options;
 
 /// Where DataOS mounts Secrets, by its documentation since 2023.
 pub const SECRET_DIR: &str = "/etc/dataos/secret";
@@ -44,7 +44,10 @@ struct Here<'a> {
 const ELSEWHERE: [(&str, &str); 12] = [
     ("cluster", "a query engine is not run by Lockgate: install it by its own chart, which can name the same Secrets"),
     ("volume", "make a PersistentVolumeClaim of this name; a Pipeline mounts it as `volumes: [{claim, mount_path}]`"),
-    ("compute", "node pools are the cluster's: a Pipeline chooses nodes by scheduling_spec.node_selector and tolerations"),
+    (
+        "compute",
+        "node pools are the cluster's: a Pipeline chooses nodes by scheduling_spec.node_selector and tolerations",
+    ),
     ("policy", "use a Role and a RoleBinding; docs/policies.md has what can be demanded of Pipelines"),
     ("grant", "use a RoleBinding"),
     ("database", "use an operator or a chart of that database"),
@@ -75,7 +78,13 @@ pub fn map(source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft
 }
 
 /// What becomes of the resource at `base`: a document, or one of a bundle that says its workspace.
-fn resource(source: &mut Source, base: &str, workspace: Option<String>, options: &Options, stacks: &Stacks) -> Vec<Draft> {
+fn resource(
+    source: &mut Source,
+    base: &str,
+    workspace: Option<String>,
+    options: &Options,
+    stacks: &Stacks,
+) -> Vec<Draft> {
     let meta = Meta::take(source, base, workspace);
     let here = meta.here(options, stacks);
     let section = child(base, &meta.kind);
@@ -149,7 +158,11 @@ impl Meta {
         }
         let annotation = |name: &str| child("/metadata/annotations", name);
         let tags = (!self.tags.is_empty()).then(|| self.tags.join(","));
-        let kept = [("kubernetes.io/description", &self.description), ("dataos.info/owner", &self.owner), ("dataos.info/tags", &tags)];
+        let kept = [
+            ("kubernetes.io/description", &self.description),
+            ("dataos.info/owner", &self.owner),
+            ("dataos.info/tags", &tags),
+        ];
         for (name, text) in kept {
             if let Some(text) = text {
                 draft.set(&annotation(name), text.trim_end());
@@ -176,7 +189,10 @@ impl Meta {
 fn bundle(source: &mut Source, section: &str, options: &Options, stacks: &Stacks) -> Vec<Draft> {
     for workspace in source.elements(&child(section, "workspaces")) {
         if let Some(name) = source.text(&child(&workspace, "name")) {
-            source.note(&workspace, format!("a workspace is a namespace: kubectl create namespace {}", line::word(&name)));
+            source.note(
+                &workspace,
+                format!("a workspace is a namespace: kubectl create namespace {}", line::word(&name)),
+            );
         }
         source.take(&workspace);
     }
@@ -195,7 +211,10 @@ fn bundle(source: &mut Source, section: &str, options: &Options, stacks: &Stacks
             drafts.extend(resource(source, &at("spec"), workspace, options, stacks));
         }
     }
-    source.lost(&child(section, "schedule"), "a bundle's own schedule has no counterpart: apply and delete the objects when you want");
+    source.lost(
+        &child(section, "schedule"),
+        "a bundle's own schedule has no counterpart: apply and delete the objects when you want",
+    );
     drafts
 }
 

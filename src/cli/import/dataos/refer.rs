@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::super::draft::Draft;
 use super::super::finding::{Severity, child};
+use super::super::line::create_generic;
 use super::super::source::Source;
 use super::Here;
-use super::super::line::create_generic;
 
 /// The folder's name in the container's environment.
 const DIR_VAR: &str = "DATAOS_SECRET_DIR";
@@ -45,14 +45,7 @@ impl Given {
 }
 
 /// Takes the references below `base` and writes them into the list `to`.
-pub fn references(
-    source: &mut Source,
-    base: &str,
-    draft: &mut Draft,
-    to: &str,
-    here: &Here<'_>,
-    given: &mut Given,
-) {
+pub fn references(source: &mut Source, base: &str, draft: &mut Draft, to: &str, here: &Here<'_>, given: &mut Given) {
     for field in ["dataosSecrets", "secrets"] {
         for at in source.elements(&child(base, field)) {
             one(source, &at, draft, to, here, given);
@@ -74,14 +67,7 @@ pub fn references(
     }
 }
 
-fn one(
-    source: &mut Source,
-    at: &str,
-    draft: &mut Draft,
-    to: &str,
-    here: &Here<'_>,
-    given: &mut Given,
-) {
+fn one(source: &mut Source, at: &str, draft: &mut Draft, to: &str, here: &Here<'_>, given: &mut Given) {
     let is_short = source.peek(at).is_some_and(Value::is_string);
     let name = if is_short { source.text(at) } else { source.text(&child(at, "name")) };
     let Some(name) = name else {
@@ -200,7 +186,10 @@ fn files(
             Some(other) if other == name => continue,
             Some(other) => {
                 let path = format!("{name}_{key}");
-                source.note(at, format!("Secrets {other} and {name} both have a file {key} in {folder}: this one is named {path}"));
+                source.note(
+                    at,
+                    format!("Secrets {other} and {name} both have a file {key} in {folder}: this one is named {path}"),
+                );
                 path
             }
         };

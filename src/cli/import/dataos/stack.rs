@@ -85,7 +85,17 @@ pub fn report(source: &mut Source, section: &str) {
             "a stack is no object here: its image, command, arguments and variables go into each Pipeline of these files that names it",
         );
     }
-    for field in ["name", "flavor", "version", "reconciler", "image", "command", "arguments", "environmentVars", "stackSpecValueSchema"] {
+    for field in [
+        "name",
+        "flavor",
+        "version",
+        "reconciler",
+        "image",
+        "command",
+        "arguments",
+        "environmentVars",
+        "stackSpecValueSchema",
+    ] {
         source.take(&child(section, field));
     }
     let is_left = source.peek(section).is_some();

@@ -17,9 +17,18 @@ const TEMP_DIR: &str = "/var/dataos/temp_data";
 
 /// What has no counterpart in a container, and what to do instead.
 pub const CONTAINER_LOST: [(&str, &str); 6] = [
-    ("configs", "DataOS puts these files into /etc/dataos/config: make a ConfigMap of them and mount it, as in volumes: [{config_map: NAME, mount_path: /etc/dataos/config}]"),
-    ("runAsUser", "an identity of DataOS, not of the container: service_account_name says who the Pods are, user as which user they run"),
-    ("runAsApiKey", "a credential: put it into a Secret and name that, as in secrets: [{name: dataos, env_var: DATAOS_RUN_AS_APIKEY, key: apikey}]"),
+    (
+        "configs",
+        "DataOS puts these files into /etc/dataos/config: make a ConfigMap of them and mount it, as in volumes: [{config_map: NAME, mount_path: /etc/dataos/config}]",
+    ),
+    (
+        "runAsUser",
+        "an identity of DataOS, not of the container: service_account_name says who the Pods are, user as which user they run",
+    ),
+    (
+        "runAsApiKey",
+        "a credential: put it into a Secret and name that, as in secrets: [{name: dataos, env_var: DATAOS_RUN_AS_APIKEY, key: apikey}]",
+    ),
     ("topology", "lineage for a catalogue: nothing reads it here"),
     ("highAvailabilityConfig", "Pods are not spread by a field: nodes are chosen by scheduling_spec and tolerations"),
     ("persona", "an identity of DataOS: service_account_name says who the Pods are"),
@@ -77,7 +86,11 @@ pub fn title(source: &mut Source, section: &str, draft: &mut Draft) {
     let tags = source.texts(&child(section, "tags"));
     if !tags.is_empty() {
         let at = child("/metadata/annotations", "dataos.info/tags");
-        let all = [draft.text(&at), &tags.join(",")].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(",");
+        let all = [draft.text(&at), &tags.join(",")]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(",");
         draft.set(&at, all);
     }
 }
@@ -92,9 +105,14 @@ fn ports(source: &mut Source, section: &str, draft: &mut Draft) {
         let Some(port) = target.or(source.integer(&child(&at, "servicePort"))) else { continue };
         source.take(&child(&at, "servicePort"));
         match name {
-            Some(name) if is_port_name(&name) => draft.push("/spec/ports", json!({"name": name, "containerPort": port})),
+            Some(name) if is_port_name(&name) => {
+                draft.push("/spec/ports", json!({"name": name, "containerPort": port}))
+            }
             Some(_) => {
-                source.note(&child(&at, "name"), "the port has no name here: one has at most 15 lower case letters, digits and -");
+                source.note(
+                    &child(&at, "name"),
+                    "the port has no name here: one has at most 15 lower case letters, digits and -",
+                );
                 draft.push("/spec/ports", json!({"containerPort": port}))
             }
             None => draft.push("/spec/ports", json!({"containerPort": port})),
@@ -159,7 +177,11 @@ pub fn container(
     let stack = here.stacks.get(&stack_name).cloned();
     let image = source.text(&child(&section, "image")).or_else(|| stack.as_ref().map(|stack| stack.image.clone()));
     let Some(image) = image else {
-        let what = if stack_name.is_empty() { "no stack is named".to_owned() } else { format!("the image of stack {stack_name} is not in these files") };
+        let what = if stack_name.is_empty() {
+            "no stack is named".to_owned()
+        } else {
+            format!("the image of stack {stack_name} is not in these files")
+        };
         source.error(
             &child(base, "stack"),
             format!("{what}: give the file that defines it (type: stack) with -f, too, or write the image as stackSpec.image; until then this is left out"),
@@ -239,7 +261,14 @@ fn pull_secrets(source: &mut Source, places: &[&str], stack: &Stack, draft: &mut
 }
 
 /// `envs`, the stack's own below them, and the log level as DataOS hands it over.
-fn variables(source: &mut Source, base: &str, draft: &mut Draft, to: &str, brought: BTreeMap<String, String>, given: &Given) {
+fn variables(
+    source: &mut Source,
+    base: &str,
+    draft: &mut Draft,
+    to: &str,
+    brought: BTreeMap<String, String>,
+    given: &Given,
+) {
     let at = child(base, "envs");
     let own = source.text_map(&at);
     for name in own.keys().filter(|name| given.has_variable(name)) {
@@ -281,6 +310,7 @@ fn volumes(source: &mut Source, base: &str, draft: &mut Draft, to: &str) {
     if source.text(&child(base, "tempVolume")).is_some() {
         draft.push(&child(to, "volumes"), json!({"scratch": {}, "mount_path": TEMP_DIR}));
         draft.set(&child(&child(to, "env"), "DATAOS_TEMP_DIR"), TEMP_DIR);
-        source.note(&child(base, "tempVolume"), format!("became an empty folder at {TEMP_DIR}, which goes with the Pod"));
+        source
+            .note(&child(base, "tempVolume"), format!("became an empty folder at {TEMP_DIR}, which goes with the Pod"));
     }
 }

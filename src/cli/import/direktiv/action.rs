@@ -128,7 +128,13 @@ impl Functions {
 }
 
 /// An action that is no container of this file.
-fn no_image(source: &mut Source, action: &str, function: Option<&Function>, inline: Option<String>, secrets: &[String]) {
+fn no_image(
+    source: &mut Source,
+    action: &str,
+    function: Option<&Function>,
+    inline: Option<String>,
+    secrets: &[String],
+) {
     let target = function.and_then(|function| function.target.clone()).or(inline);
     let (subject, target) = match function.map(|function| function.kind.as_str()) {
         Some("subflow") | None if target.is_some() => ("workflow", target),
@@ -201,7 +207,10 @@ fn secrets(source: &mut Source, action: &str, secrets: &[String], draft: &mut Dr
     let mut taken = BTreeSet::new();
     for secret in secrets {
         let name = names::pipeline(secret);
-        let key: String = secret.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
+        let key: String = secret
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+            .collect();
         let variable: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         if !taken.insert(variable.clone()) {
             continue;
@@ -209,7 +218,11 @@ fn secrets(source: &mut Source, action: &str, secrets: &[String], draft: &mut Dr
         draft.push(&child(step, "secrets"), json!({"name": name, "env_var": variable, "key": key}));
         source.note(
             &child(action, "secrets"),
-            format!("{} becomes the variable {variable}, from {}", word(secret), create_generic(&name, "", &[key], &BTreeMap::new())),
+            format!(
+                "{} becomes the variable {variable}, from {}",
+                word(secret),
+                create_generic(&name, "", &[key], &BTreeMap::new())
+            ),
         );
     }
 }

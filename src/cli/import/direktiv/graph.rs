@@ -46,7 +46,10 @@ impl Graph {
         graph.left_out.extend(unreached.map(|(_, at)| (at.clone(), UNREACHED)));
         for id in order.iter().filter(|id| backwards.iter().any(|(from, _)| from == *id)) {
             graph.left_out.extend(pointers.get(id).map(|at| {
-                (child(at, "transition"), "goes back to an earlier state: steps have no loop, and this one was left out")
+                (
+                    child(at, "transition"),
+                    "goes back to an earlier state: steps have no loop, and this one was left out",
+                )
             }));
         }
         for id in &order {

@@ -27,9 +27,18 @@ pub const LOST: [(&str, &str); 4] = [
 /// What a state does that is no container, and what to do instead.
 pub const STATES: [(&str, &str); 11] = [
     ("delay", "there is no pause between steps: let the next one begin with sleep"),
-    ("consumeEvent", "no event is waited for: let who sends it ask for a run, by the annotation lockgate.dev/run-requested-at"),
-    ("eventsAnd", "no event is waited for: let who sends them ask for a run, by the annotation lockgate.dev/run-requested-at"),
-    ("eventsXor", "no event is waited for: let who sends it ask for a run, by the annotation lockgate.dev/run-requested-at"),
+    (
+        "consumeEvent",
+        "no event is waited for: let who sends it ask for a run, by the annotation lockgate.dev/run-requested-at",
+    ),
+    (
+        "eventsAnd",
+        "no event is waited for: let who sends them ask for a run, by the annotation lockgate.dev/run-requested-at",
+    ),
+    (
+        "eventsXor",
+        "no event is waited for: let who sends it ask for a run, by the annotation lockgate.dev/run-requested-at",
+    ),
     ("generateEvent", "no event is sent: let a step send it"),
     ("getter", "there are no variables: steps hand files on in a claim, as in volumes: [{claim, mount_path}]"),
     ("setter", "there are no variables: steps hand files on in a claim, as in volumes: [{claim, mount_path}]"),
@@ -44,12 +53,16 @@ pub const STATES: [(&str, &str); 11] = [
 pub fn is_of(document: &Value) -> bool {
     let is_state = |state: &Value| state.get("id").is_some() && state.get("type").is_some();
     let states = document.get("states").and_then(Value::as_array);
-    document.get("direktiv_api").is_some() || states.is_some_and(|states| states.iter().any(is_state)) || is_registry(document)
+    document.get("direktiv_api").is_some()
+        || states.is_some_and(|states| states.iter().any(is_state))
+        || is_registry(document)
 }
 
 /// `{"data": "USER:TOKEN", "reg": "URL"}`.
 fn is_registry(document: &Value) -> bool {
-    document.as_object().is_some_and(|fields| fields.len() == 2 && fields.contains_key("data") && fields.contains_key("reg"))
+    document
+        .as_object()
+        .is_some_and(|fields| fields.len() == 2 && fields.contains_key("data") && fields.contains_key("reg"))
 }
 
 /// What becomes of a document that [`is_of`] Direktiv.
@@ -85,7 +98,10 @@ fn named(source: &mut Source, options: &Options, kind: &str) -> Draft {
     }
     let mut draft = Draft::pipeline(&name);
     draft.called = called;
-    draft.set("/metadata/annotations/kubernetes.io~1description", source.text("/description").map(|text| text.trim_end().to_owned()));
+    draft.set(
+        "/metadata/annotations/kubernetes.io~1description",
+        source.text("/description").map(|text| text.trim_end().to_owned()),
+    );
     draft
 }
 
@@ -99,7 +115,10 @@ fn workflow(source: &mut Source, options: &Options) -> Option<Draft> {
     start(source);
     if !graph.branches.is_empty() {
         draft.set("/spec/suspend", true);
-        draft.comment("/spec/suspend", "Branches: all of them would run. Take out the steps that are not meant, then this line.");
+        draft.comment(
+            "/spec/suspend",
+            "Branches: all of them would run. Take out the steps that are not meant, then this line.",
+        );
     }
     for branch in &graph.branches {
         source.say(
@@ -168,7 +187,10 @@ fn state_of(source: &mut Source, graph: &Graph, functions: &action::Functions, a
             source.take(at);
         }
         other => {
-            let text = STATES.iter().find(|(kind, _)| *kind == other).map_or("a state of this type is not known here", |(_, text)| *text);
+            let text = STATES
+                .iter()
+                .find(|(kind, _)| *kind == other)
+                .map_or("a state of this type is not known here", |(_, text)| *text);
             source.say(Severity::Lost, at, text);
             source.take(at);
         }
@@ -203,4 +225,3 @@ fn start(source: &mut Source) {
         _ => source.lost("/start", "no event starts a run: let who sends it ask for one, by the annotation lockgate.dev/run-requested-at"),
     }
 }
-

@@ -23,7 +23,8 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
     };
     draft.set("/spec/mode", "Service");
     draft.set("/spec/transform/image", image);
-    let command: Vec<String> = source.text("/cmd").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect();
+    let command: Vec<String> =
+        source.text("/cmd").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect();
     draft.set("/spec/transform/cmd", command);
     let mut variables = BTreeMap::new();
     for pair in source.elements("/envs") {

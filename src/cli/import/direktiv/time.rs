@@ -11,7 +11,10 @@ pub fn set(source: &mut Source, pointer: &str, taken: Option<&Value>, draft: &mu
         None => {}
         Some(value) => match value.as_str().and_then(ours) {
             Some(text) => draft.set(to, text),
-            None => source.error(pointer, "must be a duration as in PT15M, of at least a second and without months: mend it in the source"),
+            None => source.error(
+                pointer,
+                "must be a duration as in PT15M, of at least a second and without months: mend it in the source",
+            ),
         },
     }
 }
@@ -19,9 +22,11 @@ pub fn set(source: &mut Source, pointer: &str, taken: Option<&Value>, draft: &mu
 /// Weeks, days, hours, minutes and seconds; months and years have no length.
 fn ours(text: &str) -> Option<String> {
     let (days, clock) = text.strip_prefix('P')?.split_once('T').unwrap_or((text.strip_prefix('P')?, ""));
-    let seconds = parts(days, &[('W', 604_800), ('D', 86_400)])?.checked_add(parts(clock, &[('H', 3600), ('M', 60), ('S', 1)])?)?;
+    let seconds = parts(days, &[('W', 604_800), ('D', 86_400)])?
+        .checked_add(parts(clock, &[('H', 3600), ('M', 60), ('S', 1)])?)?;
     let units = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let written: String = units.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let written: String =
+        units.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
     (!written.is_empty()).then_some(written)
 }
 
