@@ -9,6 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod argv;
 mod check;
+mod config;
 mod connect;
 mod crd;
 mod defaults;
@@ -18,18 +19,21 @@ mod error;
 pub mod manifest;
 mod operator;
 mod output;
+mod secret;
 mod values;
+mod verbs;
 mod version;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "lockgate", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+// Without Debug: arguments may hold values of Secrets.
+#[derive(Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
@@ -37,6 +41,10 @@ enum Command {
     Check(check::CheckArgs),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Create Secrets.
+    Secret(secret::SecretArgs),
+    /// Create a Secret, in the word order of kubectl.
+    Create(verbs::CreateArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -59,6 +67,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Secret(args) => secret::run(args),
+        Command::Create(args) => verbs::create(args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };
