@@ -8,7 +8,7 @@ DEMO_CLUSTER := $(if $(findstring command,$(origin CLUSTER)),$(CLUSTER),own)
 override CLUSTER := cargo run --quiet --package lockgate-cluster --
 LOCKGATE := $(or $(CARGO_TARGET_DIR),target)/debug/lockgate
 
-.PHONY: help demo test test-compat check cluster generate image push audit clean
+.PHONY: help demo test test-compat check fuzz cluster generate image push audit clean
 
 help: ## List these verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test-compat: ## Run the API-server tests on the oldest supported Kubernetes (abo
 
 check: ## Format, lints, generated files, docs, unused dependencies
 	@hack/check.sh
+
+fuzz: ## Give every reader of foreign bytes what libFuzzer makes up, for FUZZ_SECONDS (600); `make test` does it for 60
+	@hack/say.sh "fuzzing for $(or $(FUZZ_SECONDS),600) s"
+	@hack/fuzz.sh $(or $(FUZZ_SECONDS),600)
 
 cluster: ## Start a real cluster and leave it running; prints how to use it
 	@cargo build --quiet --package lockgate-cluster

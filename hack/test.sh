@@ -36,6 +36,8 @@ $say "the test cluster's programs (the first time builds Kubernetes and Helm, ab
 cargo run --quiet --locked --package lockgate-cluster -- build --node-if-possible
 
 kind "pure: model, plan, build, report, controller parts" --lib --bins
+$say "fuzz: every reader of foreign bytes, 60 s"
+hack/fuzz.sh 60
 kind "tidy: the tree's own rules" --test tidy
 kind "command line" --test cli
 kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gitops

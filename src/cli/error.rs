@@ -89,6 +89,9 @@ pub(super) enum Error {
         /// The exit code of the first.
         code: u8,
     },
+    /// Ctrl-C while something was waited for.
+    #[error("{0}")]
+    Interrupted(String),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -112,11 +115,19 @@ pub(super) mod exit {
     pub const NOT_FOUND: u8 = 4;
     /// It is there already, changed meanwhile, or is in use.
     pub const CONFLICT: u8 = 5;
+    /// Ctrl-C, as a shell tells it: 128 and the number of the signal.
+    pub const INTERRUPTED: u8 = 130;
     /// It did not come in time. `timeout` of coreutils has the same.
     pub const TIMEOUT: u8 = 124;
 }
 
 impl Error {
+    /// What the API server answered with, if this is its refusal.
+    pub(super) fn status_code(&self) -> Option<http::StatusCode> {
+        let Self::Client(kube::Error::Api(status)) = self else { return None };
+        http::StatusCode::from_u16(status.code).ok()
+    }
+
     /// What the process ends with.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
@@ -127,6 +138,7 @@ impl Error {
             Self::Conflict(_) => exit::CONFLICT,
             Self::Timeout(_) => exit::TIMEOUT,
             Self::Several { code, .. } => *code,
+            Self::Interrupted(_) => exit::INTERRUPTED,
             _ => exit::FINDINGS,
         }
     }

@@ -8,6 +8,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod argv;
+mod ask;
 mod check;
 mod config;
 mod connect;
@@ -16,10 +17,17 @@ mod defaults;
 mod doctor;
 mod election;
 mod error;
+mod follow;
+pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
+mod pipelines;
+mod rerun;
+mod run;
 mod secret;
+mod suspend;
+mod users;
 mod values;
 mod verbs;
 mod version;
@@ -39,12 +47,28 @@ enum Command {
     Operator(Box<operator::OperatorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
     Check(check::CheckArgs),
+    /// Make a Pipeline of one container and follow it to its end.
+    Run(Box<run::RunArgs>),
+    /// Ask for another run of an unchanged Pipeline.
+    Rerun(Box<rerun::RerunArgs>),
+    /// Hold back every new Pod of a Pipeline. What runs is left to finish.
+    Suspend(Box<suspend::SuspendArgs>),
+    /// Let a suspended Pipeline go on.
+    Resume(Box<suspend::SuspendArgs>),
+    /// `start pipeline NAME` is `resume NAME`, as pachctl has it.
+    #[command(subcommand)]
+    Start(suspend::PachctlWord),
+    /// `stop pipeline NAME` is `suspend NAME`, as pachctl has it.
+    #[command(subcommand)]
+    Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
     /// Create Secrets.
     Secret(secret::SecretArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
+    /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
+    Import(import::ImportArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -66,9 +90,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Rerun(args) => rerun::run(&args),
+        Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
+        Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
         Command::Secret(args) => secret::run(args),
         Command::Create(args) => verbs::create(args),
+        Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };

@@ -1,80 +1,81 @@
-//! Values on their way out: into a request, or where `--dry-run -o` asks for them. Only here is there something that serializes them.
+//! JSON that may hold values: no `Debug`, and names that stand twice stay twice, since what reads them says which counts.
 
-use std::io::Write;
+use std::fmt;
 
-use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Serialize, Serializer};
-use serde_json::ser::PrettyFormatter;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{SecretValue, Tree};
-use crate::cli::error::Error;
+/// A JSON value, as far as pull Secrets have them.
+pub(super) enum Node {
+    /// `null`.
+    Null,
+    /// A string.
+    Text(String),
+    /// Fields in their order.
+    Object(Vec<(String, Node)>),
+    /// Anything else.
+    Other,
+}
 
-/// A tree as serde takes it.
-struct Written<'a>(&'a Tree);
-
-impl Serialize for Written<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Tree::Null => serializer.serialize_unit(),
-            Tree::Bool(is) => serializer.serialize_bool(*is),
-            Tree::Number(number) => number.serialize(serializer),
-            Tree::Text(text) => serializer.serialize_str(text.expose_text().unwrap_or_default()),
-            Tree::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                items.iter().try_for_each(|item| list.serialize_element(&Written(item)))?;
-                list.end()
-            }
-            Tree::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                entries.iter().try_for_each(|(key, value)| map.serialize_entry(key, &Written(value)))?;
-                map.end()
-            }
-        }
+impl Node {
+    /// Whether it may stand where Go wants a string.
+    pub(super) fn is_text_or_null(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Null)
     }
 }
 
-/// The tree as JSON without blanks, byte for byte as Go's `encoding/json` writes it: what goes to the API server, into a docker
-/// config, and into the hash of a name.
-pub(in crate::cli) fn compact(tree: &Tree) -> Result<SecretValue, Error> {
-    Ok(SecretValue::new(as_go_escapes(&serde_json::to_vec(&Written(tree))?)))
-}
-
-/// Prints the tree as JSON as kubectl does: indented by four blanks.
-pub(in crate::cli) fn json(out: &mut impl Write, tree: &Tree) -> Result<(), Error> {
-    let mut text = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"    "));
-    Written(tree).serialize(&mut serializer)?;
-    out.write_all(&as_go_escapes(&text))?;
-    writeln!(out)?;
-    Ok(())
-}
-
-/// Prints the tree as YAML as kubectl does: keys in order.
-pub(in crate::cli) fn yaml(out: &mut impl Write, tree: Tree) -> Result<(), Error> {
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    out.write_all(serde_saphyr::to_string_with_options(&Written(&tree.sorted()), options)?.as_bytes())?;
-    Ok(())
-}
-
-/// Go escapes what might be HTML, and two line ends that JavaScript stumbles over. In JSON these stand in strings only.
-fn as_go_escapes(json: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len());
-    let mut rest = json;
-    while let Some((&byte, after)) = rest.split_first() {
-        let (escaped, length): (&[u8], usize) = match (byte, after) {
-            (b'<', _) => (b"\\u003c", 0),
-            (b'>', _) => (b"\\u003e", 0),
-            (b'&', _) => (b"\\u0026", 0),
-            (0xe2, [0x80, 0xa8, ..]) => (b"\\u2028", 2),
-            (0xe2, [0x80, 0xa9, ..]) => (b"\\u2029", 2),
-            _ => (&[], 0),
-        };
-        if escaped.is_empty() {
-            out.push(byte);
-        } else {
-            out.extend_from_slice(escaped);
-        }
-        rest = after.get(length..).unwrap_or_default();
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
     }
-    out
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
+        Ok(Node::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Node, E> {
+        Ok(Node::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Node::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Node, A::Error> {
+        let mut found = Vec::new();
+        while let Some(field) = fields.next_entry()? {
+            found.push(field);
+        }
+        Ok(Node::Object(found))
+    }
 }

@@ -4,6 +4,7 @@
 //! accident; nor has what is made of it. Freed memory is wiped by the process's allocator (`src/main.rs`). Nothing here is
 //! given to a child process.
 
+mod docker;
 mod draft;
 mod file;
 mod json;
@@ -12,18 +13,20 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod written;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
+pub(super) use docker::{Form, Login, PullEntry, PullFile};
 pub(super) use draft::Draft;
 pub(super) use file::{manifests, read_file, read_stdin};
-pub(super) use json::{compact, json, yaml};
 pub(super) use read::{Secret, read};
 pub(super) use send::{Write, create, patch};
 pub(super) use tree::Tree;
+pub(super) use written::{compact, json, yaml};
 
 /// A value of a Secret.
 #[derive(Clone)]

@@ -7,7 +7,6 @@ mod amounts;
 mod conflicts;
 mod defaults;
 mod graph;
-mod image;
 mod lifecycle;
 mod placement;
 mod report;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::amounts;
 use super::report::Report;
-use super::{amounts, image};
 use crate::api::rules;
 use crate::api::transform::Transform;
+use crate::model::image::Image;
 use crate::model::names::EnvVarName;
 
 /// A transform's own fields, without its Secrets.
@@ -37,7 +38,7 @@ const MAX_STDIN: usize = 204_800;
 pub(super) fn parse(base: &str, transform: &Transform, report: &mut Report) -> Container {
     let at = |field: &str| format!("{base}.{field}");
     report.length(&transform.image, 1, 512, &at("image"));
-    report.keep(at("image"), image::check(&transform.image));
+    report.keep(at("image"), Image::parse(&transform.image).map_err(Into::into));
     for (field, texts) in [("cmd", &transform.cmd), ("args", &transform.args)] {
         report.at_most(texts.len(), 1024, &at(field));
         for (index, text) in texts.iter().enumerate() {

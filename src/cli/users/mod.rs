@@ -1,0 +1,298 @@
+//! Who uses which Secret: the Pipelines that name it, and those whose Pods get it from elsewhere (`via`).
+//!
+//! Where Pipelines cannot be listed, that is an answer of its own: nobody may take it for "nobody".
+
+mod named;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use http::StatusCode;
+use kube::api::ListParams;
+use kube::{Client, CustomResourceExt, Resource};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ask::{self, ListMeta, Page};
+use super::error::Error;
+use crate::api::pipeline::{Mode, OnSecretChange, Pipeline};
+use crate::api::reason::ReferenceUse;
+use named::Named;
+
+/// Who uses which Secret, or why that is not known.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Users {
+    /// These and no others.
+    Known(Index),
+    /// The API server refuses to list Pipelines; its words.
+    Forbidden(String),
+    /// The cluster has no such resource.
+    NotServed,
+}
+
+/// Users by namespace and name of the Secret.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Index(BTreeMap<(String, String), Vec<User>>);
+
+/// A Pipeline that uses a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct User {
+    /// The Pipeline's name.
+    pub pipeline: String,
+    /// How its Pods live.
+    pub mode: Mode,
+    /// What it asks for when the Secret changes, its default included.
+    pub on_secret_change: OnSecretChange,
+    /// Where it uses this Secret; at least one place.
+    pub places: Vec<Place>,
+}
+
+/// One place where a step uses a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The step; `main` for a `transform`.
+    pub step: String,
+    /// What for.
+    pub usage: Usage,
+    /// Whether the container starts without it.
+    pub optional: bool,
+    /// What named it where the Pipeline does not, as `status.references[].via` says: `serviceaccount/default`.
+    pub via: Option<String>,
+}
+
+/// What a Secret is used for, as the spec has it: also where a rule is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// One key as an environment variable.
+    Env {
+        /// The variable.
+        var: String,
+        /// The key.
+        key: String,
+    },
+    /// Every key as an environment variable.
+    EnvPrefix(String),
+    /// Keys as files, or one as a file by `sub_path`.
+    Mount {
+        /// The directory, or with `sub_path` the file.
+        path: String,
+        /// The one file.
+        sub_path: Option<String>,
+    },
+    /// Credentials for the image's registry.
+    ImagePull,
+    /// It is named, and nothing that can be read says what for.
+    Unsaid,
+}
+
+impl Users {
+    /// The Pipelines that use this Secret; `None`: not known.
+    pub(super) fn of(&self, namespace: &str, secret: &str) -> Option<&[User]> {
+        match self {
+            Self::Known(index) => Some(index.of(namespace, secret)),
+            Self::Forbidden(_) | Self::NotServed => None,
+        }
+    }
+
+    /// Why it is not known who uses a Secret; `None`: it is.
+    pub(super) fn why_unknown(&self) -> Option<String> {
+        match self {
+            Self::Known(_) => None,
+            Self::Forbidden(words) => {
+                Some(format!("who uses a Secret is not known: you may not list Pipelines ({words})"))
+            }
+            Self::NotServed => Some(format!(
+                "who uses a Secret is not known: this cluster serves no {}; lockgate doctor says what is missing",
+                Pipeline::crd_name()
+            )),
+        }
+    }
+}
+
+impl Index {
+    /// The Pipelines that use this Secret.
+    pub(super) fn of(&self, namespace: &str, secret: &str) -> &[User] {
+        self.0.get(&(namespace.to_owned(), secret.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Namespace and name of each Secret that is used, in this order.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.keys().map(|(namespace, secret)| (namespace.as_str(), secret.as_str()))
+    }
+
+    /// Takes in what one Pipeline names.
+    fn add(&mut self, namespace: &str, pipeline: &str, named: Named) {
+        for (secret, place) in named.places {
+            let users = self.0.entry((namespace.to_owned(), secret)).or_default();
+            match users.iter_mut().find(|user| user.pipeline == pipeline) {
+                Some(user) => user.places.push(place),
+                None => users.push(User {
+                    pipeline: pipeline.to_owned(),
+                    mode: named.mode,
+                    on_secret_change: named.on_secret_change,
+                    places: vec![place],
+                }),
+            }
+        }
+    }
+}
+
+impl User {
+    /// Whether its Pods are exchanged for fresh ones when the Secret changes, as `on_secret_change` and its places say.
+    pub(super) fn restarts(&self) -> bool {
+        let counts = |place: &Place| match self.on_secret_change {
+            OnSecretChange::Ignore => false,
+            OnSecretChange::Restart => place.usage.is_settled_at_start(),
+            OnSecretChange::RestartAll => place.usage != Usage::ImagePull,
+        };
+        // What the Pipeline does not name itself is a pull secret.
+        self.places.iter().any(counts)
+    }
+
+    /// For `-o json`.
+    pub(super) fn json(&self) -> Value {
+        let places: Vec<Value> = self.places.iter().map(Place::json).collect();
+        json!({
+            "pipeline": self.pipeline, "mode": self.mode, "onSecretChange": self.on_secret_change,
+            "restarts": self.restarts(), "places": places,
+        })
+    }
+}
+
+impl Usage {
+    /// Whether a container has the value until its end: variables are set when it starts, and a `sub_path` is bound then.
+    pub(super) fn is_settled_at_start(&self) -> bool {
+        matches!(self, Self::Env { .. } | Self::EnvPrefix(_) | Self::Mount { sub_path: Some(_), .. })
+    }
+
+    /// The word of `status.references[].use`.
+    fn word(&self) -> Option<ReferenceUse> {
+        match self {
+            Self::Env { .. } => Some(ReferenceUse::Env),
+            Self::EnvPrefix(_) => Some(ReferenceUse::EnvPrefix),
+            Self::Mount { .. } => Some(ReferenceUse::Mount),
+            Self::ImagePull => Some(ReferenceUse::ImagePull),
+            Self::Unsaid => None,
+        }
+    }
+}
+
+impl Place {
+    fn json(&self) -> Value {
+        let mut place = json!({"step": self.step, "use": self.usage.word(), "optional": self.optional});
+        let mut set = |field: &str, text: &str| place[field] = json!(text);
+        match &self.usage {
+            Usage::Env { var, key } => {
+                set("env_var", var);
+                set("key", key);
+            }
+            Usage::EnvPrefix(prefix) => set("env_prefix", prefix),
+            Usage::Mount { path, sub_path } => {
+                set("mount_path", path);
+                if let Some(sub_path) = sub_path {
+                    set("sub_path", sub_path);
+                }
+            }
+            Usage::ImagePull | Usage::Unsaid => {}
+        }
+        if let Some(via) = &self.via {
+            set("via", via);
+        }
+        place
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {}: ", self.step)?;
+        match &self.usage {
+            Usage::Env { var, key } => write!(f, "env_var {var} (key {key})"),
+            Usage::EnvPrefix(prefix) => write!(f, "env_prefix {prefix:?} (every key)"),
+            Usage::Mount { path, sub_path: None } => write!(f, "mount_path {path}"),
+            Usage::Mount { path, sub_path: Some(file) } => write!(f, "mount_path {path} (sub_path {file})"),
+            Usage::ImagePull => f.write_str("image_pull_secrets"),
+            Usage::Unsaid => f.write_str("named, without a use"),
+        }?;
+        if let Some(via) = &self.via {
+            write!(f, ", via {via}")?;
+        }
+        if self.optional { f.write_str(", optional") } else { Ok(()) }
+    }
+}
+
+/// Lists the Pipelines of a namespace, or of all. `Err`: no answer, or one that says nothing of rights.
+pub(super) async fn list(client: &Client, namespace: Option<&str>) -> Result<Users, Error> {
+    let api = format!("/apis/{}", Pipeline::api_version(&()));
+    let path = ask::path(&api, namespace, &Pipeline::plural(&()));
+    match ask::pages::<Pipelines>(client, &path, &ListParams::default(), ask::JSON).await {
+        Ok(pages) => Ok(Users::Known(index(pages))),
+        Err(Error::Client(kube::Error::Api(status))) if status.code == StatusCode::FORBIDDEN.as_u16() => {
+            Ok(Users::Forbidden(status.message))
+        }
+        Err(error) if error.status_code() == Some(StatusCode::NOT_FOUND) => Ok(Users::NotServed),
+        Err(error) => Err(error),
+    }
+}
+
+/// A page of Pipelines: their specs as they are, and of their status what names a Secret that the spec does not.
+#[derive(Deserialize)]
+struct Pipelines {
+    #[serde(default)]
+    metadata: ListMeta,
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Value,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct ObjectMeta {
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Status {
+    #[serde(default)]
+    references: Vec<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(default)]
+    step: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    via: Option<String>,
+}
+
+impl Page for Pipelines {
+    fn list_meta(&self) -> &ListMeta {
+        &self.metadata
+    }
+}
+
+fn index(pages: Vec<Pipelines>) -> Index {
+    let mut index = Index::default();
+    for Item { metadata, spec, status } in pages.into_iter().flat_map(|page| page.items) {
+        let mut named = named::read(&spec);
+        let attached = status.references.into_iter().filter(|reference| reference.via.is_some());
+        named.places.extend(attached.map(|Reference { step, name, via }| {
+            (name, Place { step, usage: Usage::ImagePull, optional: false, via })
+        }));
+        index.add(&metadata.namespace, &metadata.name, named);
+    }
+    index
+}
+
+#[cfg(test)]
+mod tests;
