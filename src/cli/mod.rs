@@ -7,6 +7,7 @@ use error::Error;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod ages;
 mod argv;
 mod ask;
 mod check;
@@ -18,6 +19,7 @@ mod doctor;
 mod election;
 mod error;
 mod follow;
+mod get;
 pub mod import;
 pub mod manifest;
 mod operator;
@@ -26,11 +28,13 @@ mod pipelines;
 mod rerun;
 mod run;
 mod secret;
+mod states;
 mod suspend;
 mod users;
 mod values;
 mod verbs;
 mod version;
+mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
 #[derive(Parser)]
@@ -67,6 +71,10 @@ enum Command {
     Secret(secret::SecretArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
+    /// List Pipelines, or their runs.
+    Get(Box<get::GetArgs>),
+    /// Wait until Pipelines have come to a state; end early where they cannot any more.
+    Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(import::ImportArgs),
     /// Print the CustomResourceDefinitions as YAML.
@@ -97,6 +105,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Doctor(args) => doctor::run(*args),
         Command::Secret(args) => secret::run(args),
         Command::Create(args) => verbs::create(args),
+        Command::Get(args) => get::run(&args),
+        Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),

@@ -7,7 +7,9 @@
 mod docker;
 mod draft;
 mod file;
+mod forms;
 mod json;
+mod mask;
 mod read;
 mod send;
 #[cfg(test)]
@@ -23,6 +25,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 pub(super) use docker::{Form, Login, PullEntry, PullFile};
 pub(super) use draft::Draft;
 pub(super) use file::{manifests, read_file, read_stdin};
+pub(super) use mask::{Masker, Patterns};
 pub(super) use read::{Secret, read};
 pub(super) use send::{Write, create, patch};
 pub(super) use tree::Tree;
