@@ -7,9 +7,11 @@ use error::Error;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod ages;
 mod argv;
 mod ask;
 mod check;
+mod config;
 mod connect;
 mod crd;
 mod defaults;
@@ -17,27 +19,34 @@ mod doctor;
 mod election;
 mod error;
 mod follow;
+mod get;
 pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
 mod pipelines;
+pub mod registry;
 mod rerun;
 mod run;
+mod secret;
+mod states;
 mod suspend;
 mod users;
 mod values;
+mod verbs;
 mod version;
+mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "lockgate", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+// Without Debug: arguments may hold values of Secrets.
+#[derive(Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
@@ -59,8 +68,18 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Create Secrets.
+    Secret(secret::SecretArgs),
+    /// Create a Secret, in the word order of kubectl.
+    Create(verbs::CreateArgs),
+    /// List Pipelines, or their runs.
+    Get(Box<get::GetArgs>),
+    /// Wait until Pipelines have come to a state; end early where they cannot any more.
+    Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(import::ImportArgs),
+    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -87,7 +106,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Secret(args) => secret::run(args),
+        Command::Create(args) => verbs::create(args),
+        Command::Get(args) => get::run(&args),
+        Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };
