@@ -238,7 +238,7 @@ fn check_says_all_that_is_wrong_and_where() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("wrong.yaml:8:36: error: Pipeline edges: spec.transform.user: must be a number"), "{text}");
-    assert!(text.contains("wrong.yaml:8:52: error: Pipeline edges: spec.transform.secrets[0].key: "), "{text}");
+    assert!(text.contains("wrong.yaml:8:53: error: Pipeline edges: spec.transform.secrets[0].key: "), "{text}");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "lockgate: 2 to be mended\n");
 }
 

@@ -52,6 +52,9 @@ pub(super) enum Error {
     /// A file of manifests that cannot be read.
     #[error("{0} cannot be read: {1}")]
     File(String, std::io::Error),
+    /// A file that is no YAML.
+    #[error("{0} is no YAML: {1}")]
+    Manifest(String, String),
     /// Files without a Pipeline.
     #[error(
         "no Pipeline of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
