@@ -7,6 +7,7 @@ use error::Error;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod ages;
 mod argv;
 mod ask;
 mod check;
@@ -19,19 +20,21 @@ mod error;
 pub mod manifest;
 mod operator;
 mod output;
+mod secret;
 mod users;
 mod values;
+mod verbs;
 mod version;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "lockgate", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
@@ -39,6 +42,15 @@ enum Command {
     Check(check::CheckArgs),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// List, show and delete Secrets, without their values.
+    #[command(visible_alias = "secrets")]
+    Secret(secret::SecretArgs),
+    /// List things: `lockgate list secret` is `lockgate secret list`.
+    List(verbs::ListArgs),
+    /// Show one thing: `lockgate inspect secret` is `lockgate secret inspect`.
+    Inspect(verbs::InspectArgs),
+    /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
+    Delete(verbs::DeleteArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -61,6 +73,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Secret(args) => secret::run(args),
+        Command::List(args) => verbs::list(args),
+        Command::Inspect(args) => verbs::inspect(args),
+        Command::Delete(args) => verbs::delete(args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };
