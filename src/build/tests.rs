@@ -1,6 +1,5 @@
 //! What an emitted Pod holds, fact by fact.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
@@ -8,12 +7,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::pod;
-use crate::api::status::PipelineStatus;
 use crate::model::defaults::Defaults;
-use crate::model::docs::Docs;
 use crate::model::parse::parse;
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::world::{Subject, WorkState, World};
 
 fn built(spec: &Value) -> Pod {
@@ -24,29 +20,10 @@ pub(super) fn built_with(spec: &Value, defaults: Defaults) -> Pod {
     let spec = serde_json::from_value(spec.clone()).unwrap();
     let work = parse(&spec).unwrap();
     let step = work.steps[0].clone();
-    let world = World {
-        now: Timestamp::UNIX_EPOCH,
-        subject: Subject {
-            namespace: "team-a".into(),
-            name: "edges".into(),
-            uid: "uid-edges".into(),
-            generation: 1,
-            deleting: false,
-            resource_version: "7".into(),
-            managed_by: None,
-        },
-        work: WorkState::Valid(Box::new(work)),
-        run_key: "v1:key/".into(),
-        recorded: PipelineStatus::default(),
-        defaults: Arc::new(defaults),
-        secret_access: SecretAccess::Metadata,
-        docs: Docs::default(),
-        secrets: BTreeMap::new(),
-        objects: BTreeMap::new(),
-        accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
-        pods: vec![],
-        setback: None,
-    };
+    let subject = Subject::new("team-a", "edges", "uid-edges");
+    let work = WorkState::Valid(Box::new(work));
+    let world =
+        World { defaults: Arc::new(defaults), ..World::of(subject, work, "v1:key/".into(), Timestamp::UNIX_EPOCH) };
     let id = PodIdentity { run: 1, step: "main".into(), index: 0, attempt: 0, replacement: 0 };
     pod(&world, &RunRef { number: 1, key: "v1:key/".into() }, &step, &id, 3)
 }

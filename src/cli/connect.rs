@@ -55,7 +55,7 @@ pub(super) struct ClusterArgs {
     impersonate_uid: Option<String>,
 
     /// How long an answer of the API server is waited for, as in 10s or 2m; a bare number is seconds, and 0 is for ever.
-    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     request_timeout: Option<Duration>,
 
     /// The name that the server's certificate has to be for.
@@ -192,7 +192,8 @@ pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     if good { Ok(text.to_owned()) } else { Err("give the name of a namespace: lower-case letters, digits and '-'") }
 }
 
-fn timeout(text: &str) -> Result<Duration, &'static str> {
+/// A duration, as an argument: `10s`, or a bare number of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }

@@ -82,6 +82,9 @@ pub(super) enum Error {
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
+    /// Ctrl-C while something was waited for.
+    #[error("{0}")]
+    Interrupted(String),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -105,6 +108,8 @@ pub(super) mod exit {
     pub const NOT_FOUND: u8 = 4;
     /// It is there already, changed meanwhile, or is in use.
     pub const CONFLICT: u8 = 5;
+    /// Ctrl-C, as a shell tells it: 128 and the number of the signal.
+    pub const INTERRUPTED: u8 = 130;
     /// It did not come in time. `timeout` of coreutils has the same.
     pub const TIMEOUT: u8 = 124;
 }
@@ -125,6 +130,7 @@ impl Error {
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
             Self::Timeout(_) => exit::TIMEOUT,
+            Self::Interrupted(_) => exit::INTERRUPTED,
             _ => exit::FINDINGS,
         }
     }

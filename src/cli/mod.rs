@@ -17,10 +17,16 @@ mod defaults;
 mod doctor;
 mod election;
 mod error;
+mod follow;
+pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
+mod pipelines;
+mod rerun;
+mod run;
 mod secret;
+mod suspend;
 mod users;
 mod values;
 mod verbs;
@@ -40,6 +46,20 @@ enum Command {
     Operator(Box<operator::OperatorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
     Check(check::CheckArgs),
+    /// Make a Pipeline of one container and follow it to its end.
+    Run(Box<run::RunArgs>),
+    /// Ask for another run of an unchanged Pipeline.
+    Rerun(Box<rerun::RerunArgs>),
+    /// Hold back every new Pod of a Pipeline. What runs is left to finish.
+    Suspend(Box<suspend::SuspendArgs>),
+    /// Let a suspended Pipeline go on.
+    Resume(Box<suspend::SuspendArgs>),
+    /// `start pipeline NAME` is `resume NAME`, as pachctl has it.
+    #[command(subcommand)]
+    Start(suspend::PachctlWord),
+    /// `stop pipeline NAME` is `suspend NAME`, as pachctl has it.
+    #[command(subcommand)]
+    Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
     /// List, show and delete Secrets, without their values.
@@ -51,6 +71,8 @@ enum Command {
     Inspect(verbs::InspectArgs),
     /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
     Delete(verbs::DeleteArgs),
+    /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
+    Import(import::ImportArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -72,11 +94,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Rerun(args) => rerun::run(&args),
+        Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
+        Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
         Command::Secret(args) => secret::run(args),
         Command::List(args) => verbs::list(args),
         Command::Inspect(args) => verbs::inspect(args),
         Command::Delete(args) => verbs::delete(args),
+        Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };

@@ -12,7 +12,7 @@ mod fair;
 mod index;
 mod key;
 pub mod leader;
-mod object;
+pub(crate) mod object;
 mod observe;
 mod pace;
 mod presence;

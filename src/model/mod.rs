@@ -2,6 +2,7 @@
 //!
 //! No client, no runtime, no clock. Past this door no `Option<String>` says what a Secret is used for.
 
+mod assume;
 pub mod attached;
 pub mod backoff;
 pub mod defaults;
@@ -22,3 +23,6 @@ pub mod validate;
 pub mod volume;
 pub mod work;
 pub mod world;
+
+#[cfg(test)]
+mod assume_tests;

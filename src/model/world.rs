@@ -47,6 +47,27 @@ pub struct World {
 }
 
 impl World {
+    /// The world of a subject of which nothing is known but what it asks for: nothing was recorded, it has no Pod, no Secret was
+    /// looked at, and its namespace has the ServiceAccount that every namespace has, without pull secrets.
+    #[must_use]
+    pub fn of(subject: Subject, work: WorkState, run_key: String, now: Timestamp) -> Self {
+        Self {
+            now,
+            subject,
+            work,
+            run_key,
+            recorded: PipelineStatus::default(),
+            defaults: Arc::default(),
+            secret_access: SecretAccess::Metadata,
+            docs: Docs::default(),
+            secrets: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            accounts: BTreeMap::from([("default".to_owned(), AccountKnowledge::Present { pull_secrets: Vec::new() })]),
+            pods: Vec::new(),
+            setback: None,
+        }
+    }
+
     /// The `resourceVersion` of each Secret that a Pod of this step would use now and that is there, by name.
     #[must_use]
     pub fn versions(&self, step: &Step) -> BTreeMap<String, String> {
@@ -79,6 +100,22 @@ pub struct Subject {
     pub resource_version: String,
     /// The tool that would make it anew if it were deleted.
     pub managed_by: Option<&'static str>,
+}
+
+impl Subject {
+    /// A subject that was just made, and that no tool manages.
+    #[must_use]
+    pub fn new(namespace: &str, name: &str, uid: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: uid.to_owned(),
+            generation: 1,
+            deleting: false,
+            resource_version: String::new(),
+            managed_by: None,
+        }
+    }
 }
 
 /// What the spec asks for.

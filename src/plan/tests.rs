@@ -1,21 +1,17 @@
 //! Small worlds, one expectation each: what the plan does and says, as one line.
 #![allow(clippy::format_push_string)] // A line of a test need not be fast.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::api::reason::StepState;
-use crate::api::status::{PipelineStatus, RunStatus};
-use crate::model::docs::Docs;
+use crate::api::status::RunStatus;
 use crate::model::names::SecretName;
 use crate::model::parse::parse;
 use crate::model::pod::owner_uid;
 use crate::model::run::{PodIdentity, run_key};
-use crate::model::secret::{AccountKnowledge, Keys, SecretAccess, SecretFacts, SecretKnowledge};
+use crate::model::secret::{AccountKnowledge, Keys, SecretFacts, SecretKnowledge};
 use crate::model::world::{Outcome, PodFacts, PodPhase, Setback, SetbackKind, Subject, Termination};
 use crate::report;
 
@@ -29,32 +25,13 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 
 pub(crate) fn story(spec: &Value) -> Story {
     let spec = serde_json::from_value(spec.clone()).unwrap();
-    Story(World {
-        now: at(0),
-        subject: Subject {
-            namespace: "team-a".into(),
-            name: "edges".into(),
-            uid: "uid-edges".into(),
-            generation: 3,
-            deleting: false,
-            resource_version: "7".into(),
-            managed_by: None,
-        },
-        work: match parse(&spec) {
-            Ok(work) => WorkState::Valid(Box::new(work)),
-            Err(violations) => WorkState::Invalid(violations),
-        },
-        run_key: run_key(&spec, None),
-        recorded: PipelineStatus::default(),
-        defaults: Arc::default(),
-        secret_access: SecretAccess::Metadata,
-        docs: Docs::default(),
-        secrets: BTreeMap::new(),
-        objects: BTreeMap::new(),
-        accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
-        pods: vec![],
-        setback: None,
-    })
+    let subject =
+        Subject { generation: 3, resource_version: "7".into(), ..Subject::new("team-a", "edges", "uid-edges") };
+    let work = match parse(&spec) {
+        Ok(work) => WorkState::Valid(Box::new(work)),
+        Err(violations) => WorkState::Invalid(violations),
+    };
+    Story(World::of(subject, work, run_key(&spec, None), at(0)))
 }
 
 /// One env Secret, one mounted Secret, one pull secret.

@@ -1,17 +1,12 @@
 //! Pod Security: whatever a Pipeline asks for, its Pods pass the level that `security` promises.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use lockgate::api::pipeline::PipelineSpec;
-use lockgate::api::status::PipelineStatus;
-use lockgate::model::docs::Docs;
 use lockgate::model::parse::parse;
 use lockgate::model::run::{PodIdentity, RunRef};
-use lockgate::model::secret::{AccountKnowledge, SecretAccess};
+use lockgate::model::secret::SecretAccess;
 use lockgate::model::work::Step;
 use lockgate::model::world::{Subject, WorkState, World};
 use serde_json::{Value, json};
@@ -23,29 +18,11 @@ fn pods(namespace: &str, spec: &Value) -> Vec<Pod> {
     let spec: PipelineSpec = serde_json::from_value(spec.clone()).unwrap();
     let work = parse(&spec).unwrap();
     let steps = work.steps.clone();
-    let subject = Subject {
-        namespace: namespace.to_owned(),
-        name: "edges".into(),
-        uid: "uid-edges".into(),
-        generation: 1,
-        deleting: false,
-        resource_version: "7".into(),
-        managed_by: None,
-    };
+    let subject = Subject::new(namespace, "edges", "uid-edges");
+    let work = WorkState::Valid(Box::new(work));
     let world = World {
-        now: Timestamp::UNIX_EPOCH,
-        subject,
-        work: WorkState::Valid(Box::new(work)),
-        run_key: "v1:key/".into(),
-        recorded: PipelineStatus::default(),
         secret_access: SecretAccess::None,
-        docs: Docs::default(),
-        defaults: Arc::default(),
-        secrets: BTreeMap::new(),
-        objects: BTreeMap::new(),
-        accounts: BTreeMap::from([("default".into(), AccountKnowledge::Present { pull_secrets: vec![] })]),
-        pods: vec![],
-        setback: None,
+        ..World::of(subject, work, "v1:key/".into(), Timestamp::UNIX_EPOCH)
     };
     let pod = |step: &Step| {
         let id = PodIdentity { run: 1, step: step.name.clone(), index: 0, attempt: 0, replacement: 0 };

@@ -1,0 +1,92 @@
+//! `lockgate import`: objects of other systems as Pipelines, and a report of what has no counterpart.
+//!
+//! [`import`] is pure: files in; objects, comments and findings out. Each system takes fields from a [`source::Source`] until nothing
+//! is left that it knows; what is left is reported.
+
+mod command;
+pub mod draft;
+pub mod finding;
+mod graph;
+mod names;
+mod pachyderm;
+pub mod read;
+mod settings;
+pub mod source;
+pub mod system;
+#[cfg(test)]
+mod tests;
+pub mod yaml;
+
+pub(super) use command::{ImportArgs, run};
+use draft::Draft;
+use finding::{Finding, Severity};
+use read::File;
+use system::System;
+
+use crate::api::pipeline::{OnMissingSecret, Security};
+use crate::model::parse::Violation;
+use crate::model::validate::validate;
+
+/// What is asked for besides the files.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whose objects they are; `None`: told by their shape.
+    pub from: Option<System>,
+    /// The Pipeline's name.
+    pub name: Option<String>,
+    /// The namespace of every object that says none.
+    pub namespace: Option<String>,
+    /// `security` of every Pipeline.
+    pub security: Option<Security>,
+    /// `on_missing_secret` of every Pipeline.
+    pub on_missing_secret: Option<OnMissingSecret>,
+    /// Pipelines that read each other's results become steps of one.
+    pub as_steps: bool,
+}
+
+/// What came of the files.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    /// The objects, in the order of the files.
+    pub drafts: Vec<Draft>,
+    /// What is to be known of them.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the files and maps every object. Never panics, whatever the bytes; a Pipeline that comes out is valid, or there is an error
+/// among the findings.
+#[must_use]
+pub fn import(files: &[File], options: &Options) -> Imported {
+    let mut imported = Imported::default();
+    for file in files {
+        match read::documents(file) {
+            Ok(sources) => sources.into_iter().for_each(|source| map(source, options, &mut imported)),
+            Err(finding) => imported.findings.push(finding),
+        }
+    }
+    graph::join(&mut imported, options);
+    settings::apply(&mut imported, options);
+    for draft in imported.drafts.iter_mut().filter(|draft| draft.is_pipeline()) {
+        for Violation { field, message } in validate(&draft.object) {
+            let text = format!("the Pipeline {} cannot be applied: {field}: {message}", draft.name());
+            draft.comment("", format!("To be mended: {field}: {message}"));
+            imported.findings.push(draft.finding(Severity::Error, "", text));
+        }
+    }
+    imported
+}
+
+fn map(mut source: source::Source, options: &Options, imported: &mut Imported) {
+    let Some(system) = options.from.or_else(|| source.peek("").and_then(System::of)) else {
+        source.error("", "is an object of no system that is known here: say whose it is with --from");
+        source.take("");
+        imported.findings.extend(source.finish());
+        return;
+    };
+    let mut drafts = system.map(&mut source, options);
+    for draft in &mut drafts {
+        draft.origin = source.origin();
+    }
+    imported.drafts.extend(drafts);
+    imported.findings.extend(source.finish());
+}

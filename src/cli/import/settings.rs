@@ -1,0 +1,56 @@
+//! What is asked for of every object, besides what its source says.
+
+use serde_json::json;
+
+use super::finding::Severity;
+use super::{Imported, Options};
+use crate::api::pipeline::Security;
+
+/// Sets namespace, security, and what a missing Secret means.
+pub(super) fn apply(imported: &mut Imported, options: &Options) {
+    for draft in &mut imported.drafts {
+        if let Some(namespace) = options.namespace.as_deref().filter(|_| draft.text("/metadata/namespace").is_empty()) {
+            draft.set("/metadata/namespace", namespace);
+        }
+        if !draft.is_pipeline() {
+            continue;
+        }
+        if let Some(missing) = options.on_missing_secret {
+            draft.set("/spec/on_missing_secret", json!(missing));
+        }
+        if let Some(security) = options.security {
+            let ran_as_root = security == Security::Restricted && !secure(draft, &mut imported.findings);
+            if !ran_as_root {
+                draft.set("/spec/security", json!(security));
+            }
+        }
+    }
+}
+
+/// Whether nothing of the Pipeline runs as root. What says no user ran as root where it came from, and gets that written out.
+fn secure(draft: &mut super::draft::Draft, findings: &mut Vec<super::finding::Finding>) -> bool {
+    let steps = draft.object.pointer("/spec/steps").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
+    let mut containers: Vec<String> = (0..steps).map(|index| format!("/spec/steps/{index}")).collect();
+    if draft.object.pointer("/spec/transform").is_some() {
+        containers.push("/spec/transform".to_owned());
+    }
+    let mut secure = true;
+    for container in containers {
+        let user = format!("{container}/user");
+        if draft.text(&user).is_empty() {
+            draft.set(&user, "0");
+        }
+        if draft.text(&user) == "0" {
+            draft.comment(
+                &user,
+                "It ran as root, which security: Restricted forbids: write another number, then security: Restricted.",
+            );
+            secure = false;
+        }
+    }
+    if !secure {
+        let text = "ran as root, so that security: Restricted is not set: write another number as user where the comment stands, then security: Restricted";
+        findings.push(draft.finding(Severity::Lost, "", text));
+    }
+    secure
+}

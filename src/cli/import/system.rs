@@ -1,0 +1,34 @@
+//! The systems whose objects are read, and how each is told by its shape.
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::draft::Draft;
+use super::source::Source;
+use super::{Options, pachyderm};
+
+/// A system whose objects become Pipelines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum System {
+    /// Pachyderm's pipeline specs.
+    Pachyderm,
+}
+
+impl System {
+    /// Whose object it is, by its shape.
+    #[must_use]
+    pub fn of(document: &Value) -> Option<Self> {
+        let has = |name: &str| document.get(name).is_some();
+        let is_pachyderm =
+            document.pointer("/pipeline/name").is_some() || has("transform") && (has("pipeline") || has("input"));
+        is_pachyderm.then_some(Self::Pachyderm)
+    }
+
+    /// Takes what it knows from the object and says what it does with it.
+    #[must_use]
+    pub fn map(self, source: &mut Source, options: &Options) -> Vec<Draft> {
+        match self {
+            Self::Pachyderm => pachyderm::map(source, options),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The whole of `import`, on texts.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn imported(value: &Value, options: &Options) -> Imported {
+    import(&[File { name: "in.json".to_owned(), bytes: value.to_string().into_bytes() }], options)
+}
+
+fn paths(imported: &Imported, severity: Severity) -> Vec<&str> {
+    let found = imported.findings.iter().filter(|finding| finding.severity == severity);
+    found.map(|finding| finding.path.as_str()).collect()
+}
+
+fn edges() -> Value {
+    json!({"pipeline": {"name": "edges"}, "transform": {"image": "edges:1", "cmd": ["python3", "/edges.py"]},
+        "input": {"pfs": {"repo": "images", "glob": "/*"}}})
+}
+
+#[test]
+fn a_spec_becomes_a_pipeline_and_every_field_is_told() {
+    let found = imported(&edges(), &Options::default());
+    assert_eq!(
+        found.drafts[0].object["spec"],
+        json!({"transform": {"image": "edges:1", "cmd": ["python3", "/edges.py"]}})
+    );
+    assert_eq!(paths(&found, Severity::Lost), ["input.pfs.glob", "input.pfs.repo"]);
+    assert_eq!(paths(&found, Severity::Error), Vec::<&str>::new());
+}
+
+#[test]
+fn pipelines_that_read_each_other_become_steps() {
+    let mut montage = edges();
+    montage["pipeline"]["name"] = json!("Mon_tage");
+    montage["input"] = json!({"cross": [{"pfs": {"repo": "images"}}, {"pfs": {"repo": "edges"}}]});
+    let both = json!([edges(), montage]);
+    let apart = imported(&both, &Options::default());
+    assert_eq!(apart.drafts.len(), 2);
+    assert!(apart.findings.iter().any(|finding| finding.text.contains("--as-steps")));
+    let found = imported(&both, &Options { as_steps: true, ..Options::default() });
+    assert_eq!(found.drafts.len(), 1);
+    let steps = &found.drafts[0].object["spec"]["steps"];
+    assert_eq!(
+        (&steps[0]["name"], &steps[1]["name"], &steps[1]["needs"]),
+        (&json!("edges"), &json!("mon-tage"), &json!(["edges"]))
+    );
+    assert_eq!(paths(&found, Severity::Error), Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_of_no_system_is_an_error() {
+    let found = imported(&json!({"a": 1}), &Options::default());
+    assert_eq!((found.drafts.len(), paths(&found, Severity::Error)), (0, vec![""]));
+}
+
+/// A law: what goes out is valid, or an error was found.
+fn valid_or_told(imported: &Imported) -> bool {
+    paths(imported, Severity::Error).is_empty().then(|| {
+        imported.drafts.iter().filter(|draft| draft.is_pipeline()).all(|draft| validate(&draft.object).is_empty())
+    }) != Some(false)
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = import(&[File { name: "x".to_owned(), bytes }], &Options::default());
+    }
+
+    #[test]
+    fn what_comes_out_is_valid_or_an_error_is_told(
+        name in "[a-zA-Z_.-]{0,60}", image in "[a-zA-Z:/.]{0,9}", user in "(root|[0-9]{0,4}|bob)", as_steps: bool,
+        mount in "(/[a-z.]{0,4}){0,3}/?", timeout in "[0-9]{1,3}[smhd]", count: i64, cpu: f64, spout: bool,
+    ) {
+        let mut spec = json!({
+            "pipeline": {"name": name}, "transform": {"image": image, "user": user, "secrets": [{"name": "a", "mountPath": mount}]},
+            "job_timeout": timeout, "parallelismSpec": {"constant": count}, "resource_requests": {"cpu": cpu},
+        });
+        if spout {
+            spec["spout"] = json!({"service": {"internalPort": count}});
+        }
+        let found = imported(&spec, &Options { as_steps, ..Options::default() });
+        prop_assert!(valid_or_told(&found), "{:?}", found);
+    }
+}

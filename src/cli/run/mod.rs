@@ -1,0 +1,172 @@
+//! `lockgate run`: makes a Pipeline of one container and follows it to its end.
+
+mod secret;
+mod spec;
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions};
+use kube::core::ApiResource;
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+
+use super::block_on;
+use super::connect::{ClusterArgs, Connection, NamespaceArg};
+use super::error::Error;
+use super::follow::{self, Followed, tell};
+use super::output::{self, Format, OutputArgs};
+use super::pipelines::KIND;
+use crate::api::pipeline::Pipeline;
+use spec::SpecArgs;
+
+/// The first run of a Pipeline.
+const FIRST: i64 = 1;
+
+/// Flags of `lockgate run`.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+It waits until every Secret that is named is there and says what is missing and how to mend it; then it prints what the command \
+prints. Everything else goes to stderr.
+
+Ends with 0 where the run ended well, and with 1 where it failed, whatever the command's own exit code was (the message has it). \
+Ctrl-C leaves the Pipeline as it is, unless --rm was given.
+
+Examples:
+  # Wait for the Secret db, then print a row count
+  lockgate run count --image registry.example.com/psql:17 --secret db:url=DATABASE_URL -- psql -c 'select count(*) from edges'
+
+  # A private image, a file from a Secret, and nothing left behind
+  lockgate run once --rm --image registry.example.com/app:1 --image-pull-secrets regcred --secret tls:/etc/tls
+
+  # The manifest, to keep
+  lockgate run once --image app:1 --dry-run=client -o yaml")]
+pub(super) struct RunArgs {
+    /// The name of the Pipeline.
+    name: String,
+
+    #[command(flatten)]
+    spec: SpecArgs,
+
+    /// Delete the Pipeline, and with it its Pods, when the run has ended or Ctrl-C is pressed.
+    #[arg(long, conflicts_with_all = ["detach", "dry_run"])]
+    rm: bool,
+
+    /// Do not follow the run.
+    #[arg(short, long)]
+    detach: bool,
+
+    /// Make nothing: `client` prints what would be sent, `server` asks the API server what it would store.
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    dry_run: Option<DryRun>,
+
+    #[command(flatten)]
+    namespace: NamespaceArg,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Where it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    Client,
+    Server,
+}
+
+/// Runs it.
+pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
+    let format =
+        args.output.output.map(|format| format.one_of(&[Format::Json, Format::Yaml, Format::Name])).transpose()?;
+    if format.is_some() && args.dry_run.is_none() && !args.detach {
+        return Err(Error::Usage("-o prints the Pipeline: give --dry-run or --detach with it".into()));
+    }
+    if args.dry_run == Some(DryRun::Client) {
+        let made = args.spec.pipeline(&args.name, args.namespace.namespace.as_deref())?;
+        warn(&made.warnings);
+        return print(&made.manifest, &args.name, format, "created (dry run)");
+    }
+    block_on(create_and_follow(args, format))
+}
+
+async fn create_and_follow(args: &RunArgs, format: Option<Format>) -> Result<(), Error> {
+    // What is wrong with the flags is said before any cluster is asked.
+    let made = args.spec.pipeline(&args.name, None)?;
+    warn(&made.warnings);
+    let connection = args.cluster.connect().await?;
+    let namespace = connection.namespace(&args.namespace);
+    let kind = ApiResource::erase::<Pipeline>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(connection.client.clone(), &namespace, &kind);
+    let there = PostParams { dry_run: args.dry_run.is_some(), field_manager: Some("lockgate-cli".into()) };
+    let created = api.create(&there, &serde_json::from_value(made.manifest)?).await;
+    let mut created = created.map_err(|error| taken(error, &args.name, &namespace))?;
+    let uid = created.uid().unwrap_or_default();
+    if args.detach || args.dry_run.is_some() {
+        created.metadata.managed_fields = None;
+        let said = if args.dry_run.is_some() { "created (server dry run)" } else { "created" };
+        return print(&serde_json::to_value(created)?, &args.name, format, said);
+    }
+    tell(&format!("{KIND}/{} created", args.name));
+    let Connection { client, .. } = connection;
+    let followed = Followed { client, namespace, name: args.name.clone(), uid };
+    let end = tokio::select! {
+        end = follow::to_the_end(&followed, FIRST) => end,
+        stopped = tokio::signal::ctrl_c() => Err(stopped.map_or_else(Error::from, |()| left(&followed, args.rm))),
+    };
+    if args.rm {
+        delete(&api, &followed).await?;
+    }
+    end?.into_result(&args.name)
+}
+
+/// Ctrl-C.
+fn left(followed: &Followed, is_removed: bool) -> Error {
+    let Followed { namespace, name, .. } = followed;
+    Error::Interrupted(if is_removed {
+        format!("interrupted: Pipeline {name} is deleted, as --rm asks")
+    } else {
+        format!("interrupted: Pipeline {name} goes on; to remove it: kubectl delete {KIND} {name} -n {namespace}")
+    })
+}
+
+async fn delete(api: &Api<DynamicObject>, followed: &Followed) -> Result<(), Error> {
+    let only = Preconditions { uid: Some(followed.uid.clone()), resource_version: None };
+    let gone = api.delete(&followed.name, &DeleteParams::default().preconditions(only)).await;
+    match gone {
+        Ok(_) => tell(&format!("{KIND} \"{}\" deleted", followed.name)),
+        // Somebody else was faster.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// What to do where the name is taken.
+fn taken(error: kube::Error, name: &str, namespace: &str) -> Error {
+    match error {
+        kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists" => Error::Conflict(format!(
+            "Pipeline {name} is there already in namespace {namespace}: give another name, run it once more (lockgate rerun {name} \
+             -n {namespace}), or remove it (kubectl delete {KIND} {name} -n {namespace})"
+        )),
+        error => error.into(),
+    }
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        tell(&format!("warning: {warning}"));
+    }
+}
+
+fn print(manifest: &Value, name: &str, format: Option<Format>, said: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match format {
+        Some(Format::Json) => output::json(&mut out, manifest),
+        Some(Format::Yaml) => output::yaml(&mut out, manifest),
+        Some(_) => Ok(writeln!(out, "{KIND}/{name}")?),
+        None => Ok(writeln!(out, "{KIND}/{name} {said}")?),
+    }
+}
