@@ -18,6 +18,7 @@ mod doctor;
 mod election;
 mod error;
 mod follow;
+mod get;
 pub mod import;
 pub mod manifest;
 mod operator;
@@ -26,11 +27,13 @@ mod pipelines;
 mod rerun;
 mod run;
 mod secret;
+mod states;
 mod suspend;
 mod users;
 mod values;
 mod verbs;
 mod version;
+mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
 #[derive(Parser)]
@@ -71,6 +74,10 @@ enum Command {
     Inspect(verbs::InspectArgs),
     /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
     Delete(verbs::DeleteArgs),
+    /// List Pipelines, or their runs.
+    Get(Box<get::GetArgs>),
+    /// Wait until Pipelines have come to a state; end early where they cannot any more.
+    Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(import::ImportArgs),
     /// Print the CustomResourceDefinitions as YAML.
@@ -103,6 +110,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(args) => verbs::list(args),
         Command::Inspect(args) => verbs::inspect(args),
         Command::Delete(args) => verbs::delete(args),
+        Command::Get(args) => get::run(&args),
+        Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),

@@ -30,6 +30,9 @@ pub struct ListMeta {
     /// Where the next page begins; absent or empty: this was the last.
     #[serde(default, rename = "continue")]
     pub next: Option<String>,
+    /// From where a watch goes on.
+    #[serde(default, rename = "resourceVersion")]
+    pub version: String,
 }
 
 #[derive(Deserialize)]
