@@ -11,6 +11,7 @@ mod ages;
 mod argv;
 mod ask;
 mod check;
+mod config;
 mod connect;
 mod crd;
 mod defaults;
@@ -43,6 +44,7 @@ pub struct Cli {
     command: Command,
 }
 
+// Without Debug: arguments may hold values of Secrets.
 #[derive(Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
@@ -65,7 +67,7 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
-    /// List, show and delete Secrets, without their values.
+    /// Create, list, show and delete Secrets, without showing their values.
     #[command(visible_alias = "secrets")]
     Secret(secret::SecretArgs),
     /// List things: `lockgate list secret` is `lockgate secret list`.
@@ -74,6 +76,8 @@ enum Command {
     Inspect(verbs::InspectArgs),
     /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
     Delete(verbs::DeleteArgs),
+    /// Create a Secret, in the word order of kubectl.
+    Create(verbs::CreateArgs),
     /// List Pipelines, or their runs.
     Get(Box<get::GetArgs>),
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
@@ -110,6 +114,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(args) => verbs::list(args),
         Command::Inspect(args) => verbs::inspect(args),
         Command::Delete(args) => verbs::delete(args),
+        Command::Create(args) => verbs::create(args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),

@@ -5,6 +5,26 @@ use clap::{Args, Subcommand};
 use super::error::Error;
 use super::secret;
 
+/// `lockgate create …`.
+#[derive(Args)]
+pub(super) struct CreateArgs {
+    #[command(subcommand)]
+    command: CreateCommand,
+}
+
+#[derive(Subcommand)]
+enum CreateCommand {
+    /// Create a Secret; the same as `lockgate secret create`.
+    Secret(Box<secret::create::CreateArgs>),
+}
+
+/// Runs it.
+pub(super) fn create(args: CreateArgs) -> Result<(), Error> {
+    match args.command {
+        CreateCommand::Secret(args) => secret::create::run(&args),
+    }
+}
+
 /// `lockgate list …`.
 #[derive(Args)]
 pub(super) struct ListArgs {

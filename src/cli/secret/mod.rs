@@ -1,6 +1,7 @@
 //! `lockgate secret`: Secrets as people make them, see them and take them away; values are shown by none of these.
 
 mod content;
+pub(super) mod create;
 pub(super) mod delete;
 mod describe;
 pub(super) mod inspect;
@@ -24,6 +25,8 @@ pub(super) struct SecretArgs {
 
 #[derive(Subcommand)]
 enum SecretCommand {
+    /// Create a Secret from values, files, a key pair, registry credentials or manifests.
+    Create(Box<create::CreateArgs>),
     /// List Secrets, without their values.
     #[command(visible_alias = "ls")]
     List(Box<list::ListArgs>),
@@ -39,6 +42,7 @@ enum SecretCommand {
 /// Runs it.
 pub(super) fn run(args: SecretArgs) -> Result<(), Error> {
     match args.command {
+        SecretCommand::Create(args) => create::run(&args),
         SecretCommand::List(args) => list::run(&args),
         SecretCommand::Inspect(args) => inspect::run(&args),
         SecretCommand::Describe(args) => inspect::describe(*args),
