@@ -25,6 +25,7 @@ pub mod manifest;
 mod operator;
 mod output;
 mod pipelines;
+pub mod registry;
 mod rerun;
 mod run;
 mod secret;
@@ -84,6 +85,8 @@ enum Command {
     Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(import::ImportArgs),
+    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -118,6 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };
