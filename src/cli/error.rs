@@ -83,6 +83,9 @@ pub(super) enum Error {
     /// Another is there already, it changed meanwhile, or somebody uses it.
     #[error("{0}")]
     Conflict(String),
+    /// What the cluster refuses, or does not say, in words that name the mend.
+    #[error("{0}")]
+    Cluster(String),
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
@@ -139,7 +142,7 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Cluster(_) => exit::CLUSTER,
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
