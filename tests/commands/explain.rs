@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::PostParams;
-use lockgate::api::reason::Phase;
+use lockgate::api::pipeline::Pipeline;
+use lockgate::api::reason::{Phase, Trouble};
 use serde_json::{Value, json};
 
 use crate::shell::Shell;
-use crate::support::{CANARY, DEADLINE, ended, name_of};
+use crate::support::{CANARY, DEADLINE, ended, name_of, step};
 
 /// The stages with their states, as in `+applied ~pulled`.
 fn signs(way: &Value) -> String {
@@ -32,6 +33,12 @@ fn explained(shell: &Shell, name: &str) -> Value {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(!text.contains(CANARY), "{text}");
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Waits until the operator says what keeps the Pod from running.
+async fn in_trouble(shell: &Shell, trouble: Trouble) {
+    let is_told = |pipeline: &Pipeline| step(pipeline).is_some_and(|step| step.trouble == Some(trouble));
+    shell.space.until("edges", trouble.as_str(), is_told).await;
 }
 
 fn edges() -> Value {
@@ -79,9 +86,11 @@ async fn with_pod(name: &str) -> (Shell, Pod) {
 async fn a_pods_way_is_told_stage_by_stage() {
     let (shell, pod) = with_pod("explain-stages").await;
     let name = name_of(&pod);
-    shell.space.phase("edges", Phase::Starting).await;
+    // There is a scheduler, and no node.
+    in_trouble(&shell, Trouble::Unschedulable).await;
     let way = explained(&shell, "edges");
-    assert_eq!(signs(&way), "+applied +references +pod ~scheduled -mounted -pulled -started -finished");
+    assert_eq!(signs(&way), "+applied +references +pod !scheduled -mounted -pulled -started -finished");
+    assert_eq!(way["steps"][0]["way"][2]["problems"][0]["reason"], "Unschedulable");
 
     event(&shell, &pod, "FailedMount", "MountVolume.SetUp failed for volume x").await;
     shell.space.pod_status(&name, waits("ContainerCreating", "")).await;
@@ -91,12 +100,7 @@ async fn a_pods_way_is_told_stage_by_stage() {
     assert_eq!(since, "2026-01-01T00:00:00Z", "when the kubelet first said it");
 
     shell.space.pod_status(&name, waits("ErrImagePull", "401 Unauthorized")).await;
-    shell
-        .space
-        .until("edges", "its trouble is told", |pipeline: &lockgate::api::pipeline::Pipeline| {
-            crate::support::step(pipeline).is_some_and(|step| step.trouble.is_some())
-        })
-        .await;
+    in_trouble(&shell, Trouble::ImageUnauthorized).await;
     let way = explained(&shell, "edges");
     assert_eq!(signs(&way), "+applied +references +pod +scheduled +mounted !pulled -started -finished");
     let leg = &way["steps"][0]["way"][4];
@@ -209,7 +213,7 @@ async fn a_failure_ends_it_with_1_a_deletion_with_4_and_ctrl_c_with_130() {
     });
     shell.space.patch("fails", json!({"spec": {"on_missing_secret": "Fail"}})).await;
     assert_eq!(fails.code(), 1);
-    shell.space.delete::<lockgate::api::pipeline::Pipeline>("goes").await;
+    shell.space.delete::<Pipeline>("goes").await;
     assert_eq!(goes.code(), 4);
     shell.good(&format!("kill -INT {}", stays.child.id()));
     assert_eq!(stays.code(), 130);

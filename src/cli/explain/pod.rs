@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{Event, Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
 use super::pull;
@@ -68,10 +68,13 @@ impl Look<'_> {
         legs
     }
 
-    fn condition(&self, type_: &str) -> Option<Timestamp> {
+    fn condition(&self, type_: &str) -> Option<&PodCondition> {
         let conditions = self.pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        let found = conditions.into_iter().find(|found| found.type_ == type_ && found.status == "True")?;
-        found.last_transition_time.as_ref().map(|time| time.0)
+        conditions.into_iter().find(|found| found.type_ == type_ && found.status == "True")
+    }
+
+    fn since(&self, type_: &str) -> Option<Timestamp> {
+        self.condition(type_)?.last_transition_time.as_ref().map(|time| time.0)
     }
 
     fn event(&self, reason: &str) -> Option<&Event> {
@@ -126,11 +129,11 @@ impl Look<'_> {
         let event = |reason: &str| self.event(reason).and_then(time_of);
         match stage {
             Stage::Pod => self.facts.created_at,
-            Stage::Scheduled => self.condition("PodScheduled"),
-            Stage::Mounted => self.condition("PodReadyToStartContainers").or_else(|| event("Pulling")),
+            Stage::Scheduled => self.since("PodScheduled"),
+            Stage::Mounted => self.since("PodReadyToStartContainers").or_else(|| event("Pulling")),
             Stage::Pulled => event("Pulled"),
             Stage::Started => self.started_at(),
-            Stage::Ready => self.condition("Ready"),
+            Stage::Ready => self.since("Ready"),
             Stage::Finished => self.facts.terminated.as_ref().and_then(|ended| ended.finished_at),
             Stage::Applied | Stage::Needs | Stage::References => None,
         }
