@@ -251,3 +251,6 @@ fn is_interpolated(text: &str) -> bool {
     let is_name = |rest: &str| rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic());
     text.contains("{{") || text.split('$').skip(1).any(is_name)
 }
+
+#[cfg(test)]
+mod page_tests;
