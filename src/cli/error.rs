@@ -56,7 +56,9 @@ pub(super) enum Error {
     #[error("{0} is no YAML: {1}")]
     Manifest(String, String),
     /// Files without a Pipeline.
-    #[error("no Pipeline of lockgate.dev is in these files: give the file that holds it with -f")]
+    #[error(
+        "no Pipeline of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
+    )]
     NothingToCheck,
     /// What `check` found.
     #[error("{0} to be mended")]
@@ -81,20 +83,33 @@ pub(super) enum Error {
     /// Another is there already, it changed meanwhile, or somebody uses it.
     #[error("{0}")]
     Conflict(String),
+    /// What the cluster refuses, or does not say, in words that name the mend.
+    #[error("{0}")]
+    Cluster(String),
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
+    /// Some of several things could not be done; each was told.
+    #[error("{failed} of {tried} failed")]
+    Several {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        tried: usize,
+        /// The exit code of the first.
+        code: u8,
+    },
     /// Ctrl-C while something was waited for.
     #[error("{0}")]
     Interrupted(String),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// A generated object, as JSON.
-    #[error("the CustomResourceDefinition cannot be made: {0}")]
+    /// An object, as JSON.
+    #[error("this cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A generated object, as YAML.
-    #[error("the CustomResourceDefinition cannot be printed: {0}")]
+    /// An object, as YAML.
+    #[error("this cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
@@ -127,11 +142,12 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Cluster(_) => exit::CLUSTER,
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
             Self::Timeout(_) => exit::TIMEOUT,
+            Self::Several { code, .. } => *code,
             Self::Interrupted(_) => exit::INTERRUPTED,
             _ => exit::FINDINGS,
         }
