@@ -5,6 +5,7 @@
 mod support;
 
 mod explain;
+mod import_systems;
 mod run;
 mod shell;
 mod transcript;
