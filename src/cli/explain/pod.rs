@@ -163,7 +163,10 @@ impl Look<'_> {
             Stage::Pulled => self.pulled(),
             Stage::Started => String::new(),
             Stage::Ready => self.ready(),
-            Stage::Finished => self.step.exit_code.map(|code| format!("exit code {code}")).unwrap_or_default(),
+            Stage::Finished => {
+                let code = self.facts.terminated.as_ref().map(|ended| ended.exit_code);
+                code.map(|code| format!("exit code {code}")).unwrap_or_default()
+            }
             Stage::Applied | Stage::Needs | Stage::References => String::new(),
         }
     }
@@ -186,12 +189,14 @@ impl Look<'_> {
 
     /// The stage that is under way, or at which it went wrong.
     fn current(&self, stage: Stage, before: Option<Timestamp>) -> Leg {
-        let problems = self.problems(stage);
+        // What a Pod that goes ends with is no failure.
+        let is_leaving = self.facts.deletion_requested_at.is_some();
+        let problems = if is_leaving { Vec::new() } else { self.problems(stage) };
         let state = if problems.is_empty() { State::Waiting } else { State::Failed };
         let began = self.began(stage).filter(|_| state == State::Failed);
         let mut leg = Leg::new(stage, state, began.or(before)).saying(self.on_its_way(stage));
         leg.problems = problems;
-        if self.facts.deletion_requested_at.is_some() {
+        if is_leaving {
             leg.said = "the Pod is being deleted".to_owned();
         }
         leg

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::judge::way;
 use super::print;
-use super::seen::{PullSecret, Seen};
+use super::seen::{Now, PullSecret, Seen};
 use super::way::{Leg, State, Verdict, Way};
 use crate::cli::doctor::seen::Unread;
 
@@ -185,12 +185,18 @@ fn a_secret_is_missing() {
     assert_eq!((told.said.as_str(), told.more.as_deref()), ("waits for Secret db", Some("docs/troubleshooting.md#x")));
 }
 
+fn made(version: &str, at: &str) -> Now {
+    Now { version: version.to_owned(), made_at: at.parse().ok() }
+}
+
 #[test]
 fn a_secret_that_came_and_that_nobody_took_up_is_told() {
     let mut seen = lacking();
-    seen.secrets = BTreeMap::from([("db".to_owned(), Ok(Some("7".to_owned())))]);
+    seen.secrets = BTreeMap::from([("db".to_owned(), Ok(Some(made("7", "2027-01-15T08:09:00Z"))))]);
     let told = judged(&seen, Verdict::Waiting, LACKING);
     assert!(told.steps[0].legs[0].problems[0].said.contains("the operator has not taken it up"), "{told:?}");
+    seen.secrets = BTreeMap::from([("db".to_owned(), Ok(Some(made("7", "2027-01-15T08:09:57Z"))))]);
+    assert!(judged(&seen, Verdict::Waiting, LACKING).steps[0].legs[0].problems[0].said.contains("does not exist"));
     seen.secrets = BTreeMap::from([("db".to_owned(), Err(Unread::Forbidden))]);
     assert!(judged(&seen, Verdict::Waiting, LACKING).steps[0].legs[0].problems[0].said.contains("does not exist"));
 }
@@ -382,6 +388,24 @@ fn a_pod_that_never_ran_failed_where_it_was() {
 }
 
 #[test]
+fn a_pod_that_goes_is_no_failure_and_one_that_came_is_ahead_of_status() {
+    let mut leaving = pod(0, &scheduled(), &ended(137));
+    leaving.metadata.deletion_timestamp = serde_json::from_value(json!(NOW)).unwrap();
+    let seen = with_pod(&starting(&json!({})), leaving);
+    judged(&seen, Verdict::Waiting, &format!("{BEFORE} +started ~finished"));
+    let mut early = lacking();
+    early.pods = Ok(vec![pod(0, &json!({"containers": []}), &json!({"phase": "Pending"}))]);
+    judged(&early, Verdict::Waiting, "+applied +references +pod ~scheduled -mounted -pulled -started -finished");
+    let gone = seen_gone();
+    judged(&gone, Verdict::Waiting, "+applied +references ~pod -scheduled -mounted -pulled -started -finished");
+}
+
+/// Status names a Pod that is not there any more.
+fn seen_gone() -> Seen {
+    seen(&one(), &starting(&json!({})))
+}
+
+#[test]
 fn a_pod_that_is_gone_is_told_by_status() {
     let over = |state: &str, phase: &str| {
         let step = step(state, &json!({"reason": "PodFailed", "message": "m", "finishedAt": "2027-01-15T08:09:00Z"}));
@@ -455,7 +479,7 @@ fn old_values_are_told_with_the_pods_that_have_them() {
     let annotations = fresh.metadata.annotations.as_mut().unwrap();
     annotations.insert("lockgate.dev/started-with".to_owned(), "{\"db\": \"9\"}".to_owned());
     let mut seen = service(&status, vec![pod(0, &scheduled(), &running(true)), fresh]);
-    seen.secrets = BTreeMap::from([("db".to_owned(), Ok(Some("9".to_owned())))]);
+    seen.secrets = BTreeMap::from([("db".to_owned(), Ok(Some(made("9", NOW))))]);
     assert_eq!(way(&seen).steps[0].old[0].pods, ["edges-main-x"]);
     seen.secrets = BTreeMap::from([("db".to_owned(), Err(Unread::Forbidden))]);
     assert_eq!(way(&seen).steps[0].old[0].pods.len(), 2, "either may have it");
