@@ -9,7 +9,7 @@ use super::seen::Seen;
 use super::way::{Attached, Leg, OldValue, Problem, Stage, State, StepWay, Verdict, Way};
 use super::{chosen, pod, words};
 use crate::api::pipeline::Mode;
-use crate::api::reason::{Phase, Reason, ReferenceState, StepState};
+use crate::api::reason::{Phase, Reason, ReferenceState, StepState, Trouble};
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
 use crate::cli::doctor::seen::{LABEL, Unread};
 use crate::model::world::PodFacts;
@@ -218,11 +218,14 @@ impl Judge<'_> {
         let is_past = has_pod || step.state.is_over() || matches!(step.state, StepState::Starting | StepState::Running);
         let has_refused = self.status.phase == Some(Phase::Failed)
             && matches!(self.reason(), Some(Reason::SecretMissing | Reason::MissingSecretTimeout));
-        let state = match (is_past && !has_refused, step.state, bad.is_empty()) {
-            (false, _, false) if has_refused => State::Failed,
-            (true, ..) | (false, StepState::Pending | StepState::Suspended, true) => State::Done,
-            (false, StepState::Waiting, _) | (false, _, false) => State::Waiting,
-            (false, _, true) => State::Done,
+        let state = if has_refused && !bad.is_empty() {
+            State::Failed
+        } else if is_past && !has_refused {
+            State::Done
+        } else if step.state == StepState::Waiting || !bad.is_empty() {
+            State::Waiting
+        } else {
+            State::Done
         };
         let since = match state {
             State::Waiting => self.status.waiting_since.as_ref().map(|time| time.0),
@@ -269,7 +272,7 @@ impl Judge<'_> {
         let finished = step.finished_at.as_ref().map(|time| time.0);
         let started = step.started_at.as_ref().map(|time| time.0);
         let said = step.message.as_deref().unwrap_or_default();
-        let reason = step.reason.map(Reason::as_str).or(step.trouble.map(|trouble| trouble.as_str()));
+        let reason = step.reason.map(Reason::as_str).or(step.trouble.map(Trouble::as_str));
         let (state, last) = match step.state {
             StepState::Succeeded => (State::Done, Leg::new(end, State::Done, finished)),
             StepState::Failed => {

@@ -72,7 +72,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Error> {
         let place =
             Place { client: &connection.client, namespace: &namespace, operator_namespace: &args.operator_namespace };
         if args.watch {
-            return watch::follow(&place, &name).await;
+            return Box::pin(watch::follow(&place, &name)).await;
         }
         let pipeline = states::read(&connection.client, &namespace, &name).await?;
         let seen = place.look(pipeline).await;
