@@ -56,7 +56,9 @@ pub(super) enum Error {
     #[error("{0} is no YAML: {1}")]
     Manifest(String, String),
     /// Files without a Pipeline.
-    #[error("no Pipeline of lockgate.dev is in these files: give the file that holds it with -f")]
+    #[error(
+        "no Pipeline of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
+    )]
     NothingToCheck,
     /// What `check` found.
     #[error("{0} to be mended")]
@@ -81,6 +83,9 @@ pub(super) enum Error {
     /// Another is there already, it changed meanwhile, or somebody uses it.
     #[error("{0}")]
     Conflict(String),
+    /// What the cluster refuses, or does not say, in words that name the mend.
+    #[error("{0}")]
+    Cluster(String),
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
@@ -137,7 +142,7 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Cluster(_) => exit::CLUSTER,
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,

@@ -68,8 +68,15 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
-    /// Create Secrets.
+    /// Create, list, show and delete Secrets, without showing their values.
+    #[command(visible_alias = "secrets")]
     Secret(secret::SecretArgs),
+    /// List things: `lockgate list secret` is `lockgate secret list`.
+    List(verbs::ListArgs),
+    /// Show one thing: `lockgate inspect secret` is `lockgate secret inspect`.
+    Inspect(verbs::InspectArgs),
+    /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
+    Delete(verbs::DeleteArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
     /// List Pipelines, or their runs.
@@ -107,6 +114,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
         Command::Secret(args) => secret::run(args),
+        Command::List(args) => verbs::list(args),
+        Command::Inspect(args) => verbs::inspect(args),
+        Command::Delete(args) => verbs::delete(args),
         Command::Create(args) => verbs::create(args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
