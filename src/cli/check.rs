@@ -107,7 +107,7 @@ fn text_of(file: &str) -> Result<String, Error> {
 }
 
 /// The objects of a `List`, or the object itself.
-fn items(document: &Value) -> Vec<&Value> {
+pub(super) fn items(document: &Value) -> Vec<&Value> {
     match document.get("items").and_then(Value::as_array) {
         Some(items) if document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List")) => {
             items.iter().collect()
@@ -116,7 +116,8 @@ fn items(document: &Value) -> Vec<&Value> {
     }
 }
 
-fn is_pipeline(document: &Value) -> bool {
+/// Whether it is ours, and not another project's.
+pub(super) fn is_pipeline(document: &Value) -> bool {
     let group = document.get("apiVersion").and_then(Value::as_str).and_then(|version| version.split('/').next());
     // `kind: Pipeline` is other projects' word, too.
     group == Some(crate::api::GROUP) && document.get("kind").and_then(Value::as_str) == Some("Pipeline")

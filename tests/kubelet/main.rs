@@ -20,6 +20,7 @@ mod installed;
 mod last_words;
 mod life;
 mod main_job;
+mod one_shot;
 mod pulling;
 mod receiving;
 mod security;
