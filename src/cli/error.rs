@@ -70,26 +70,44 @@ pub(super) enum Error {
     /// Something was found that has to be mended, or is not as it was asked whether it is.
     #[error("{0}")]
     Findings(String),
+    /// The cluster has no such resource.
+    #[error(
+        "this cluster knows no Pipelines: install Lockgate (docs/install.md); lockgate doctor says what is missing"
+    )]
+    NotServed,
     /// There is none of that name; how to see those that are there.
     #[error("{0}")]
     NotFound(String),
     /// Another is there already, it changed meanwhile, or somebody uses it.
     #[error("{0}")]
     Conflict(String),
+    /// What the cluster refuses, or does not say, in words that name the mend.
+    #[error("{0}")]
+    Cluster(String),
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
+    /// Some of several things could not be done; each was told.
+    #[error("{failed} of {tried} failed")]
+    Several {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        tried: usize,
+        /// The exit code of the first.
+        code: u8,
+    },
     /// Ctrl-C while something was waited for.
     #[error("{0}")]
     Interrupted(String),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// A generated object, as JSON.
-    #[error("the CustomResourceDefinition cannot be made: {0}")]
+    /// An object, as JSON.
+    #[error("this cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A generated object, as YAML.
-    #[error("the CustomResourceDefinition cannot be printed: {0}")]
+    /// An object, as YAML.
+    #[error("this cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
@@ -122,11 +140,12 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Cluster(_) => exit::CLUSTER,
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
             Self::Timeout(_) => exit::TIMEOUT,
+            Self::Several { code, .. } => *code,
             Self::Interrupted(_) => exit::INTERRUPTED,
             _ => exit::FINDINGS,
         }

@@ -7,9 +7,11 @@ use error::Error;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod ages;
 mod argv;
 mod ask;
 mod check;
+mod config;
 mod connect;
 mod crd;
 mod defaults;
@@ -18,28 +20,35 @@ mod election;
 mod error;
 mod files;
 mod follow;
+mod get;
 pub mod import;
 pub mod manifest;
 mod operator;
 mod output;
 mod pipelines;
 mod plan;
+pub mod registry;
 mod rerun;
 mod run;
+mod secret;
+mod states;
 mod suspend;
 mod users;
 mod values;
+mod verbs;
 mod version;
+mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "lockgate", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+// Without Debug: arguments may hold values of Secrets.
+#[derive(Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
@@ -63,8 +72,25 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Create, list, show and delete Secrets, without showing their values.
+    #[command(visible_alias = "secrets")]
+    Secret(secret::SecretArgs),
+    /// List things: `lockgate list secret` is `lockgate secret list`.
+    List(verbs::ListArgs),
+    /// Show one thing: `lockgate inspect secret` is `lockgate secret inspect`.
+    Inspect(verbs::InspectArgs),
+    /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
+    Delete(verbs::DeleteArgs),
+    /// Create a Secret, in the word order of kubectl.
+    Create(verbs::CreateArgs),
+    /// List Pipelines, or their runs.
+    Get(Box<get::GetArgs>),
+    /// Wait until Pipelines have come to a state; end early where they cannot any more.
+    Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(import::ImportArgs),
+    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -92,7 +118,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Secret(args) => secret::run(args),
+        Command::List(args) => verbs::list(args),
+        Command::Inspect(args) => verbs::inspect(args),
+        Command::Delete(args) => verbs::delete(args),
+        Command::Create(args) => verbs::create(args),
+        Command::Get(args) => get::run(&args),
+        Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };

@@ -23,6 +23,7 @@ mod main_job;
 mod one_shot;
 mod pulling;
 mod receiving;
+mod registry;
 mod security;
 mod service;
 mod stdin;

@@ -47,6 +47,10 @@ pub(in crate::cli) struct ImportArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     on_missing_secret: Option<Missing>,
 
+    /// Where DataOS' Secrets appear as files. Its older pages say /opt/dataos/secret.
+    #[arg(long, value_name = "DIR", default_value = "/etc/dataos/secret")]
+    dataos_secret_dir: String,
+
     /// A field without a counterpart is an error: exit code 1.
     #[arg(long)]
     strict: bool,
@@ -112,6 +116,7 @@ fn options(args: &ImportArgs) -> Options {
             Missing::Fail => OnMissingSecret::Fail,
         }),
         as_steps: args.as_steps,
+        dataos_secret_dir: Some(args.dataos_secret_dir.clone()),
     }
 }
 
@@ -172,8 +177,8 @@ fn report(imported: &Imported, strict: bool) -> Result<(), Error> {
         (0, lost) if lost > 0 && strict => {
             Err(Error::Findings(format!("{} without a counterpart, and --strict is given", counted(lost))))
         }
-        (0, _) if imported.drafts.is_empty() => Err(Error::Findings(
-            "nothing in these files can be imported: give Pachyderm's pipeline specs, or manifests of Kubernetes"
+        (0, _) if imported.drafts.is_empty() && imported.findings.is_empty() => Err(Error::Findings(
+            "nothing in these files can be imported: give Pachyderm's pipeline specs, DataOS' resources or Direktiv's workflows"
                 .to_owned(),
         )),
         (0, _) => Ok(()),

@@ -3,15 +3,21 @@
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::dataos::Stacks;
 use super::draft::Draft;
 use super::source::Source;
-use super::{Options, pachyderm};
+use super::{Options, dataos, direktiv, pachyderm};
 
 /// A system whose objects become Pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum System {
     /// Pachyderm's pipeline specs.
     Pachyderm,
+    /// DataOS' services, workers, workflows and bundles; its Secrets are named.
+    #[value(name = "dataos")]
+    DataOs,
+    /// Direktiv's workflows.
+    Direktiv,
 }
 
 impl System {
@@ -19,16 +25,24 @@ impl System {
     #[must_use]
     pub fn of(document: &Value) -> Option<Self> {
         let has = |name: &str| document.get(name).is_some();
+        if dataos::is_resource(document) {
+            return Some(Self::DataOs);
+        }
+        if direktiv::is_of(document) {
+            return Some(Self::Direktiv);
+        }
         let is_pachyderm =
             document.pointer("/pipeline/name").is_some() || has("transform") && (has("pipeline") || has("input"));
         is_pachyderm.then_some(Self::Pachyderm)
     }
 
-    /// Takes what it knows from the object and says what it does with it.
+    /// Takes what it knows from the object and says what it does with it; `stacks` are DataOS' of all the files.
     #[must_use]
-    pub fn map(self, source: &mut Source, options: &Options) -> Vec<Draft> {
+    pub fn map(self, source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft> {
         match self {
             Self::Pachyderm => pachyderm::map(source, options),
+            Self::DataOs => dataos::map(source, options, stacks),
+            Self::Direktiv => direktiv::map(source, options),
         }
     }
 }

@@ -1,0 +1,88 @@
+//! The other word order, which pachctl and kubectl have: `lockgate list secret` is `lockgate secret list`.
+
+use clap::{Args, Subcommand};
+
+use super::error::Error;
+use super::secret;
+
+/// `lockgate create …`.
+#[derive(Args)]
+pub(super) struct CreateArgs {
+    #[command(subcommand)]
+    command: CreateCommand,
+}
+
+#[derive(Subcommand)]
+enum CreateCommand {
+    /// Create a Secret; the same as `lockgate secret create`.
+    Secret(Box<secret::create::CreateArgs>),
+}
+
+/// Runs it.
+pub(super) fn create(args: CreateArgs) -> Result<(), Error> {
+    match args.command {
+        CreateCommand::Secret(args) => secret::create::run(&args),
+    }
+}
+
+/// `lockgate list …`.
+#[derive(Args)]
+pub(super) struct ListArgs {
+    #[command(subcommand)]
+    command: ListCommand,
+}
+
+#[derive(Subcommand)]
+enum ListCommand {
+    /// List Secrets; the same as `lockgate secret list`.
+    #[command(visible_alias = "secrets")]
+    Secret(Box<secret::list::ListArgs>),
+}
+
+/// Runs it.
+pub(super) fn list(args: ListArgs) -> Result<(), Error> {
+    match args.command {
+        ListCommand::Secret(args) => secret::list::run(&args),
+    }
+}
+
+/// `lockgate inspect …`.
+#[derive(Args)]
+pub(super) struct InspectArgs {
+    #[command(subcommand)]
+    command: InspectCommand,
+}
+
+#[derive(Subcommand)]
+enum InspectCommand {
+    /// Show one Secret; the same as `lockgate secret inspect`.
+    Secret(Box<secret::inspect::InspectArgs>),
+}
+
+/// Runs it.
+pub(super) fn inspect(args: InspectArgs) -> Result<(), Error> {
+    match args.command {
+        InspectCommand::Secret(args) => secret::inspect::run(&args),
+    }
+}
+
+/// `lockgate delete …`.
+#[derive(Args)]
+pub(super) struct DeleteArgs {
+    #[command(subcommand)]
+    command: DeleteCommand,
+}
+
+#[derive(Subcommand)]
+enum DeleteCommand {
+    /// Delete Secrets that no Pipeline uses; the same as `lockgate secret delete`.
+    #[command(visible_alias = "secrets")]
+    Secret(Box<secret::delete::DeleteArgs>),
+}
+
+/// Runs it.
+pub(super) fn delete(args: DeleteArgs) -> Result<(), Error> {
+    match args.command {
+        DeleteCommand::Secret(args) => secret::delete::run(&args),
+    }
+}
