@@ -18,7 +18,6 @@ mod defaults;
 mod doctor;
 mod election;
 mod error;
-mod files;
 mod follow;
 mod get;
 pub mod import;

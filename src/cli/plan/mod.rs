@@ -16,11 +16,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::check::{is_pipeline, items};
+use super::check::{files, object};
 use super::connect::{ClusterArgs, NamespaceArg};
 use super::error::{Error, exit};
 use super::output::{self, Format, OutputArgs};
-use super::{block_on, defaults, files, manifest, pipelines};
+use super::{block_on, defaults, pipelines};
 use crate::controller::object::WirePipeline;
 use crate::model::defaults::Defaults;
 use show::Shown;
@@ -57,6 +57,10 @@ pub(super) struct PlanArgs {
     /// Manifests of Pipelines: a file, a folder, or - for standard input. May be given several times.
     #[arg(short, long, value_name = "FILE")]
     filename: Vec<String>,
+
+    /// Of a folder, the folders below it, too.
+    #[arg(short = 'R', long, requires = "filename")]
+    recursive: bool,
 
     /// Look at the cluster, with your own rights: which Secrets are there, what runs already. So it is with a NAME.
     #[arg(long)]
@@ -122,12 +126,13 @@ fn print(args: &PlanArgs) -> Result<(), Error> {
 /// The Pipelines of the files.
 fn wires(args: &PlanArgs) -> Result<Vec<WirePipeline>, Error> {
     let mut wires = Vec::new();
-    for source in files::read(&args.filename)? {
-        let documents =
-            manifest::read(&source.text).map_err(|why| Error::Manifest(source.name.clone(), why.to_string()))?;
-        for document in documents.iter().flat_map(items).filter(|document| is_pipeline(document)) {
-            let mut wire = offline::wire(&source.name, document)?;
-            wire.metadata.namespace = namespace(args, &source.name, wire.metadata.namespace)?;
+    for file in files::read(&args.filename, args.recursive)? {
+        if let Err(why) = &file.documents {
+            return Err(Error::Manifest(file.name, why.to_string()));
+        }
+        for pipeline in object::all(&file).iter().filter(|object| object.is_pipeline()) {
+            let mut wire = offline::wire(&file.name, pipeline.value)?;
+            wire.metadata.namespace = namespace(args, &file.name, wire.metadata.namespace)?;
             wires.push(wire);
         }
     }
