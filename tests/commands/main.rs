@@ -6,6 +6,7 @@ mod support;
 
 mod explain;
 mod import_systems;
+mod plan;
 mod run;
 mod shell;
 mod transcript;

@@ -1,10 +1,10 @@
 //! `lockgate check`: says what is wrong with Pipelines before they are applied, without a cluster.
 
-mod files;
+pub(super) mod files;
 mod finding;
 mod images;
 mod mounts;
-mod object;
+pub(super) mod object;
 mod offline;
 mod place;
 mod print;
