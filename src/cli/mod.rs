@@ -55,7 +55,7 @@ pub struct Cli {
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
-    /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
+    /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
     Check(check::CheckArgs),
     /// Print the exact Pods that the operator would create, and what it would wait for and delete.
     Plan(Box<plan::PlanArgs>),
