@@ -1,6 +1,6 @@
 //! `lockgate explain` along a real pull, and `lockgate logs` of real containers, with and without `--mask`.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -28,8 +28,27 @@ fn lockgate(space: &Space, arguments: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-fn begin(space: &Space, arguments: &str) -> Child {
-    command(space, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+/// A command that goes on; it ends with its test.
+struct Begun(Option<Child>);
+
+fn begin(space: &Space, arguments: &str) -> Begun {
+    Begun(Some(command(space, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+}
+
+impl Begun {
+    /// Waits for its end.
+    fn output(mut self) -> Output {
+        self.0.take().unwrap().wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 async fn make(space: &Space, secret: Value) {
@@ -81,7 +100,7 @@ async fn a_missing_secret_a_wrong_credential_and_the_mend_are_explained() {
     let good = json!({"stringData": {".dockerconfigjson": registry.docker_config_json()}});
     space.api::<Secret>().patch("regcred", &PatchParams::default(), &Patch::Merge(good)).await.unwrap();
     ended(&space, "edges").await;
-    let watched = watching.wait_with_output().unwrap();
+    let watched = watching.output();
     let lines = String::from_utf8(watched.stdout).unwrap();
     println!("{lines}");
     assert_eq!(watched.status.code(), Some(0), "{}", String::from_utf8_lossy(&watched.stderr));
@@ -165,7 +184,7 @@ async fn logs_are_printed_and_masked() {
     assert!(stamped.lines().all(|line| line.starts_with("[main/0] 20")) && !stamped.contains("canary"), "{stamped}");
 
     space.secret("late", &["token"]).await;
-    let followed = following.wait_with_output().unwrap();
+    let followed = following.output();
     assert_eq!(String::from_utf8_lossy(&followed.stdout), "first\n***\n");
     assert_eq!(followed.status.code(), Some(0));
 

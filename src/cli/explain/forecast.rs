@@ -39,6 +39,7 @@ pub(super) async fn way(place: &Place<'_>, wire: WirePipeline, file: &str) -> Re
 }
 
 fn apply(namespace: &str, file: &str) -> String {
+    let file = if file == "stdin" { "-" } else { file };
     format!("kubectl apply -n {namespace} -f {file}")
 }
 
