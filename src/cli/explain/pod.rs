@@ -96,7 +96,8 @@ impl Look<'_> {
         let containers = self.pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
         let on_node = containers.into_iter().any(|container| !container.image_id.is_empty());
         let after = self.waiting().is_some_and(|reason| AFTER_PULL.contains(&reason));
-        on_node || after || self.event("Pulled").is_some() || self.facts.terminated.is_some()
+        let ended = self.facts.terminated.as_ref().is_some_and(|ended| ended.reason != "ContainerStatusUnknown");
+        on_node || after || ended || self.event("Pulled").is_some()
     }
 
     fn is_done(&self, stage: Stage) -> bool {
