@@ -5,6 +5,10 @@
 mod support;
 
 mod check;
+mod check_live;
+mod explain;
+mod import_systems;
+mod plan;
 mod run;
 mod shell;
 mod transcript;
