@@ -5,8 +5,10 @@
 mod support;
 
 mod run;
+mod secrets;
 mod shell;
 mod transcript;
+mod wire;
 
 use std::sync::OnceLock;
 
