@@ -56,7 +56,9 @@ pub(super) enum Error {
     #[error("{0} is no YAML: {1}")]
     Manifest(String, String),
     /// Files without a Pipeline.
-    #[error("no Pipeline of lockgate.dev is in these files: give the file that holds it with -f")]
+    #[error(
+        "no Pipeline of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
+    )]
     NothingToCheck,
     /// What `check` found.
     #[error("{0} to be mended")]

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod import_systems;
 mod run;
 mod secrets;
 mod shell;
