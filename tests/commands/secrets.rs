@@ -47,7 +47,8 @@ async fn the_table_is_pachctls_byte_for_byte() {
     }
     let width = |column: usize| cells.iter().map(|row| row[column].len()).max().unwrap() + 1;
     let line = |row: &[String; 3]| -> String {
-        row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column))).collect::<String>() + "\n"
+        let padded = row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column)));
+        padded.collect::<Vec<_>>().concat() + "\n"
     };
     assert_eq!(printed, cells.iter().map(line).collect::<String>());
     let one = shell.good("lockgate inspect secret mysecret");

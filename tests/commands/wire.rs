@@ -72,7 +72,7 @@ impl Wire {
             } else if let Some((_, accept)) =
                 line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("accept"))
             {
-                requests.last_mut().unwrap().1 = accept.to_owned();
+                requests.last_mut().unwrap().1.push_str(accept);
             }
         }
         (requests, String::from_utf8_lossy(&answered).into_owned())
@@ -87,7 +87,7 @@ impl Drop for Wire {
 }
 
 fn relay((mut from, mut to): (TcpStream, TcpStream), see: impl Fn(&[u8])) {
-    let mut buffer = [0; 1 << 16];
+    let mut buffer = [0; 8192];
     while let Ok(count) = from.read(&mut buffer) {
         see(&buffer[..count]);
         if count == 0 || to.write_all(&buffer[..count]).is_err() {
