@@ -4,7 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check_live;
+mod explain;
 mod import_systems;
+mod plan;
 mod run;
 mod secrets;
 mod shell;
