@@ -9,6 +9,7 @@ mod check_live;
 mod explain;
 mod import_systems;
 mod plan;
+mod registry;
 mod run;
 mod secrets;
 mod shell;
