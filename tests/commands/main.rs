@@ -10,8 +10,10 @@ mod explain;
 mod import_systems;
 mod plan;
 mod run;
+mod secrets;
 mod shell;
 mod transcript;
+mod wire;
 
 use std::sync::OnceLock;
 
