@@ -71,6 +71,8 @@ enum Command {
     Secret(secret::SecretArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
+    /// Change a Secret; `set secret` is `secret set`.
+    Set(verbs::SetArgs),
     /// List Pipelines, or their runs.
     Get(Box<get::GetArgs>),
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
@@ -105,6 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Doctor(args) => doctor::run(*args),
         Command::Secret(args) => secret::run(args),
         Command::Create(args) => verbs::create(args),
+        Command::Set(args) => verbs::set(args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),

@@ -24,3 +24,23 @@ pub(super) fn create(args: CreateArgs) -> Result<(), Error> {
         CreateCommand::Secret(args) => secret::create::run(&args),
     }
 }
+
+/// `lockgate set …`.
+#[derive(Args)]
+pub(super) struct SetArgs {
+    #[command(subcommand)]
+    command: SetCommand,
+}
+
+#[derive(Subcommand)]
+enum SetCommand {
+    /// Change keys of a Secret; the same as `lockgate secret set`.
+    Secret(Box<secret::set::SetArgs>),
+}
+
+/// Runs it.
+pub(super) fn set(args: SetArgs) -> Result<(), Error> {
+    match args.command {
+        SetCommand::Secret(args) => secret::set::run(&args),
+    }
+}

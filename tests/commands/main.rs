@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod create;
 mod run;
 mod shell;
 mod transcript;

@@ -3,14 +3,14 @@
 mod add;
 mod args;
 mod documents;
-mod generic;
+pub(in crate::cli) mod generic;
 mod hash;
-mod limits;
-mod print;
-mod refuse;
+pub(in crate::cli) mod limits;
+pub(in crate::cli) mod print;
+pub(in crate::cli) mod refuse;
 mod registry;
-mod send;
-mod tls;
+pub(in crate::cli) mod send;
+pub(in crate::cli) mod tls;
 mod words;
 
 pub(in crate::cli) use args::CreateArgs;
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &CreateArgs) -> Result<(), Error> {
     if args.add {
         return add::run(args, format);
     }
-    let limits = args.limits.limits()?;
+    let limits = args.limits.limits(args.max_count)?;
     let mut drafts = drafts(args)?;
     for draft in &mut drafts {
         finish(draft, args)?;

@@ -5,11 +5,12 @@ use super::limits::Limits;
 use super::registry::{CONFIG_KEY, CONFIG_TYPE};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
-use crate::cli::values::Draft;
+use crate::cli::values::{Draft, Form, PullFile};
 use crate::model::names::{SecretKey, is_dns_subdomain};
+use crate::model::registry::{Fault, Gravity};
 
 /// What Kubernetes allows the values of a Secret to hold together (`MaxSecretSize`).
-pub(super) const MAX_SIZE: u64 = 1024 * 1024;
+pub(in crate::cli) const MAX_SIZE: u64 = 1024 * 1024;
 
 /// The keys that a type has to have (`ValidateSecret` in Kubernetes' `pkg/apis/core/validation`): all of the first, or one of the
 /// second.
@@ -21,16 +22,29 @@ const REQUIRED: [(&str, &[&str], &[&str]); 5] = [
     ("kubernetes.io/basic-auth", &[], &["username", "password"]),
 ];
 
-/// Refuses them with all that is wrong with any.
+/// Refuses them with all that is wrong with any; warns of what is not refused.
 pub(super) fn refuse(drafts: &[Draft], limits: &Limits, namespaces: &[String]) -> Result<(), Error> {
-    let mut problems = Vec::new();
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     for draft in drafts {
-        let found = of_name(draft).into_iter().chain(of_namespace(draft, namespaces)).chain(of_data(draft, limits));
-        problems.extend(found.map(|problem| match drafts {
-            [_] => problem,
-            _ => format!("Secret {}: {problem}", printable(&draft.name)),
-        }));
+        let prefix = match drafts {
+            [_] => String::new(),
+            _ => format!("Secret {}: ", printable(&draft.name)),
+        };
+        let of_place = of_name(draft).into_iter().chain(of_namespace(draft, namespaces));
+        let pull = of_pull_file(draft);
+        let found = of_place.chain(of_data(draft, limits)).chain(pull.problems);
+        problems.extend(found.map(|problem| format!("{prefix}{problem}")));
+        warnings.extend(pull.warnings.iter().map(|warning| format!("{prefix}{warning}")));
     }
+    warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
+    told(&problems)
+}
+
+/// The same for one that is there, and is to hold this.
+pub(in crate::cli) fn refuse_change(after: &Draft, limits: &Limits) -> Result<(), Error> {
+    let pull = of_pull_file(after);
+    let problems: Vec<String> = of_data(after, limits).into_iter().chain(pull.problems).collect();
+    pull.warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
     told(&problems)
 }
 
@@ -60,7 +74,7 @@ fn of_namespace(draft: &Draft, namespaces: &[String]) -> Option<String> {
 }
 
 /// What is wrong with the keys and values that the Secret would have.
-pub(in crate::cli) fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
+fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
     let mut problems = Vec::new();
     let type_ = draft.type_name();
     if type_ == "kubernetes.io/service-account-token" {
@@ -98,4 +112,30 @@ pub(in crate::cli) fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
         ));
     }
     problems
+}
+
+/// What is wrong with a docker config.
+struct PullVerdict {
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Refused is what makes the kubelet pull nothing, and a password that was meant otherwise; the rest may be on purpose.
+fn of_pull_file(draft: &Draft) -> PullVerdict {
+    let mut verdict = PullVerdict { problems: Vec::new(), warnings: Vec::new() };
+    let form = Form::of_type(draft.type_name());
+    let Some((form, bytes)) = form.and_then(|form| Some((form, draft.data.get(form.key())?))) else { return verdict };
+    let file = PullFile::read(form, bytes.expose());
+    let place = file.place.map(|(line, column)| format!(" (line {line}, column {column})")).unwrap_or_default();
+    let of_file = file.faults.iter().map(|fault| (format!("{}{place}", form.key()), *fault));
+    let of_entries = file.entries.iter().flat_map(|entry| {
+        let name = format!("the entry {} of {}", printable(&entry.key), form.key());
+        entry.faults.iter().map(move |fault| (name.clone(), *fault))
+    });
+    for (name, fault) in of_file.chain(of_entries) {
+        let is_refused = fault.gravity() == Gravity::Breaks || fault == Fault::TrailingNewline;
+        let told = if is_refused { &mut verdict.problems } else { &mut verdict.warnings };
+        told.push(format!("{name} {}: {}", fault.message(), fault.fix()));
+    }
+    verdict
 }
