@@ -1,5 +1,7 @@
 //! `secret create` beside the real kubectl: what is typed the same makes the same Secret.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::shell::Shell;
@@ -299,4 +301,102 @@ async fn every_type_is_created_and_found_by_a_pipeline() {
             states.len() == count && states.iter().all(|state| state.ends_with("Resolved"))
         })
         .await;
+}
+
+#[tokio::test]
+async fn writers_at_the_same_time_lose_nothing() {
+    const WRITERS: usize = 4; // Of these one loses three times at most, and five tries are made.
+    let shell = Shell::new("create-race").await;
+    tokio::task::spawn_blocking(move || {
+        shell.good("lockgate secret create regcred --docker-username=ci --docker-password=canary-7c1f");
+        shell.good("lockgate secret create generic db --from-literal=a=canary-7c1f");
+        std::thread::scope(|scope| {
+            for at in 0..WRITERS {
+                let shell = &shell;
+                scope.spawn(move || {
+                    shell.good(&format!(
+                        "lockgate secret create regcred --add --docker-server=r{at}.test --docker-username=ci --docker-password=canary-7c1f"
+                    ));
+                    shell.good(&format!("lockgate secret set db key{at}=canary-7c1f"));
+                });
+            }
+        });
+        let config = "kubectl get secret regcred -o go-template='{{index .data \".dockerconfigjson\" | base64decode}}'";
+        let config: Value = serde_json::from_str(&shell.good(config)).unwrap();
+        assert_eq!(config["auths"].as_object().unwrap().len(), WRITERS + 1, "{config}");
+        let data: Value = serde_json::from_str(&shell.good("kubectl get secret db -o jsonpath='{.data}'")).unwrap();
+        assert_eq!(data.as_object().unwrap().len(), WRITERS + 1);
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_label_alone_is_written_by_another_manager_than_the_values() {
+    let shell = Shell::new("create-label").await;
+    tokio::task::spawn_blocking(move || {
+        shell.good("lockgate secret create generic db --from-literal=a=canary-7c1f --expires-on=2027-01-01");
+        shell.good("lockgate secret set db --expires-on=2027-06-30");
+        let fields = "kubectl get secret db --show-managed-fields -o json";
+        let secret: Value = serde_json::from_str(&shell.good(fields)).unwrap();
+        let managers = secret["metadata"]["managedFields"].as_array().unwrap();
+        let owner = |field: &str| {
+            let owns = |entry: &&Value| !entry["fieldsV1"].pointer(field).unwrap_or(&Value::Null).is_null();
+            managers.iter().filter(owns).map(|entry| entry["manager"].as_str().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(owner("/f:data/f:a"), ["lockgate"]);
+        assert_eq!(owner("/f:metadata/f:labels/f:lockgate.dev~1expires-on"), ["lockgate-labels"]);
+    })
+    .await
+    .unwrap();
+}
+
+#[test]
+fn no_command_of_the_transcripts_that_fails_shows_a_value() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands/transcripts");
+    let mut failed = 0;
+    for name in ["create", "create-limits", "create-manifests", "coming-from-pi", "set"] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
+        for block in text.split("\n\n").filter(|block| block.lines().last().is_some_and(|line| line.starts_with("? ")))
+        {
+            let printed: Vec<&str> =
+                block.lines().filter(|line| !line.starts_with("$ ") && !line.starts_with("# ")).collect();
+            assert!(!printed.concat().contains(CANARY), "{name}: {block}");
+            failed += 1;
+        }
+    }
+    assert!(failed > 30, "only {failed} commands fail");
+}
+
+#[tokio::test]
+async fn the_encodings_of_the_aks_page_are_what_its_commands_print() {
+    let page = include_str!("../../docs/coming-from/aks.md");
+    let shell = Shell::new("create-aks").await;
+    tokio::task::spawn_blocking(move || {
+        let shown: Vec<(&str, &str)> = page
+            .split("```text\n$ ")
+            .skip(1)
+            .map(|rest| rest.split_once("\n```").unwrap().0.split_once('\n').unwrap())
+            .collect();
+        assert_eq!(shown.len(), 2);
+        for (line, printed) in &shown {
+            assert_eq!(shell.good(line), *printed, "{line}");
+        }
+        // The first goes into the second, the second into the manifest.
+        let [(_, auth), (file, data)] = shown[..] else { panic!("two are shown") };
+        assert!(file.contains(auth));
+        let (_, manifest) = page.split_once("```yaml\n").unwrap();
+        let (manifest, _) = manifest.split_once("```").unwrap();
+        assert!(manifest.contains(data));
+        // It is what one command makes.
+        shell.file("manifest.yaml", manifest);
+        shell.good("lockgate secret create -f manifest.yaml");
+        let by_hand = secrets(&shell, "acr-secret");
+        shell.good("kubectl delete secret acr-secret");
+        let command = page.lines().find(|line| line.contains("lockgate secret create docker-registry")).unwrap();
+        shell.good(&command.replace("--expires-on=2027-06-30", ""));
+        assert_eq!(secrets(&shell, "acr-secret"), by_hand);
+    })
+    .await
+    .unwrap();
 }

@@ -22,16 +22,19 @@ const REQUIRED: [(&str, &[&str], &[&str]); 5] = [
     ("kubernetes.io/basic-auth", &[], &["username", "password"]),
 ];
 
-/// Refuses them with all that is wrong with any; warns of what is not refused.
-pub(super) fn refuse(drafts: &[Draft], limits: &Limits, namespaces: &[String]) -> Result<(), Error> {
-    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+/// Refuses them with all that is wrong with any, beside what was found already; warns of what is not refused.
+pub(super) fn refuse(
+    drafts: &[Draft],
+    mut problems: Vec<String>,
+    limits: &Limits,
+    namespaces: &[String],
+) -> Result<(), Error> {
+    let mut warnings = Vec::new();
+    let are_several = drafts.len() > 1 || !problems.is_empty();
     for draft in drafts {
-        let prefix = match drafts {
-            [_] => String::new(),
-            _ => format!("Secret {}: ", printable(&draft.name)),
-        };
-        let of_place = of_name(draft).into_iter().chain(of_namespace(draft, namespaces));
+        let prefix = if are_several { format!("Secret {}: ", printable(&draft.name)) } else { String::new() };
         let pull = of_pull_file(draft);
+        let of_place = of_names(draft).into_iter().chain(of_namespace(draft, namespaces));
         let found = of_place.chain(of_data(draft, limits)).chain(pull.problems);
         problems.extend(found.map(|problem| format!("{prefix}{problem}")));
         warnings.extend(pull.warnings.iter().map(|warning| format!("{prefix}{warning}")));
@@ -43,13 +46,14 @@ pub(super) fn refuse(drafts: &[Draft], limits: &Limits, namespaces: &[String]) -
 /// The same for one that is there, and is to hold this.
 pub(in crate::cli) fn refuse_change(after: &Draft, limits: &Limits) -> Result<(), Error> {
     let pull = of_pull_file(after);
-    let problems: Vec<String> = of_data(after, limits).into_iter().chain(pull.problems).collect();
+    let problems: Vec<String> =
+        of_names(after).into_iter().chain(of_data(after, limits)).chain(pull.problems).collect();
     pull.warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
     told(&problems)
 }
 
 /// One problem as it is; of several each on a line.
-pub(super) fn told(problems: &[String]) -> Result<(), Error> {
+fn told(problems: &[String]) -> Result<(), Error> {
     match problems {
         [] => Ok(()),
         [problem] => Err(Error::Findings(problem.clone())),
@@ -57,14 +61,17 @@ pub(super) fn told(problems: &[String]) -> Result<(), Error> {
     }
 }
 
-fn of_name(draft: &Draft) -> Option<String> {
+/// What is wrong with its name and the names of its keys.
+pub(super) fn of_names(draft: &Draft) -> Vec<String> {
     let is_generated = draft.name.is_empty() && draft.metadata.get("generateName").is_some();
-    (!is_generated && !is_dns_subdomain(&draft.name)).then(|| {
+    let name = (!is_generated && !is_dns_subdomain(&draft.name)).then(|| {
         format!(
             "{:?} cannot be a name: lower-case letters, digits, '-' and '.', a letter or digit at both ends and beside each '.', 1 to 253 of them",
             draft.name
         )
-    })
+    });
+    let wrong = draft.data.keys().filter(|key| SecretKey::parse(key).is_err());
+    name.into_iter().chain(wrong.map(|key| format!("{} cannot be a key: {KEY_RULE}", printable(key)))).collect()
 }
 
 fn of_namespace(draft: &Draft, namespaces: &[String]) -> Option<String> {
@@ -73,7 +80,7 @@ fn of_namespace(draft: &Draft, namespaces: &[String]) -> Option<String> {
     Some(format!("its metadata.namespace is {}, and -n says {other}: leave one of them away", printable(own)))
 }
 
-/// What is wrong with the keys and values that the Secret would have.
+/// What is wrong with its type, with the keys that this asks for, and with its size.
 fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
     let mut problems = Vec::new();
     let type_ = draft.type_name();
@@ -82,11 +89,6 @@ fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
             "type kubernetes.io/service-account-token: a token that never expires is not made here; kubectl create token NAME makes one that does. (A Pipeline may name a Secret of this type that is there.)"
                 .into(),
         );
-    }
-    for key in draft.data.keys() {
-        if SecretKey::parse(key).is_err() {
-            problems.push(format!("{} cannot be a key: {KEY_RULE}", printable(key)));
-        }
     }
     let has = |key: &&str| draft.data.contains_key(*key);
     for (_, all, one) in REQUIRED.iter().filter(|(name, _, _)| *name == type_) {
@@ -108,7 +110,7 @@ fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
         ));
     } else if let Some(most) = limits.max_size.filter(|most| size > *most) {
         problems.push(format!(
-            "its values hold {size} bytes together, and --max-size allows {most}: split it into several Secrets, or raise that limit"
+            "its values hold {size} bytes together, and {most} are allowed (--max-size, or max_size in the file of --config): split it into several Secrets, or raise that limit"
         ));
     }
     problems

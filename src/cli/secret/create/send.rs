@@ -100,7 +100,7 @@ async fn one(
             let is_there = order.replace && values::read(client, namespace, &draft.name).await?.is_some();
             if !is_there && count(connection, namespace, most).await? >= most {
                 return Err(Error::Findings(format!(
-                    "namespace {namespace} has {most} Secrets already, and --max-count allows no more: delete one, or raise that limit"
+                    "namespace {namespace} has as many Secrets as --max-count allows ({most}): delete one, or raise that limit"
                 )));
             }
         }
