@@ -5,6 +5,8 @@
 mod support;
 
 mod create;
+mod explain;
+mod import_systems;
 mod run;
 mod shell;
 mod transcript;

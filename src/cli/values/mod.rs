@@ -8,8 +8,8 @@ mod docker;
 mod draft;
 mod file;
 mod forms;
-mod json;
 mod mask;
+mod node;
 mod read;
 mod send;
 #[cfg(test)]
