@@ -162,7 +162,9 @@ async fn the_server_has_the_same_secret_as_from_kubectl_and_from_what_kubectl_pr
                 }
             }
             let (_, theirs) = &made[0];
-            made.iter().for_each(|(how, ours)| assert_eq!(ours, theirs, "{how}"));
+            for (how, ours) in &made {
+                assert_eq!(ours, theirs, "{how}");
+            }
         }
     })
     .await

@@ -39,7 +39,9 @@ pub(super) fn refuse(
         problems.extend(found.map(|problem| format!("{prefix}{problem}")));
         warnings.extend(pull.warnings.iter().map(|warning| format!("{prefix}{warning}")));
     }
-    warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
+    for warning in &warnings {
+        eprintln!("Warning: {warning}");
+    }
     told(&problems)
 }
 
@@ -48,7 +50,9 @@ pub(in crate::cli) fn refuse_change(after: &Draft, limits: &Limits) -> Result<()
     let pull = of_pull_file(after);
     let problems: Vec<String> =
         of_names(after).into_iter().chain(of_data(after, limits)).chain(pull.problems).collect();
-    pull.warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
+    for warning in &pull.warnings {
+        eprintln!("Warning: {warning}");
+    }
     told(&problems)
 }
 
