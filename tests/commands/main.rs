@@ -4,9 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check_live;
 mod create;
 mod explain;
 mod import_systems;
+mod plan;
 mod run;
 mod shell;
 mod transcript;

@@ -1,10 +1,11 @@
-//! `lockgate check`: says what is wrong with Pipelines before they are applied, without a cluster.
+//! `lockgate check`: says what is wrong with Pipelines before they are applied: without a cluster, and with `--live` what one says.
 
-mod files;
+pub(super) mod files;
 mod finding;
 mod images;
+mod live;
 mod mounts;
-mod object;
+pub(super) mod object;
 mod offline;
 mod place;
 mod print;
@@ -15,6 +16,7 @@ use clap::{Args, ValueEnum};
 
 use self::files::File;
 use self::finding::{Finding, Severity};
+use self::live::LiveArgs;
 use self::object::Object;
 use self::rules::Rule;
 use super::error::Error;
@@ -38,6 +40,9 @@ pub(super) struct CheckArgs {
     /// How the findings are printed.
     #[arg(short, long, value_enum, default_value = "text", value_name = "FORMAT")]
     output: OutputFormat,
+
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -48,8 +53,11 @@ Examples:
   # What a chart renders, with findings as annotations of the pull request.
   helm template . | lockgate check -o github -f -
 
+  # Whether it would run in the cluster as that is now, and which login each image would be pulled with.
+  lockgate check -f edges.yaml --live -n team-a
+
 Ends with 0 where nothing is to be mended, with 1 where something is (with --strict: or is warned of), and with 2 where a file
-cannot be opened. docs/check.md explains each finding.";
+cannot be opened; with --live with 3 where the cluster does not answer. docs/check.md explains each finding.";
 
 /// How the findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,6 +80,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
     let mut findings: Vec<Finding> = files.iter().filter_map(unreadable).collect();
     findings.extend(pipelines.iter().flat_map(|pipeline| offline::findings(pipeline)));
     findings.extend(secrets::findings(&objects));
+    findings.extend(live::findings(&args.live, &objects)?);
     finding::sort(&mut findings);
 
     let mut out = std::io::stdout().lock();
@@ -81,7 +90,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
         OutputFormat::Sarif => print::sarif(&mut out, &findings)?,
         OutputFormat::Github => print::github(&mut out, &findings)?,
     }
-    let counts = |finding: &&Finding| args.strict || finding.severity == Severity::Error;
+    let counts = |finding: &&Finding| match finding.severity {
+        Severity::Error => true,
+        Severity::Warning => args.strict,
+        Severity::Note => false,
+    };
     match findings.iter().filter(counts).count() {
         0 if pipelines.is_empty() && args.strict => Err(Error::NothingToCheck),
         0 => {
