@@ -33,6 +33,7 @@ mod plan;
 pub mod registry;
 mod rerun;
 mod run;
+mod schema;
 mod secret;
 mod states;
 mod suspend;
@@ -104,6 +105,8 @@ enum Command {
     Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
+    /// Print the JSON Schema of a kind, for editors and validators.
+    Schema(schema::SchemaArgs),
     /// Print the version of this program.
     Version(version::VersionArgs),
 }
@@ -143,6 +146,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),
     };
     match result {

@@ -26,8 +26,12 @@ use super::error::Error;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct CheckArgs {
     /// A file of manifests, YAML or JSON, a folder of such files, or `-` for standard input. May be given several times.
-    #[arg(short, long = "filename", value_name = "FILE|DIR", required = true, value_delimiter = ',')]
+    #[arg(short, long = "filename", value_name = "FILE|DIR", required_unless_present = "files", value_delimiter = ',')]
     filename: Vec<String>,
+
+    /// The same without a flag, as pre-commit gives them.
+    #[arg(value_name = "FILE|DIR")]
+    files: Vec<String>,
 
     /// Also the folders below the folders that -f names.
     #[arg(short = 'R', long)]
@@ -74,7 +78,8 @@ enum OutputFormat {
 
 /// Checks the files. What is found and is no warning ends with 1.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
-    let files = files::read(&args.filename, args.recursive)?;
+    let named: Vec<String> = args.filename.iter().chain(&args.files).cloned().collect();
+    let files = files::read(&named, args.recursive)?;
     let objects: Vec<Object<'_>> = files.iter().flat_map(object::all).collect();
     let pipelines: Vec<&Object<'_>> = objects.iter().filter(|object| object.is_pipeline()).collect();
     let mut findings: Vec<Finding> = files.iter().filter_map(unreadable).collect();

@@ -119,3 +119,29 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_heading_for_every_rule_and_no_other() {
+        let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/check.md")).unwrap();
+        let (_, findings) = page.split_once("\n## Findings\n").unwrap();
+        let section = findings.split("\n## ").next().unwrap();
+        let headings: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let ids: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        assert_eq!(headings, ids);
+    }
+
+    #[test]
+    fn every_rule_is_in_the_list_and_has_a_name_of_its_own() {
+        let ids: std::collections::BTreeSet<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        assert_eq!(ids.len(), Rule::ALL.len());
+        for (index, rule) in Rule::ALL.into_iter().enumerate() {
+            assert_eq!(rule as usize, index, "{rule:?}");
+        }
+    }
+}
