@@ -11,8 +11,10 @@ mod explain;
 mod import_systems;
 mod plan;
 mod run;
+mod secrets;
 mod shell;
 mod transcript;
+mod wire;
 
 use std::sync::OnceLock;
 
