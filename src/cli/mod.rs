@@ -60,7 +60,7 @@ enum Command {
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod import;
 mod run;
 mod shell;
 mod transcript;

@@ -3,10 +3,13 @@
 //! [`import`] is pure: files in; objects, comments and findings out. Each system takes fields from a [`source::Source`] until nothing
 //! is left that it knows; what is left is reported.
 
+mod apply;
+mod args;
 mod command;
 pub mod draft;
 pub mod finding;
 mod graph;
+mod kubernetes;
 mod names;
 mod pachyderm;
 pub mod read;
@@ -17,7 +20,7 @@ pub mod system;
 mod tests;
 pub mod yaml;
 
-pub(super) use command::{ImportArgs, run};
+pub(super) use command::{ImportArgs, PipelineArgs, create, run, update};
 use draft::Draft;
 use finding::{Finding, Severity};
 use read::File;
@@ -44,6 +47,13 @@ pub struct Options {
     pub as_steps: bool,
 }
 
+impl Options {
+    /// What a Pipeline is called that becomes no step of another.
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| !self.as_steps)
+    }
+}
+
 /// What came of the files.
 #[derive(Clone, Debug, Default)]
 pub struct Imported {
@@ -68,7 +78,7 @@ pub fn import(files: &[File], options: &Options) -> Imported {
     settings::apply(&mut imported, options);
     for draft in imported.drafts.iter_mut().filter(|draft| draft.is_pipeline()) {
         for Violation { field, message } in validate(&draft.object) {
-            let text = format!("the Pipeline {} cannot be applied: {field}: {message}", draft.name());
+            let text = format!("the Pipeline's {field}: {message}");
             draft.comment("", format!("To be mended: {field}: {message}"));
             imported.findings.push(draft.finding(Severity::Error, "", text));
         }

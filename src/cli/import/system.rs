@@ -5,13 +5,15 @@ use serde_json::Value;
 
 use super::draft::Draft;
 use super::source::Source;
-use super::{Options, pachyderm};
+use super::{Options, kubernetes, pachyderm};
 
 /// A system whose objects become Pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum System {
     /// Pachyderm's pipeline specs.
     Pachyderm,
+    /// Pods and what makes Pods; Secrets are left out, other kinds pass through.
+    Kubernetes,
 }
 
 impl System {
@@ -19,6 +21,9 @@ impl System {
     #[must_use]
     pub fn of(document: &Value) -> Option<Self> {
         let has = |name: &str| document.get(name).is_some();
+        if has("apiVersion") && has("kind") {
+            return Some(Self::Kubernetes);
+        }
         let is_pachyderm =
             document.pointer("/pipeline/name").is_some() || has("transform") && (has("pipeline") || has("input"));
         is_pachyderm.then_some(Self::Pachyderm)
@@ -29,6 +34,7 @@ impl System {
     pub fn map(self, source: &mut Source, options: &Options) -> Vec<Draft> {
         match self {
             Self::Pachyderm => pachyderm::map(source, options),
+            Self::Kubernetes => kubernetes::map(source, options),
         }
     }
 }
