@@ -32,6 +32,9 @@ pub(super) trait Page: DeserializeOwned {
 pub(super) struct ListMeta {
     #[serde(default, rename = "continue")]
     next: Option<String>,
+    /// From where a watch goes on.
+    #[serde(default, rename = "resourceVersion")]
+    pub version: String,
 }
 
 /// Sends one request and decodes its answer. An answer that cannot be decoded is not quoted.

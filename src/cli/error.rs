@@ -70,6 +70,11 @@ pub(super) enum Error {
     /// Something was found that has to be mended, or is not as it was asked whether it is.
     #[error("{0}")]
     Findings(String),
+    /// The cluster has no such resource.
+    #[error(
+        "this cluster knows no Pipelines: install Lockgate (docs/install.md); lockgate doctor says what is missing"
+    )]
+    NotServed,
     /// There is none of that name; how to see those that are there.
     #[error("{0}")]
     NotFound(String),
@@ -122,7 +127,7 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed => exit::CLUSTER,
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,

@@ -7,6 +7,7 @@ use error::Error;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod ages;
 mod argv;
 mod ask;
 mod check;
@@ -17,6 +18,7 @@ mod doctor;
 mod election;
 mod error;
 mod follow;
+mod get;
 pub mod import;
 pub mod manifest;
 mod operator;
@@ -24,10 +26,12 @@ mod output;
 mod pipelines;
 mod rerun;
 mod run;
+mod states;
 mod suspend;
 mod users;
 mod values;
 mod version;
+mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
 #[derive(Debug, Parser)]
@@ -59,6 +63,10 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// List Pipelines, or their runs.
+    Get(Box<get::GetArgs>),
+    /// Wait until Pipelines have come to a state; end early where they cannot any more.
+    Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(Box<import::ImportArgs>),
     /// Print the CustomResourceDefinitions as YAML.
@@ -87,6 +95,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Get(args) => get::run(&args),
+        Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),

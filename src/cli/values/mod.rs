@@ -4,10 +4,13 @@
 //! accident. Freed memory is wiped by the process's allocator (`src/main.rs`). Nothing here is given to a child process.
 
 mod docker;
+mod forms;
 mod json;
+mod mask;
 mod read;
 
 pub(super) use docker::{Form, Login, PullEntry, PullFile};
+pub(super) use mask::{Masker, Patterns};
 pub(super) use read::{Secret, read};
 
 /// A value of a Secret.

@@ -1,0 +1,149 @@
+//! A text's documents, as `YAMLOrJSONDecoder` of `k8s.io/apimachinery/pkg/util/yaml` 0.36 splits them.
+
+use serde::de::IgnoredAny;
+use serde_json::{Deserializer, Value};
+
+use super::error::ReadError;
+use super::node::{self, Place};
+
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Yaml,
+    Json,
+}
+
+/// One document's text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) text: &'a str,
+    /// The line of the whole text with which it begins, from 1.
+    pub(super) first_line: usize,
+    /// What stands before it in that line, in characters.
+    pub(super) indent: usize,
+    pub(super) form: Form,
+}
+
+impl<'a> Part<'a> {
+    /// A part of a text by its bytes.
+    fn of(whole: &'a str, from: usize, to: usize, form: Form) -> Option<Self> {
+        let (before, text) = (whole.get(..from)?, whole.get(from..to)?);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Some(Self { text, first_line: lines(before) + 1, indent: line.chars().count(), form })
+    }
+}
+
+fn lines(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+/// Every document's text.
+///
+/// # Errors
+/// A separator with something behind it, a character that YAML does not have, or a stream of JSON that breaks off.
+pub(super) fn parts(whole: &str) -> Result<Vec<Part<'_>>, ReadError> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    if whole.trim_start().starts_with('{') {
+        from = stream(whole, &mut parts)?;
+    }
+    // Behind such a mark nothing is JSON, for kubectl.
+    let whole = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    let rest = whole.get(from..).unwrap_or_default();
+    check_characters(whole, from)?;
+    let mut begin = from;
+    let mut at = from;
+    for line in rest.split_inclusive('\n') {
+        if let Some(behind) = line.strip_prefix("---") {
+            let comment = behind.trim_start_matches([' ', '\t', '\r', '\n']);
+            // kubectl takes `---#` for a separator, and for the first word of the document as well.
+            if !comment.is_empty() && (!comment.starts_with('#') || comment.len() == behind.len()) {
+                let place = Place { line: lines(whole.get(..at).unwrap_or_default()) + 1, column: 4 };
+                return Err(ReadError::at(
+                    place,
+                    "nothing but a comment can stand behind the --- that separates documents: begin a new line",
+                ));
+            }
+            parts.extend(Part::of(whole, begin, at, Form::Yaml));
+            begin = at + line.len();
+        }
+        at += line.len();
+    }
+    parts.extend(Part::of(whole, begin, at, Form::Yaml));
+    Ok(parts)
+}
+
+/// JSON values one behind the other, as far as there are any. Where the rest is none, it is YAML's turn: but not any more after
+/// the second value.
+fn stream<'a>(whole: &'a str, parts: &mut Vec<Part<'a>>) -> Result<usize, ReadError> {
+    let mut values = Deserializer::from_str(whole).into_iter::<IgnoredAny>();
+    let mut from = 0;
+    loop {
+        let begin = from + blank(whole.get(from..).unwrap_or_default());
+        match values.next() {
+            None => return Ok(whole.len()),
+            Some(Ok(_)) => {
+                from = values.byte_offset();
+                parts.extend(Part::of(whole, begin, from, Form::Json));
+            }
+            Some(Err(error)) if parts.len() > 1 || begin == whole.len() => {
+                let place = Place { line: error.line(), column: error.column().max(1) };
+                return Err(ReadError::at(place, "this is no JSON, as what stands before it is"));
+            }
+            Some(Err(_)) => {
+                let rest = whole.get(from..).unwrap_or_default();
+                let spaces = rest.get(..blank(rest)).unwrap_or_default();
+                return Ok(from + spaces.find('\n').map_or(spaces.len(), |end| end + 1));
+            }
+        }
+    }
+}
+
+fn blank(text: &str) -> usize {
+    text.len() - text.trim_start().len()
+}
+
+/// The value of a document that is JSON.
+///
+/// # Errors
+/// A number or an escape that has no value.
+pub(super) fn json(part: &Part<'_>) -> Result<Value, ReadError> {
+    let mut value: Value = serde_json::from_str(part.text).map_err(|error| {
+        let indent = if error.line() == 1 { part.indent } else { 0 };
+        let line = error.line().max(1) - 1 + part.first_line;
+        ReadError::at(Place { line, column: error.column().max(1) + indent }, "JSON has no such value")
+    })?;
+    whole_numbers(&mut value);
+    Ok(value)
+}
+
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.as_i64().is_none() => {
+            if let Some(float) = number.as_f64() {
+                *value = node::number(float);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
+}
+
+/// Characters that go-yaml refuses, and those that it takes for the end of a line, while everybody else does not.
+fn check_characters(whole: &str, from: usize) -> Result<(), ReadError> {
+    for (index, line) in whole.split('\n').enumerate().skip(lines(whole.get(..from).unwrap_or_default())) {
+        for (column, character) in line.chars().enumerate() {
+            let why = match character {
+                '\t' | '\r' | '\u{20}'..='\u{7e}' => continue,
+                '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                    "a line break that only some readers know: write it as an escape between double quotes"
+                }
+                '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => continue,
+                _ => "a control character: write it as an escape between double quotes",
+            };
+            return Err(ReadError::at(Place { line: index + 1, column: column + 1 }, why));
+        }
+    }
+    Ok(())
+}
