@@ -1,13 +1,18 @@
 //! Objects into the cluster, by server-side apply.
 
 use clap::{Args, ValueEnum};
+use http::Request;
+use http::header::CONTENT_TYPE;
+use http_body_util::BodyExt;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
-use kube::core::GroupVersionKind;
+use kube::client::Body;
+use kube::core::{GroupVersionKind, Status};
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::draft::Draft;
+use super::secrets::Sealed;
 use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
@@ -71,6 +76,7 @@ struct Prepared<'a> {
 /// Applies every object, Namespaces first; says of each what became of it. Nothing is sent where the verb does not fit one of them.
 pub(super) async fn apply(
     drafts: &[Draft],
+    secrets: &[&Sealed],
     namespace: &NamespaceArg,
     args: &ApplyArgs,
     verb: Verb,
@@ -78,6 +84,7 @@ pub(super) async fn apply(
     let (first, then): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.text("/kind") == "Namespace");
     let drafts: Vec<&Draft> = first.into_iter().chain(then).collect();
     if args.dry_run == Some(DryRun::Client) {
+        secrets.iter().for_each(|sealed| say_secret(sealed, "checked (dry run)"));
         drafts.iter().for_each(|draft| say(draft, "checked (dry run)"));
         return Ok(());
     }
@@ -86,6 +93,11 @@ pub(super) async fn apply(
     let mut prepared = Vec::with_capacity(drafts.len());
     for draft in drafts {
         prepared.push(prepare(&connection.client, draft, &namespace, verb).await?);
+    }
+    let how = if args.dry_run.is_some() { " (server dry run)" } else { "" };
+    for sealed in secrets {
+        seal(&connection.client, sealed, &namespace, args).await?;
+        say_secret(sealed, &format!("serverside-applied{how}"));
     }
     for Prepared { draft, api, there } in prepared {
         let mut params = PatchParams::apply(FIELD_MANAGER);
@@ -99,7 +111,6 @@ pub(super) async fn apply(
             Some(there) if there.resource_version() == applied.resource_version() => "unchanged",
             Some(_) => "configured",
         };
-        let how = if args.dry_run.is_some() { " (server dry run)" } else { "" };
         say(draft, &format!("{what}{how}"));
     }
     Ok(())
@@ -154,6 +165,37 @@ fn conflict(error: kube::Error, draft: &Draft) -> Error {
         )),
         other => other.into(),
     }
+}
+
+/// Applies a Secret. Sent by hand: `Client::request` would log an answer that it cannot decode.
+async fn seal(client: &Client, sealed: &Sealed, namespace: &str, args: &ApplyArgs) -> Result<(), Error> {
+    let namespace = Some(sealed.namespace.as_str()).filter(|own| !own.is_empty()).unwrap_or(namespace);
+    let mut query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={}", args.force_conflicts);
+    if args.dry_run.is_some() {
+        query.push_str("&dryRun=All");
+    }
+    let request = Request::patch(format!("/api/v1/namespaces/{namespace}/secrets/{}?{query}", sealed.name))
+        .header(CONTENT_TYPE, "application/apply-patch+yaml")
+        .body(Body::from(sealed.manifest().expose().to_vec()))
+        .map_err(|_| Error::Usage(format!("{} is no name of a Secret", printable(&sealed.name))))?;
+    let response = client.send(request).await?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let body = response.into_body().collect().await?.to_bytes();
+    let status: Status = serde_json::from_slice(&body).unwrap_or_default();
+    if status.code == 409 {
+        return Err(Error::Conflict(format!(
+            "Secret {}: {}: --force-conflicts takes the fields over",
+            printable(&sealed.name),
+            status.message
+        )));
+    }
+    Err(kube::Error::Api(Box::new(status)).into())
+}
+
+fn say_secret(sealed: &Sealed, what: &str) {
+    println!("{}", printable(&format!("secret/{} {what}", sealed.name)));
 }
 
 /// One line, as kubectl prints it.

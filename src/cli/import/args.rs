@@ -1,8 +1,11 @@
 //! Flags that all ways to import have.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::Options;
+use super::secrets::Extract;
 use super::system::System;
 use crate::api::pipeline::{OnMissingSecret, Security};
 use crate::cli::connect::NamespaceArg;
@@ -33,6 +36,16 @@ pub(in crate::cli) struct SourceArgs {
     /// What a missing Secret means to every Pipeline. Absent: none is written, which means Wait. Fail refuses at once, as Pachyderm does.
     #[arg(long, value_enum, value_name = "WHAT")]
     on_missing_secret: Option<Missing>,
+
+    /// Move a literal variable into a Secret, by default NAME-env of the Pipeline NAME, under its own name as the key. May be
+    /// given several times. Needs --apply, which makes the Secret, or --secret-file.
+    #[arg(long = "extract-env", value_name = "VARIABLE[=SECRET/KEY]", value_parser = Extract::parse)]
+    pub extract: Vec<Extract>,
+
+    /// Write the Secrets of the files, and those of --extract-env, into this file, which must not be there and which only you can
+    /// read. `lockgate secret create -f FILE` makes them.
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 
     /// A field without a counterpart is an error: exit code 1, and nothing is applied.
     #[arg(long)]
@@ -78,6 +91,7 @@ impl SourceArgs {
                 Missing::Fail => OnMissingSecret::Fail,
             }),
             as_steps: self.as_steps,
+            extract: self.extract.clone(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The commands: files in, objects to stdout or to the cluster, the report to stderr.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +13,7 @@ use super::args::SourceArgs;
 use super::draft::Draft;
 use super::finding::Severity;
 use super::read::File;
+use super::secrets::Sealed;
 use super::{Imported, import, yaml};
 use crate::cli::error::Error;
 use crate::cli::output::{Format, OutputArgs, json as write_json, printable};
@@ -73,6 +76,12 @@ pub(in crate::cli) fn run(args: &ImportArgs) -> Result<(), Error> {
         return send(&args.source, &args.send, Verb::Apply);
     }
     args.send.is_given()?;
+    if !args.source.extract.is_empty() && args.source.secret_file.is_none() {
+        return Err(Error::Usage(
+            "--extract-env needs --apply or --secret-file: the value has to be somewhere, and is printed nowhere"
+                .into(),
+        ));
+    }
     let format = args.output.output.unwrap_or(Format::Yaml).one_of(&[Format::Yaml, Format::Json])?;
     let imported = read(&args.source)?;
     match &args.split {
@@ -95,12 +104,17 @@ pub(in crate::cli) fn update(args: &PipelineArgs) -> Result<(), Error> {
 fn send(source: &SourceArgs, args: &ApplyArgs, verb: Verb) -> Result<(), Error> {
     let imported = read(source)?;
     report(&imported, source.strict)?;
-    crate::cli::block_on(apply(&imported.drafts, &source.namespace, args, verb))
+    let made: Vec<&Sealed> = imported.secrets.iter().filter(|sealed| sealed.is_extracted()).collect();
+    let secrets = if source.secret_file.is_some() { Vec::new() } else { made };
+    crate::cli::block_on(apply(&imported.drafts, &secrets, &source.namespace, args, verb))
 }
 
 fn read(args: &SourceArgs) -> Result<Imported, Error> {
     let files = args.filename.iter().map(|name| file(name)).collect::<Result<Vec<_>, _>>()?;
     let imported = import(&files, &args.options());
+    if let Some(path) = &args.secret_file {
+        write_secrets(path, &imported.secrets)?;
+    }
     let pipelines = imported.drafts.iter().filter(|draft| draft.is_pipeline()).count();
     if args.name.is_some() && pipelines > 1 {
         return Err(Error::Usage(format!(
@@ -108,6 +122,26 @@ fn read(args: &SourceArgs) -> Result<Imported, Error> {
         )));
     }
     Ok(imported)
+}
+
+/// One file of all Secrets, for its owner alone.
+fn write_secrets(path: &Path, secrets: &[Sealed]) -> Result<(), Error> {
+    let wrong = |why| Error::File(path.display().to_string(), why);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+    for sealed in secrets {
+        file.write_all(b"---\n").map_err(wrong)?;
+        file.write_all(sealed.manifest().expose()).map_err(wrong)?;
+        file.write_all(b"\n").map_err(wrong)?;
+    }
+    let path = path.display();
+    let count = secrets.len();
+    eprintln!(
+        "{}",
+        printable(&format!(
+            "note: {path}: holds {count} of the Secrets: lockgate secret create -f {path} makes them; then remove it"
+        ))
+    );
+    Ok(())
 }
 
 fn file(name: &str) -> Result<File, Error> {

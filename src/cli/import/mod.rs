@@ -13,6 +13,7 @@ mod kubernetes;
 mod names;
 mod pachyderm;
 pub mod read;
+pub mod secrets;
 mod settings;
 pub mod source;
 pub mod system;
@@ -24,6 +25,7 @@ pub(super) use command::{ImportArgs, PipelineArgs, create, run, update};
 use draft::Draft;
 use finding::{Finding, Severity};
 use read::File;
+use secrets::{Extract, Sealed};
 use system::System;
 
 use crate::api::pipeline::{OnMissingSecret, Security};
@@ -45,6 +47,8 @@ pub struct Options {
     pub on_missing_secret: Option<OnMissingSecret>,
     /// Pipelines that read each other's results become steps of one.
     pub as_steps: bool,
+    /// Variables to be moved into Secrets.
+    pub extract: Vec<Extract>,
 }
 
 impl Options {
@@ -55,12 +59,14 @@ impl Options {
 }
 
 /// What came of the files.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Imported {
     /// The objects, in the order of the files.
     pub drafts: Vec<Draft>,
     /// What is to be known of them.
     pub findings: Vec<Finding>,
+    /// Secrets of the files, and those that were made of literals.
+    pub secrets: Vec<Sealed>,
 }
 
 /// Reads the files and maps every object. Never panics, whatever the bytes; a Pipeline that comes out is valid, or there is an error
@@ -76,6 +82,8 @@ pub fn import(files: &[File], options: &Options) -> Imported {
     }
     graph::join(&mut imported, options);
     settings::apply(&mut imported, options);
+    secrets::extract(&mut imported, options);
+    secrets::left_out(&mut imported);
     for draft in imported.drafts.iter_mut().filter(|draft| draft.is_pipeline()) {
         for Violation { field, message } in validate(&draft.object) {
             let text = format!("the Pipeline's {field}: {message}");
@@ -96,7 +104,9 @@ fn map(mut source: source::Source, options: &Options, imported: &mut Imported) {
     let mut drafts = system.map(&mut source, options);
     for draft in &mut drafts {
         draft.origin = source.origin();
+        draft.line = source.line("");
     }
     imported.drafts.extend(drafts);
+    imported.secrets.append(&mut source.secrets);
     imported.findings.extend(source.finish());
 }

@@ -7,6 +7,7 @@ mod volumes;
 mod workload;
 
 use super::draft::Draft;
+use super::secrets::Sealed;
 use super::source::Source;
 use super::{Options, names};
 
@@ -19,11 +20,10 @@ pub(super) fn map(source: &mut Source, options: &Options) -> Vec<Draft> {
     source.object = format!("{kind} {called}");
     match (group.as_str(), kind.as_str()) {
         ("", "Secret") => {
-            source.take("");
-            source.note(
-                "",
-                format!("is left out, since it holds values: lockgate secret create -f {} makes it", source.origin().0),
-            );
+            if let Some(manifest) = source.take("") {
+                let sealed = Sealed::of(&manifest, source);
+                source.secrets.push(sealed);
+            }
             Vec::new()
         }
         ("", "Pod") | ("apps", "Deployment") | ("batch", "Job" | "CronJob") => {

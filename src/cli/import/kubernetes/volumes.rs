@@ -20,7 +20,7 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, pod: &str, container: 
         .filter_map(|at| Some((source.text(&child(&at, "name"))?, at)))
         .collect();
     // What a volume says is taken once, and counts for each of its mounts.
-    let whole = source.clone();
+    let whole = source.again();
     let mut mounted = BTreeSet::new();
     for mount in source.elements(&child(container, "volumeMounts")) {
         let name = source.text(&child(&mount, "name")).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, pod: &str, container: 
                 source.unserved(&mount, "is mounted twice: each place gets an empty folder of its own");
             }
             // Again from the whole, silently: it was reported with the first mount.
-            let mut again = whole.clone();
+            let mut again = whole.again();
             one(&mut again, draft, volume, &at);
             continue;
         }
