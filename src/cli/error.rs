@@ -84,17 +84,27 @@ pub(super) enum Error {
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
+    /// Some of several things could not be done; each was told.
+    #[error("{failed} of {tried} failed")]
+    Several {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        tried: usize,
+        /// The exit code of the first.
+        code: u8,
+    },
     /// Ctrl-C while something was waited for.
     #[error("{0}")]
     Interrupted(String),
     /// Output, signals, threads.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// A generated object, as JSON.
-    #[error("the CustomResourceDefinition cannot be made: {0}")]
+    /// An object, as JSON.
+    #[error("this cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// A generated object, as YAML.
-    #[error("the CustomResourceDefinition cannot be printed: {0}")]
+    /// An object, as YAML.
+    #[error("this cannot be written as YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
@@ -132,6 +142,7 @@ impl Error {
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
             Self::Timeout(_) => exit::TIMEOUT,
+            Self::Several { code, .. } => *code,
             Self::Interrupted(_) => exit::INTERRUPTED,
             _ => exit::FINDINGS,
         }

@@ -11,6 +11,7 @@ mod ages;
 mod argv;
 mod ask;
 mod check;
+mod config;
 mod connect;
 mod crd;
 mod defaults;
@@ -24,24 +25,28 @@ pub mod manifest;
 mod operator;
 mod output;
 mod pipelines;
+pub mod registry;
 mod rerun;
 mod run;
+mod secret;
 mod states;
 mod suspend;
 mod users;
 mod values;
+mod verbs;
 mod version;
 mod wait;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "lockgate", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+// Without Debug: arguments may hold values of Secrets.
+#[derive(Subcommand)]
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
@@ -63,12 +68,22 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Create Secrets.
+    Secret(secret::SecretArgs),
+    /// Create a Secret, in the word order of kubectl.
+    Create(verbs::CreateArgs),
     /// List Pipelines, or their runs.
     Get(Box<get::GetArgs>),
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
     Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(Box<import::ImportArgs>),
+    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    Registry(Box<registry::RegistryArgs>),
+    /// Change Pipelines that are there, from files of any system that `import` reads.
+    Update(verbs::UpdateArgs),
+    /// `pipeline create` is `create pipeline`, and `pipeline update` is `update pipeline`.
+    Pipeline(verbs::PipelineArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the version of this program.
@@ -95,9 +110,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Secret(args) => secret::run(args),
+        Command::Create(args) => verbs::create(args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Registry(args) => registry::run(*args),
+        Command::Update(args) => verbs::update(args),
+        Command::Pipeline(args) => verbs::pipeline(args),
         Command::Crd => crd::run(),
         Command::Version(args) => version::run(&args),
     };

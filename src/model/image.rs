@@ -4,6 +4,8 @@
 //! `distribution/reference` v0.6.0; what is read here is that grammar, with `go-digest`'s rules for digests. (The crate
 //! `oci-spec` has the same grammar without IPv6 hosts, and one error for all faults.)
 
+use std::fmt;
+
 use crate::api::rules;
 
 /// `RepositoryNameTotalLengthMax` in `distribution/reference`.
@@ -60,6 +62,13 @@ impl Image {
     #[must_use]
     pub fn version(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joint = if self.digest.is_some() { '@' } else { ':' };
+        write!(f, "{}{joint}{}", self.repository(), self.version())
     }
 }
 
@@ -228,6 +237,8 @@ mod tests {
         ] {
             let image = Image::parse(text).unwrap();
             assert_eq!((image.repository().as_str(), image.version()), (repository, version), "{text}");
+            let joint = if version.starts_with("sha256:") { '@' } else { ':' };
+            assert_eq!(image.to_string(), format!("{repository}{joint}{version}"));
         }
     }
 }

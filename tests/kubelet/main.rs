@@ -22,6 +22,7 @@ mod life;
 mod main_job;
 mod pulling;
 mod receiving;
+mod registry;
 mod security;
 mod service;
 mod stdin;

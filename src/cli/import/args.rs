@@ -37,6 +37,10 @@ pub(in crate::cli) struct SourceArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     on_missing_secret: Option<Missing>,
 
+    /// Where DataOS' Secrets appear as files. Its older pages say /opt/dataos/secret.
+    #[arg(long, value_name = "DIR", default_value = "/etc/dataos/secret")]
+    dataos_secret_dir: String,
+
     /// Move a literal variable into a Secret, by default NAME-env of the Pipeline NAME, under its own name as the key. May be
     /// given several times. Needs --apply, which makes the Secret, or --secret-file.
     #[arg(long = "extract-env", value_name = "VARIABLE[=SECRET/KEY]", value_parser = Extract::parse)]
@@ -92,6 +96,7 @@ impl SourceArgs {
             }),
             as_steps: self.as_steps,
             extract: self.extract.clone(),
+            dataos_secret_dir: Some(self.dataos_secret_dir.clone()),
         }
     }
 }

@@ -204,7 +204,8 @@ fn report(imported: &Imported, strict: bool) -> Result<(), Error> {
             if lost == 1 { "thing is" } else { "things are" }
         ))),
         (0, _) if imported.drafts.is_empty() && imported.findings.is_empty() => Err(Error::Findings(
-            "nothing is in these files: give pipeline specs of Pachyderm, or manifests of Kubernetes".to_owned(),
+            "nothing is in these files: give specs of Pachyderm, DataOS or Direktiv, or manifests of Kubernetes"
+                .to_owned(),
         )),
         (0, _) => Ok(()),
         (errors, _) => Err(Error::Findings(format!("{errors} to be mended before this can be applied"))),

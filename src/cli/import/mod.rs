@@ -6,10 +6,15 @@
 mod apply;
 mod args;
 mod command;
+mod dataos;
+mod direktiv;
 pub mod draft;
 pub mod finding;
+#[cfg(test)]
+mod golden_tests;
 mod graph;
 mod kubernetes;
+mod line;
 mod names;
 mod pachyderm;
 pub mod read;
@@ -49,6 +54,8 @@ pub struct Options {
     pub as_steps: bool,
     /// Variables to be moved into Secrets.
     pub extract: Vec<Extract>,
+    /// Where Secrets of DataOS appear as files.
+    pub dataos_secret_dir: Option<String>,
 }
 
 impl Options {
@@ -74,12 +81,15 @@ pub struct Imported {
 #[must_use]
 pub fn import(files: &[File], options: &Options) -> Imported {
     let mut imported = Imported::default();
+    let mut sources = Vec::new();
     for file in files {
         match read::documents(file) {
-            Ok(sources) => sources.into_iter().for_each(|source| map(source, options, &mut imported)),
+            Ok(read) => sources.extend(read),
             Err(finding) => imported.findings.push(finding),
         }
     }
+    let stacks = dataos::Stacks::of(sources.iter().filter_map(|source| source.peek("")));
+    sources.into_iter().for_each(|source| map(source, options, &stacks, &mut imported));
     graph::join(&mut imported, options);
     settings::apply(&mut imported, options);
     secrets::extract(&mut imported, options);
@@ -94,14 +104,14 @@ pub fn import(files: &[File], options: &Options) -> Imported {
     imported
 }
 
-fn map(mut source: source::Source, options: &Options, imported: &mut Imported) {
+fn map(mut source: source::Source, options: &Options, stacks: &dataos::Stacks, imported: &mut Imported) {
     let Some(system) = options.from.or_else(|| source.peek("").and_then(System::of)) else {
         source.error("", "is an object of no system that is known here: say whose it is with --from");
         source.take("");
         imported.findings.extend(source.finish());
         return;
     };
-    let mut drafts = system.map(&mut source, options);
+    let mut drafts = system.map(&mut source, options, stacks);
     for draft in &mut drafts {
         draft.origin = source.origin();
         draft.line = source.line("");

@@ -18,6 +18,14 @@ pub fn step(text: &str) -> String {
     short(&dns_label(text).replace('.', "-"), 40, text)
 }
 
+/// What is said of a name that had to be made good.
+#[must_use]
+pub fn renamed(name: &str, longest: usize) -> String {
+    format!(
+        "is renamed to {name}: names of Kubernetes are lower case, with '-', and this one has at most {longest} characters"
+    )
+}
+
 fn dns_label(text: &str) -> String {
     let lower = text.to_lowercase();
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';

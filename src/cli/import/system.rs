@@ -3,9 +3,10 @@
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::dataos::Stacks;
 use super::draft::Draft;
 use super::source::Source;
-use super::{Options, kubernetes, pachyderm};
+use super::{Options, dataos, direktiv, kubernetes, pachyderm};
 
 /// A system whose objects become Pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,6 +15,11 @@ pub enum System {
     Pachyderm,
     /// Pods and what makes Pods; Secrets are left out, other kinds pass through.
     Kubernetes,
+    /// DataOS' services, workers, workflows and bundles; its Secrets are named.
+    #[value(name = "dataos")]
+    DataOs,
+    /// Direktiv's workflows.
+    Direktiv,
 }
 
 impl System {
@@ -24,17 +30,25 @@ impl System {
         if has("apiVersion") && has("kind") {
             return Some(Self::Kubernetes);
         }
+        if dataos::is_resource(document) {
+            return Some(Self::DataOs);
+        }
+        if direktiv::is_of(document) {
+            return Some(Self::Direktiv);
+        }
         let is_pachyderm =
             document.pointer("/pipeline/name").is_some() || has("transform") && (has("pipeline") || has("input"));
         is_pachyderm.then_some(Self::Pachyderm)
     }
 
-    /// Takes what it knows from the object and says what it does with it.
+    /// Takes what it knows from the object and says what it does with it; `stacks` are DataOS' of all the files.
     #[must_use]
-    pub fn map(self, source: &mut Source, options: &Options) -> Vec<Draft> {
+    pub fn map(self, source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft> {
         match self {
             Self::Pachyderm => pachyderm::map(source, options),
             Self::Kubernetes => kubernetes::map(source, options),
+            Self::DataOs => dataos::map(source, options, stacks),
+            Self::Direktiv => direktiv::map(source, options),
         }
     }
 }

@@ -13,7 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
 
 use super::SecretValue;
-use super::json::Node;
+use super::node::Node;
 use crate::model::registry::{Fault, Gravity, of_key, of_user};
 
 /// The two forms that the kubelet reads.
@@ -105,16 +105,6 @@ impl PullFile {
         Self { entries: Vec::new(), faults: vec![fault], place: Some((error.line(), error.column())) }
     }
 
-    fn of(entries: Vec<(String, Node)>, faults: Vec<Fault>) -> Self {
-        let mut read: Vec<PullEntry> = Vec::new();
-        for (key, node) in entries {
-            // Of two equal keys the later one counts.
-            read.retain(|entry| entry.key != key);
-            read.push(PullEntry::of(key, node));
-        }
-        Self { entries: read, faults, place: None }
-    }
-
     fn of_config_json(root: Node) -> Self {
         let (fields, mut faults) = match root {
             Node::Object(fields) => (fields, Vec::new()),
@@ -126,10 +116,10 @@ impl PullFile {
             match (Field::of(&name), node) {
                 (Field::Auths, Node::Object(more)) => {
                     has_auths = true;
-                    entries.extend(more);
+                    add(&mut entries, more);
                 }
-                // Go forgets what it had read.
-                (Field::Auths, Node::Null) => entries.clear(),
+                // Go forgets what it had read, and still fails where that was malformed.
+                (Field::Auths, Node::Null) => entries.retain(|entry| entry.login.is_none()),
                 (Field::Headers, Node::Object(headers)) if headers.iter().all(|(_, node)| node.is_text_or_null()) => {}
                 (Field::Headers, Node::Null) => {}
                 (Field::Auths | Field::Headers, _) => faults.push(Fault::NotAnObject),
@@ -137,33 +127,40 @@ impl PullFile {
                 _ => {}
             }
         }
-        let file = Self::of(entries, faults);
-        let fault = match (file.entries.is_empty(), has_auths) {
-            _ if !file.faults.is_empty() => None,
+        if faults.is_empty() {
             // Docker leaves an empty entry behind where a program of the desktop has the login.
-            (false, _) if has_helpers && file.entries.iter().all(PullEntry::is_nobody) => Some(Fault::HelpersOnly),
-            (false, _) => None,
-            (true, _) if has_helpers => Some(Fault::HelpersOnly),
-            (true, true) => Some(Fault::Empty),
-            (true, false) => Some(Fault::NoAuths),
-        };
-        Self { faults: file.faults.into_iter().chain(fault).collect(), ..file }
+            let has_none = entries.iter().all(PullEntry::is_nobody);
+            faults.extend(match (entries.is_empty(), has_auths) {
+                _ if has_helpers && has_none => Some(Fault::HelpersOnly),
+                (false, _) => None,
+                (true, true) => Some(Fault::Empty),
+                (true, false) => Some(Fault::NoAuths),
+            });
+        }
+        Self { entries, faults, place: None }
     }
 
     fn of_cfg(root: Node) -> Self {
-        match root {
-            Node::Object(entries) => {
-                let nested = entries.iter().any(|(key, node)| key == "auths" && matches!(node, Node::Object(_)));
-                let fault = match (nested, entries.is_empty()) {
-                    (true, _) => Some(Fault::WrongForm),
-                    (false, true) => Some(Fault::Empty),
-                    (false, false) => None,
-                };
-                Self::of(entries, fault.into_iter().collect())
+        let (fields, fault) = match root {
+            Node::Object(fields) => {
+                let nested = fields.iter().any(|(key, node)| key == "auths" && matches!(node, Node::Object(_)));
+                let fault = if nested { Some(Fault::WrongForm) } else { fields.is_empty().then_some(Fault::Empty) };
+                (fields, fault)
             }
-            Node::Null => Self::of(Vec::new(), vec![Fault::Empty]),
-            _ => Self::of(Vec::new(), vec![Fault::NotAnObject]),
-        }
+            Node::Null => (Vec::new(), Some(Fault::Empty)),
+            _ => (Vec::new(), Some(Fault::NotAnObject)),
+        };
+        let mut entries = Vec::new();
+        add(&mut entries, fields);
+        Self { entries, faults: fault.into_iter().collect(), place: None }
+    }
+}
+
+/// Reads entries. Of two equal keys the later one counts; a malformed one stays, since the kubelet fails at it.
+fn add(entries: &mut Vec<PullEntry>, more: Vec<(String, Node)>) {
+    for (key, node) in more {
+        entries.retain(|entry| entry.key != key || entry.login.is_none());
+        entries.push(PullEntry::of(key, node));
     }
 }
 

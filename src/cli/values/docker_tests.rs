@@ -171,4 +171,7 @@ fn what_stands_twice_is_read_as_go_reads_it() {
     assert_eq!(logins, [("a.test", Some("ping:")), ("b.test", Some("ping:pong"))]);
     let forgotten = r#"{"auths": {"a.test": {"auth": "Zm9vOmJhcg=="}}, "auths": null}"#;
     assert_eq!(shown(Form::ConfigJson, forgotten).1, []);
+    for bad in [r#"{"auths": {"a.test": 1}, "auths": null}"#, r#"{"auths": {"a.test": 1, "a.test": {}}}"#] {
+        assert!(PullFile::read(Form::ConfigJson, bad.as_bytes()).breaks(), "{bad}");
+    }
 }

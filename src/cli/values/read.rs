@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
@@ -16,19 +14,34 @@ use crate::cli::error::Error;
 /// A Secret, as far as commands look at it.
 #[derive(Deserialize)]
 pub(in crate::cli) struct Secret {
+    /// Which version of it this is.
+    #[serde(default)]
+    pub metadata: Metadata,
     /// As in `kubernetes.io/dockerconfigjson`.
     #[serde(default, rename = "type")]
     pub type_: String,
+    /// Whether its data may never change.
+    #[serde(default)]
+    pub immutable: bool,
     /// By key.
     #[serde(default)]
     pub data: BTreeMap<String, SecretValue>,
 }
 
+/// Of its metadata, what a write that must not meet another one needs.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::cli) struct Metadata {
+    /// Moves with every write.
+    #[serde(default)]
+    pub resource_version: String,
+}
+
 impl<'de> Deserialize<'de> for SecretValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = Self::new(String::deserialize(deserializer)?.into_bytes());
         // The error names no byte of the value.
-        BASE64_STANDARD.decode(text).map(Self).map_err(|_| serde::de::Error::custom("a value that is no base64"))
+        text.decoded().ok_or_else(|| serde::de::Error::custom("a value that is no base64"))
     }
 }
 

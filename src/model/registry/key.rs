@@ -23,6 +23,12 @@ impl Key {
         &self.0
     }
 
+    /// Host with port; it may have `*` in it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.host_and_path().0
+    }
+
     /// Host with port, and path (with its `/`, or empty).
     pub(super) fn host_and_path(&self) -> (&str, &str) {
         self.0.split_at(self.0.find('/').unwrap_or(self.0.len()))

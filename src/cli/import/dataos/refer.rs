@@ -1,0 +1,228 @@
+//! `dataosSecrets` (and `secrets`, their older name) as references: whole Secrets and single keys, as files and as variables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::super::draft::Draft;
+use super::super::finding::{Severity, child};
+use super::super::line::create_generic;
+use super::super::source::Source;
+use super::Here;
+
+/// The folder's name in the container's environment.
+const DIR_VAR: &str = "DATAOS_SECRET_DIR";
+
+/// How a container receives a Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consumption {
+    Files,
+    Variables,
+    Properties,
+}
+
+/// What a container is given already, so that nothing is given twice.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// Variables, with the field that gives each.
+    variables: BTreeSet<String>,
+    /// Files in the folder, with the Secret of each.
+    files: BTreeMap<String, String>,
+    /// Secrets that are in the folder as a whole.
+    whole: BTreeSet<String>,
+}
+
+impl Given {
+    /// Whether files are in the folder.
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty() || !self.whole.is_empty()
+    }
+
+    /// Whether a variable of this name comes from a Secret.
+    pub fn has_variable(&self, name: &str) -> bool {
+        self.variables.contains(name)
+    }
+}
+
+/// Takes the references below `base` and writes them into the list `to`.
+pub fn references(source: &mut Source, base: &str, draft: &mut Draft, to: &str, here: &Here<'_>, given: &mut Given) {
+    for field in ["dataosSecrets", "secrets"] {
+        for at in source.elements(&child(base, field)) {
+            one(source, &at, draft, to, here, given);
+        }
+        // What is no list.
+        if source.peek(&child(base, field)).is_some_and(|value| !value.is_array()) {
+            source.texts(&child(base, field));
+        }
+    }
+    if given.files.len().saturating_add(given.whole.len()) > 1 && !given.whole.is_empty() {
+        source.note(
+            base,
+            format!(
+                "{} Secrets share the folder {}: where two have a key of the same name, the later one's file is seen",
+                given.whole.len().saturating_add(given.files.values().collect::<BTreeSet<_>>().len()),
+                here.folder
+            ),
+        );
+    }
+}
+
+fn one(source: &mut Source, at: &str, draft: &mut Draft, to: &str, here: &Here<'_>, given: &mut Given) {
+    let is_short = source.peek(at).is_some_and(Value::is_string);
+    let name = if is_short { source.text(at) } else { source.text(&child(at, "name")) };
+    let Some(name) = name else {
+        if source.peek(at).is_some() {
+            source.error(at, "names no Secret: give it a name");
+            source.take(at);
+        }
+        return;
+    };
+    let (keys, consumption) = if is_short { (Vec::new(), Some(Consumption::Files)) } else { long(source, at) };
+    if let Some(workspace) = source.text(&child(at, "workspace")).filter(|workspace| *workspace != here.home) {
+        source.note(
+            at,
+            format!(
+                "Secret {name} is in workspace {workspace}, and a reference stays in its namespace: make it here, too: {}",
+                create_generic(&name, &here.in_namespace, &keys, &BTreeMap::new())
+            ),
+        );
+    }
+    let consumption = consumption.unwrap_or_else(|| {
+        source.note(
+            at,
+            format!("says no consumptionType, and became files in {}; for variables write {{name: {name}, env_prefix: \"\"}}, or env_var and key for one", here.folder),
+        );
+        Consumption::Files
+    });
+    if consumption == Consumption::Properties {
+        source.say(
+            Severity::Lost,
+            at,
+            format!(
+                "one properties file of all pairs (format: properties) comes with a later version: until then each key is a file of its own in {}. To have the one file now, make the Secret with one key that holds it: lockgate secret create generic {name} --from-file={name}.properties",
+                here.folder
+            ),
+        );
+    }
+    match consumption {
+        Consumption::Variables => variables(source, at, draft, to, &name, &keys, given),
+        Consumption::Files | Consumption::Properties => files(source, at, draft, to, here.folder, &name, &keys, given),
+    }
+}
+
+/// The keys (none: all) and the consumption of the long form.
+fn long(source: &mut Source, at: &str) -> (Vec<String>, Option<Consumption>) {
+    let all = ["allKeys", "allkeys"].map(|field| source.flag(&child(at, field)));
+    let mut keys = source.texts(&child(at, "keys"));
+    keys.extend(source.text(&child(at, "key")).filter(|key| !keys.contains(key)));
+    if all.contains(&Some(true)) && !keys.is_empty() {
+        source.note(at, "names keys and says allKeys: all of them are given");
+        keys.clear();
+    }
+    let field = child(at, "consumptionType");
+    let consumption = match source.text(&field).map(|text| text.to_ascii_lowercase()).as_deref() {
+        None => None,
+        Some("envvars") => Some(Consumption::Variables),
+        Some("file" | "files") => Some(Consumption::Files),
+        Some("propfile" | "propfiles") => Some(Consumption::Properties),
+        Some(_) => {
+            source.error(&field, "must be envVars, propfile or file: mend it in the source");
+            Some(Consumption::Files)
+        }
+    };
+    (keys, consumption)
+}
+
+fn variables(
+    source: &mut Source,
+    at: &str,
+    draft: &mut Draft,
+    to: &str,
+    name: &str,
+    keys: &[String],
+    given: &mut Given,
+) {
+    if keys.is_empty() {
+        let entry = draft.push(to, json!({"name": name, "env_prefix": ""}));
+        draft.comment(&entry, "Every key is a variable of its name.");
+    }
+    for key in keys {
+        if given.variables.insert(key.clone()) {
+            draft.push(to, json!({"name": name, "env_var": key, "key": key}));
+        } else {
+            source.say(
+                Severity::Lost,
+                at,
+                format!("another Secret gives the variable {key} already: give this one another name, as in {{name: {name}, env_var: OTHER_{key}, key: {key}}}"),
+            );
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)] // One reference, its place, and what it becomes.
+fn files(
+    source: &mut Source,
+    at: &str,
+    draft: &mut Draft,
+    to: &str,
+    folder: &str,
+    name: &str,
+    keys: &[String],
+    given: &mut Given,
+) {
+    if keys.is_empty() {
+        if given.whole.insert(name.to_owned()) {
+            draft.push(to, json!({"name": name, "mount_path": folder}));
+        } else {
+            source.note(at, format!("Secret {name} is given already"));
+        }
+        return;
+    }
+    let mut items = Vec::new();
+    for key in keys {
+        let other = given.files.get(key).cloned();
+        let path = match other {
+            None => key.clone(),
+            Some(other) if other == name => continue,
+            Some(other) => {
+                let path = format!("{name}_{key}");
+                source.note(
+                    at,
+                    format!("Secrets {other} and {name} both have a file {key} in {folder}: this one is named {path}"),
+                );
+                path
+            }
+        };
+        given.files.insert(path.clone(), name.to_owned());
+        items.push(json!({"key": key, "path": path}));
+    }
+    if !items.is_empty() {
+        draft.push(to, json!({"name": name, "mount_path": folder, "items": items}));
+    }
+}
+
+/// Tells the container where its files are, unless it was told.
+pub fn say_folder(source: &mut Source, draft: &mut Draft, container: &str, here: &Here<'_>, place: &str) {
+    let variable = child(&child(container, "env"), DIR_VAR);
+    match draft.text(&variable) {
+        "" => {
+            draft.set(&variable, here.folder);
+            draft.comment(&variable, "Where the files of Secrets are. DataOS' older pages say /opt/dataos/secret: --dataos-secret-dir.");
+        }
+        told if told.trim_end_matches('/') == here.folder => {}
+        _ => source.note(
+            place,
+            format!("{DIR_VAR} in envs names another folder than {}, where the files are: give that one with --dataos-secret-dir", here.folder),
+        ),
+    }
+}
+
+/// The names of the Secrets in a list that is not mapped.
+pub fn names(source: &mut Source, pointer: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for at in source.elements(pointer) {
+        let is_short = source.peek(&at).is_some_and(Value::is_string);
+        names.extend(if is_short { source.text(&at) } else { source.text(&child(&at, "name")) });
+    }
+    names
+}

@@ -1,0 +1,122 @@
+//! `lockgate secret create`: everything is judged before anything is sent; then it is sent, and each refusal is told.
+
+mod add;
+mod args;
+mod documents;
+mod generic;
+mod hash;
+mod limits;
+mod print;
+mod refuse;
+mod registry;
+mod send;
+mod tls;
+mod words;
+
+pub(in crate::cli) use args::CreateArgs;
+
+use args::DryRun;
+use words::Kind;
+
+use crate::cli::block_on;
+use crate::cli::error::Error;
+use crate::cli::output::Format;
+use crate::cli::values::{Draft, Write};
+use crate::model::names::{is_label_value, is_qualified_name};
+use crate::model::secret::{EXPIRES_ON_LABEL, Expiry};
+
+/// Judges, then creates; with `--add` changes one that is there.
+pub(in crate::cli) fn run(args: &CreateArgs) -> Result<(), Error> {
+    let format =
+        args.common.output.map(|format| format.one_of(&[Format::Json, Format::Yaml, Format::Name])).transpose()?;
+    if args.common.save_config {
+        return Err(Error::Usage(
+            "--save-config would copy the values into the annotation kubectl.kubernetes.io/last-applied-configuration, where more people may read them: leave it away".into(),
+        ));
+    }
+    if args.add {
+        return add::run(args, format);
+    }
+    let limits = args.limits.limits()?;
+    let mut drafts = drafts(args)?;
+    for draft in &mut drafts {
+        finish(draft, args)?;
+    }
+    refuse::refuse(&drafts, &limits, &args.namespace)?;
+    if args.common.dry_run == DryRun::Client {
+        return print::drafts(&drafts, &args.namespace, format);
+    }
+    let write = args.write();
+    block_on(async {
+        let connection = args.cluster.connect().await?;
+        let order = send::Order { write, replace: args.common.replace, max_count: limits.max_count, format };
+        send::all(&connection, &drafts, &args.namespace, &order).await
+    })
+}
+
+impl CreateArgs {
+    /// How requests are sent.
+    fn write(&self) -> Write {
+        Write {
+            field_manager: self.common.field_manager.clone(),
+            validation: self.common.validate,
+            dry_run: self.common.dry_run == DryRun::Server,
+        }
+    }
+}
+
+/// What is to be created, as far as the flags of its type say.
+fn drafts(args: &CreateArgs) -> Result<Vec<Draft>, Error> {
+    if !args.filename.is_empty() {
+        words::none(args)?;
+        return documents::read(&args.filename, args.common.validate);
+    }
+    let (kind, name) = words::kind_and_name(args)?;
+    let draft = match kind {
+        Kind::Generic => generic::draft(args, &name)?,
+        Kind::Tls => tls::draft(args, &name)?,
+        Kind::DockerRegistry => registry::draft(args, &name)?,
+    };
+    Ok(vec![draft])
+}
+
+/// What goes with every type.
+fn finish(draft: &mut Draft, args: &CreateArgs) -> Result<(), Error> {
+    for label in &args.common.labels {
+        let (key, value) = label
+            .split_once('=')
+            .filter(|(key, value)| is_qualified_name(key) && is_label_value(value))
+            .ok_or_else(|| {
+                Error::Usage("--labels: write each as KEY=VALUE, as Kubernetes' labels are, as in team=vision".into())
+            })?;
+        draft.label(key, value);
+    }
+    if let Some(day) = &args.common.expires_on {
+        draft.label(EXPIRES_ON_LABEL, day);
+    }
+    if args.common.immutable {
+        draft.immutable = Some(true);
+    }
+    if args.common.append_hash {
+        draft.name = format!("{}-{}", draft.name, hash::of(draft)?);
+    }
+    Ok(())
+}
+
+/// Takes a day as the label has it.
+pub(in crate::cli) fn day(text: &str) -> Result<String, &'static str> {
+    match Expiry::parse(text) {
+        Expiry::On(_) => Ok(text.to_owned()),
+        Expiry::NoDate => Err("write a day as YYYY-MM-DD, as in 2027-06-30"),
+    }
+}
+
+/// kubectl's words for how unknown fields are judged, as the API server has them.
+pub(in crate::cli) fn validation(text: &str) -> Result<&'static str, &'static str> {
+    match text {
+        "strict" | "true" => Ok("Strict"),
+        "warn" => Ok("Warn"),
+        "ignore" | "false" => Ok("Ignore"),
+        _ => Err("write strict, warn or ignore"),
+    }
+}

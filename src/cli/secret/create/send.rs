@@ -1,0 +1,176 @@
+//! Writes Secrets, each into each of its namespaces. All are tried, and each failure is told.
+
+use k8s_openapi::api::core::v1::Secret as ApiSecret;
+use kube::Api;
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+
+use super::print::{Line, Printer};
+use crate::cli::connect::Connection;
+use crate::cli::error::Error;
+use crate::cli::output::{Format, printable};
+use crate::cli::values::{self, Draft, Secret, Tree, Write};
+
+/// How often a Secret that others change at the same time is written anew.
+pub(super) const TRIES: usize = 5;
+
+/// How they are to be created.
+pub(super) struct Order {
+    /// What every request says.
+    pub write: Write,
+    /// Whether those that are there get the new values.
+    pub replace: bool,
+    /// How many Secrets a namespace may have.
+    pub max_count: Option<u32>,
+    /// How it is printed.
+    pub format: Option<Format>,
+}
+
+/// Tries all.
+pub(super) async fn all(
+    connection: &Connection,
+    drafts: &[Draft],
+    namespaces: &[String],
+    order: &Order,
+) -> Result<(), Error> {
+    let mut printer = Printer::new(order.format);
+    let mut failures = Failures::default();
+    for draft in drafts {
+        let own = [draft.namespace.clone().unwrap_or_else(|| connection.default_namespace.clone())];
+        for namespace in if namespaces.is_empty() { &own } else { namespaces } {
+            let result = one(connection, draft, namespace, order).await;
+            let Some((verb, object)) = failures.sift(&draft.name, namespace, result) else { continue };
+            let place = (namespaces.len() > 1).then_some(&**namespace);
+            let note = if order.write.dry_run { " (server dry run)" } else { "" };
+            let line = Line { name: &name_of(&object, draft), verb, place, note };
+            printer.object(object, &line, order.write.dry_run)?;
+        }
+    }
+    failures.end()
+}
+
+/// What could not be done of several things, of which each is tried.
+#[derive(Default)]
+pub(super) struct Failures {
+    tried: usize,
+    failed: Vec<(String, Error)>,
+}
+
+impl Failures {
+    /// Keeps an error for the end.
+    pub(super) fn sift<T>(&mut self, name: &str, namespace: &str, result: Result<T, Error>) -> Option<T> {
+        self.tried = self.tried.saturating_add(1);
+        result.map_err(|error| self.failed.push((format!("secret/{name} in {namespace}"), error))).ok()
+    }
+
+    /// The error of the command: its own if one thing was tried, else a line for each and their number.
+    pub(super) fn end(mut self) -> Result<(), Error> {
+        let (failed, tried) = (self.failed.len(), self.tried);
+        let Some(code) = self.failed.first().map(|(_, error)| error.exit_code()) else { return Ok(()) };
+        if tried == 1 {
+            return self.failed.pop().map_or(Ok(()), |(_, error)| Err(error));
+        }
+        for (name, error) in &self.failed {
+            eprintln!("lockgate: {}: {error}", printable(name));
+        }
+        Err(Error::Several { failed, tried, code })
+    }
+}
+
+/// The server may have made the name.
+fn name_of(object: &Tree, draft: &Draft) -> String {
+    let name = object.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Tree::as_text);
+    name.unwrap_or(&draft.name).to_owned()
+}
+
+/// What became of it, and the object as the server has it now.
+async fn one(
+    connection: &Connection,
+    draft: &Draft,
+    namespace: &str,
+    order: &Order,
+) -> Result<(&'static str, Tree), Error> {
+    let client = &connection.client;
+    for _ in 0..TRIES {
+        if let Some(most) = order.max_count {
+            let is_there = order.replace && values::read(client, namespace, &draft.name).await?.is_some();
+            if !is_there && count(connection, namespace, most).await? >= most {
+                return Err(Error::Findings(format!(
+                    "namespace {namespace} has {most} Secrets already, and --max-count allows no more: delete one, or raise that limit"
+                )));
+            }
+        }
+        match values::create(client, namespace, &draft.object(Some(namespace)), &order.write).await {
+            Err(Error::Client(kube::Error::Api(status))) if status.is_already_exists() => {}
+            result => return Ok(("created", result?)),
+        }
+        if !order.replace {
+            return Err(Error::Conflict(format!(
+                "Secret {} is there already in {namespace}: change single keys with lockgate secret set, or give it these values and no others with --replace",
+                draft.name
+            )));
+        }
+        let Some(there) = values::read(client, namespace, &draft.name).await? else { continue };
+        let change = replacement(draft, &there, namespace)?;
+        match values::patch(client, namespace, &draft.name, &change, &order.write).await {
+            Err(Error::Client(kube::Error::Api(status))) if status.is_conflict() => {}
+            result => return Ok(("replaced", result?)),
+        }
+    }
+    Err(changes_too_often(&draft.name, namespace))
+}
+
+/// Others write to it all the time.
+pub(super) fn changes_too_often(name: &str, namespace: &str) -> Error {
+    Error::Conflict(format!(
+        "Secret {name} in {namespace} was changed by somebody else {TRIES} times meanwhile: see who writes to it (kubectl get secret {name} -n {namespace} -o yaml --show-managed-fields), then try again"
+    ))
+}
+
+/// The merge patch that gives one that is there these values and no others.
+fn replacement(draft: &Draft, there: &Secret, namespace: &str) -> Result<Tree, Error> {
+    let name = &draft.name;
+    if draft.type_name() != there.type_ {
+        return Err(Error::Conflict(format!(
+            "Secret {name} in {namespace} is of type {}, and this one is of type {}: a type never changes; delete it first, or take another name",
+            printable(&there.type_),
+            printable(draft.type_name())
+        )));
+    }
+    if there.immutable {
+        return Err(is_immutable(name, namespace));
+    }
+    let mut data = draft.encoded();
+    for key in there.data.keys().filter(|key| !draft.data.contains_key(*key)) {
+        data.set(key, Tree::Null);
+    }
+    let mut metadata = Tree::Map(Vec::new());
+    metadata.set("resourceVersion", Tree::text(&*there.metadata.resource_version));
+    for field in ["labels", "annotations"] {
+        if let Some(entries) = draft.metadata.get(field) {
+            metadata.set(field, entries.clone());
+        }
+    }
+    let mut change = Tree::Map(vec![("metadata".into(), metadata), ("data".into(), data)]);
+    if let Some(is) = draft.immutable {
+        change.set("immutable", Tree::Bool(is));
+    }
+    Ok(change)
+}
+
+/// Nobody changes it any more.
+pub(super) fn is_immutable(name: &str, namespace: &str) -> Error {
+    Error::Conflict(format!(
+        "Secret {name} in {namespace} is immutable: delete it and create it anew, or create one with another name, as --append-hash does"
+    ))
+}
+
+/// How many Secrets of people the namespace has; no more than `most` are looked for, and none is read.
+async fn count(connection: &Connection, namespace: &str, most: u32) -> Result<u32, Error> {
+    let api: Api<PartialObjectMeta<ApiSecret>> = Api::namespaced(connection.client.clone(), namespace);
+    let chosen = ListParams::default()
+        .fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token")
+        .limit(most.saturating_add(1));
+    let list = api.list(&chosen).await?;
+    Ok(u32::try_from(list.items.len()).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,76 @@
+//! Requests that carry values, and answers that do.
+
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
+
+use super::{Tree, compact};
+use crate::cli::error::Error;
+use crate::cli::output::printable;
+
+/// How a write is asked for.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Write {
+    /// Who owns the fields.
+    pub field_manager: String,
+    /// `Strict`, `Warn` or `Ignore`.
+    pub validation: &'static str,
+    /// Whether the server only says what it would do.
+    pub dry_run: bool,
+}
+
+impl Write {
+    /// The end of the request's path.
+    fn query(&self) -> String {
+        let manager: String = form_urlencoded::byte_serialize(self.field_manager.as_bytes()).collect();
+        let dry_run = if self.dry_run { "&dryRun=All" } else { "" };
+        format!("?fieldManager={manager}&fieldValidation={}{dry_run}", self.validation)
+    }
+}
+
+/// Makes it; the object as the server has it now.
+pub(in crate::cli) async fn create(
+    client: &Client,
+    namespace: &str,
+    object: &Tree,
+    write: &Write,
+) -> Result<Tree, Error> {
+    let path = format!("/api/v1/namespaces/{namespace}/secrets{}", write.query());
+    send(client, Method::POST, &path, "application/json", object).await
+}
+
+/// Changes it by a merge patch; the object as the server has it now.
+pub(in crate::cli) async fn patch(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    change: &Tree,
+    write: &Write,
+) -> Result<Tree, Error> {
+    let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}{}", write.query());
+    send(client, Method::PATCH, &path, "application/merge-patch+json", change).await
+}
+
+/// Sent by hand: `Client::request` would log an answer that it cannot decode. What the server warns of goes to stderr, as kubectl
+/// shows it.
+async fn send(client: &Client, method: Method, path: &str, kind: &str, body: &Tree) -> Result<Tree, Error> {
+    let body = compact(body)?;
+    let request = Request::builder().method(method).uri(path).header(http::header::CONTENT_TYPE, kind);
+    let request = request
+        .body(Body::from(body.expose().to_vec()))
+        .map_err(|_| Error::Usage("this is no name of a Secret or a namespace".into()))?;
+    let response = client.send(request).await?;
+    let status = response.status();
+    for warning in response.headers().get_all(http::header::WARNING) {
+        // `299 - "TEXT"`
+        let text = warning.to_str().unwrap_or_default().splitn(3, ' ').nth(2).unwrap_or_default();
+        eprintln!("Warning: {}", printable(text.trim_matches('"')));
+    }
+    let body = response.into_body().collect().await?.to_bytes();
+    if !status.is_success() {
+        let status = serde_json::from_slice(&body).unwrap_or_default();
+        return Err(kube::Error::Api(Box::new(status)).into());
+    }
+    serde_json::from_slice(&body).map_err(|_| Error::Findings("the API server's answer is no JSON".into()))
+}
