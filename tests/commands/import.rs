@@ -37,6 +37,9 @@ async fn what_comes_out_is_what_the_api_server_and_kubectl_take() {
             // What is not valid was told: the API server refuses it as well, or what is left of it is not what was asked for.
             continue;
         }
+        if items.is_empty() {
+            continue;
+        }
         pipelines += ours.len();
         assert!(ours.iter().all(|pipeline| validate(pipeline).is_empty()), "{}", path.display());
         // Namespaces of the files are not there: all goes into the shell's own.
@@ -44,9 +47,8 @@ async fn what_comes_out_is_what_the_api_server_and_kubectl_take() {
         let read = shell.file("out.yaml", yaml);
         let read =
             shell.good(&format!("kubectl create --dry-run=client --validate=strict -o json -f {}", read.display()));
-        let as_kubectl_reads: Value = serde_json::from_str(&read).unwrap();
-        let mut as_kubectl_reads =
-            as_kubectl_reads["items"].as_array().cloned().unwrap_or_else(|| vec![as_kubectl_reads]);
+        let objects = serde_json::Deserializer::from_str(&read).into_iter::<Value>();
+        let mut as_kubectl_reads: Vec<Value> = objects.map(Result::unwrap).collect();
         let mut items = items;
         for item in items.iter_mut().chain(&mut as_kubectl_reads) {
             item["metadata"].as_object_mut().unwrap().remove("namespace");

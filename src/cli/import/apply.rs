@@ -119,14 +119,24 @@ pub(super) async fn apply(
 async fn prepare<'a>(client: &Client, draft: &'a Draft, namespace: &str, verb: Verb) -> Result<Prepared<'a>, Error> {
     let (group, version) = draft.text("/apiVersion").rsplit_once('/').unwrap_or(("", draft.text("/apiVersion")));
     let kind = GroupVersionKind::gvk(group, version, draft.text("/kind"));
-    let (resource, capabilities) = pinned_kind(client, &kind).await.map_err(|error| match error {
-        kube::Error::Discovery(_) => Error::Findings(format!(
-            "the cluster does not serve {} of {}: install what defines it first; nothing was applied",
-            printable(draft.text("/kind")),
-            printable(draft.text("/apiVersion"))
-        )),
-        other => other.into(),
+    let (resource, capabilities) = pinned_kind(client, &kind).await.map_err(|error| {
+        let is_unknown = matches!(&error, kube::Error::Discovery(_))
+            || matches!(&error, kube::Error::Api(status) if status.code == 404);
+        if is_unknown {
+            return Error::Findings(format!(
+                "the cluster does not serve {} of {}: install what defines it first; nothing was applied",
+                printable(draft.text("/kind")),
+                printable(draft.text("/apiVersion"))
+            ));
+        }
+        error.into()
     })?;
+    if draft.name().is_empty() {
+        return Err(Error::Findings(format!(
+            "a {} has no name, and cannot be applied: give it metadata.name; nothing was applied",
+            printable(draft.text("/kind"))
+        )));
+    }
     let namespace = Some(draft.text("/metadata/namespace")).filter(|own| !own.is_empty()).unwrap_or(namespace);
     let api = match capabilities.scope {
         Scope::Cluster => Api::all_with(client.clone(), &resource),

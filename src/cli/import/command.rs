@@ -126,7 +126,7 @@ fn read(args: &SourceArgs) -> Result<Imported, Error> {
 
 /// One file of all Secrets, for its owner alone.
 fn write_secrets(path: &Path, secrets: &[Sealed]) -> Result<(), Error> {
-    let wrong = |why| Error::File(path.display().to_string(), why);
+    let wrong = |why| unwritable(path, &why);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
     for sealed in secrets {
         file.write_all(b"---\n").map_err(wrong)?;
@@ -173,13 +173,13 @@ fn print(drafts: &[Draft], format: Format) -> Result<(), Error> {
 
 /// One file for each object, named after it; what is there already stays.
 fn split(folder: &Path, drafts: &[Draft], format: Format) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(|why| Error::File(folder.display().to_string(), why))?;
+    std::fs::create_dir_all(folder).map_err(|why| unwritable(folder, &why))?;
     let ending = if format == Format::Json { "json" } else { "yaml" };
     for draft in drafts {
         let kind = draft.text("/kind").to_lowercase();
         let name = format!("{kind}-{}.{ending}", draft.name()).replace(['/', '\\'], "-");
         let path = folder.join(name);
-        let wrong = |why| Error::File(path.display().to_string(), why);
+        let wrong = |why| unwritable(&path, &why);
         let mut file = std::fs::File::create_new(&path).map_err(wrong)?;
         if format == Format::Json {
             write_json(&mut file, &draft.object)?;
@@ -190,6 +190,15 @@ fn split(folder: &Path, drafts: &[Draft], format: Format) -> Result<(), Error> {
         writeln!(std::io::stdout(), "{}", printable(&path))?;
     }
     Ok(())
+}
+
+/// Why a file cannot be written, and what to do.
+fn unwritable(path: &Path, why: &std::io::Error) -> Error {
+    let path = path.display();
+    if why.kind() == std::io::ErrorKind::AlreadyExists {
+        return Error::Conflict(format!("{path} is there already, and no file is overwritten: remove it, or name another"));
+    }
+    Error::Findings(format!("{path} cannot be written: {why}"))
 }
 
 /// Writes every finding to stderr; the error that they come to.
