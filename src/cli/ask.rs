@@ -8,15 +8,18 @@ use kube::Client;
 use kube::api::ListParams;
 use kube::client::Body;
 use kube::core::Status;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
+use crate::model::table::{ListMeta, Table};
 
 /// `Accept` for whole objects.
 pub(super) const JSON: &str = "application/json";
 /// `Accept` for rows: the cells that `kubectl get` prints, and metadata; of a Secret no value.
 pub(super) const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
+
+/// `Accept` for metadata alone, as an answer to a deletion.
+pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// How many objects come in one answer, as with kubectl (`--chunk-size`).
 const CHUNK: u32 = 500;
@@ -27,14 +30,10 @@ pub(super) trait Page: DeserializeOwned {
     fn list_meta(&self) -> &ListMeta;
 }
 
-/// Where the next page begins.
-#[derive(Default, Deserialize)]
-pub(super) struct ListMeta {
-    #[serde(default, rename = "continue")]
-    next: Option<String>,
-    /// From where a watch goes on.
-    #[serde(default, rename = "resourceVersion")]
-    pub version: String,
+impl<M: DeserializeOwned> Page for Table<M> {
+    fn list_meta(&self) -> &ListMeta {
+        &self.metadata
+    }
 }
 
 /// Sends one request and decodes its answer. An answer that cannot be decoded is not quoted.

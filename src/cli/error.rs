@@ -56,7 +56,9 @@ pub(super) enum Error {
     #[error("{0} is no YAML: {1}")]
     Manifest(String, String),
     /// Files without a Pipeline.
-    #[error("no Pipeline of lockgate.dev is in these files: give the file that holds it with -f")]
+    #[error(
+        "no Pipeline of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
+    )]
     NothingToCheck,
     /// What `check` found.
     #[error("{0} to be mended")]
@@ -75,12 +77,18 @@ pub(super) enum Error {
         "this cluster knows no Pipelines: install Lockgate (docs/install.md); lockgate doctor says what is missing"
     )]
     NotServed,
+    /// The cluster refuses, told with what was asked of it.
+    #[error("{0}")]
+    Refused(String),
     /// There is none of that name; how to see those that are there.
     #[error("{0}")]
     NotFound(String),
     /// Another is there already, it changed meanwhile, or somebody uses it.
     #[error("{0}")]
     Conflict(String),
+    /// What the cluster refuses, or does not say, in words that name the mend.
+    #[error("{0}")]
+    Cluster(String),
     /// The state that was waited for did not come in time.
     #[error("{0}")]
     Timeout(String),
@@ -137,7 +145,9 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Refused(_) | Self::Cluster(_) => {
+                exit::CLUSTER
+            }
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,

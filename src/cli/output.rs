@@ -44,9 +44,8 @@ impl Format {
 
 /// Prints one object as JSON, indented by two blanks as kubectl's (four there; `jq` and people do not mind).
 pub(super) fn json(out: &mut impl Write, value: &Value) -> Result<(), Error> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)?;
-    Ok(())
+    // Written by us, so that a pipe that was closed is told as such.
+    Ok(writeln!(out, "{}", serde_json::to_string_pretty(value)?)?)
 }
 
 /// Prints one object as YAML.

@@ -1,9 +1,9 @@
-//! The other word order, which pachctl and kubectl have: `lockgate create secret` is `lockgate secret create`.
+//! The other word order, which pachctl and kubectl have: `lockgate list secret` is `lockgate secret list`.
 
 use clap::{Args, Subcommand};
 
 use super::error::Error;
-use super::{import, secret};
+use super::{delete, describe, get, import, secret};
 
 /// `lockgate create …`.
 #[derive(Args)]
@@ -46,6 +46,12 @@ enum PipelineCommand {
     Create(Box<import::PipelineArgs>),
     /// The same as `lockgate update pipeline`.
     Update(Box<import::PipelineArgs>),
+    /// The same as `lockgate get pipelines`.
+    List(Box<get::ListArgs>),
+    /// The same as `lockgate describe`.
+    Inspect(Box<describe::DescribeArgs>),
+    /// Delete Pipelines, and their Pods with them.
+    Delete(Box<delete::DeleteArgs>),
 }
 
 /// Runs it.
@@ -67,5 +73,86 @@ pub(super) fn pipeline(args: PipelineArgs) -> Result<(), Error> {
     match args.command {
         PipelineCommand::Create(args) => import::create(&args),
         PipelineCommand::Update(args) => import::update(&args),
+        PipelineCommand::List(args) => get::list_pipelines(&args.names, &args.flags),
+        PipelineCommand::Inspect(args) => describe::run(&args),
+        PipelineCommand::Delete(args) => delete::run(&args),
+    }
+}
+
+/// `lockgate list …`.
+#[derive(Args)]
+pub(super) struct ListArgs {
+    #[command(subcommand)]
+    command: ListCommand,
+}
+
+#[derive(Subcommand)]
+enum ListCommand {
+    /// List Secrets; the same as `lockgate secret list`.
+    #[command(visible_alias = "secrets")]
+    Secret(Box<secret::list::ListArgs>),
+    /// List Pipelines; the same as `lockgate get pipelines`.
+    #[command(visible_aliases = ["pipelines", "lgp"])]
+    Pipeline(Box<get::ListArgs>),
+    /// List runs, which pachctl calls jobs; the same as `lockgate get runs`.
+    #[command(visible_aliases = ["jobs", "run", "runs"])]
+    Job(Box<get::ListArgs>),
+}
+
+/// Runs it.
+pub(super) fn list(args: ListArgs) -> Result<(), Error> {
+    match args.command {
+        ListCommand::Secret(args) => secret::list::run(&args),
+        ListCommand::Pipeline(args) => get::list_pipelines(&args.names, &args.flags),
+        ListCommand::Job(args) => get::list_runs(&args.names, &args.flags),
+    }
+}
+
+/// `lockgate inspect …`.
+#[derive(Args)]
+pub(super) struct InspectArgs {
+    #[command(subcommand)]
+    command: InspectCommand,
+}
+
+#[derive(Subcommand)]
+enum InspectCommand {
+    /// Show one Secret; the same as `lockgate secret inspect`.
+    Secret(Box<secret::inspect::InspectArgs>),
+    /// Show one Pipeline; the same as `lockgate describe`.
+    #[command(visible_alias = "lgp")]
+    Pipeline(Box<describe::DescribeArgs>),
+}
+
+/// Runs it.
+pub(super) fn inspect(args: InspectArgs) -> Result<(), Error> {
+    match args.command {
+        InspectCommand::Secret(args) => secret::inspect::run(&args),
+        InspectCommand::Pipeline(args) => describe::run(&args),
+    }
+}
+
+/// `lockgate delete …`.
+#[derive(Args)]
+pub(super) struct DeleteArgs {
+    #[command(subcommand)]
+    command: DeleteCommand,
+}
+
+#[derive(Subcommand)]
+enum DeleteCommand {
+    /// Delete Secrets that no Pipeline uses; the same as `lockgate secret delete`.
+    #[command(visible_alias = "secrets")]
+    Secret(Box<secret::delete::DeleteArgs>),
+    /// Delete Pipelines, and their Pods with them.
+    #[command(visible_aliases = ["pipelines", "lgp"])]
+    Pipeline(Box<delete::DeleteArgs>),
+}
+
+/// Runs it.
+pub(super) fn delete(args: DeleteArgs) -> Result<(), Error> {
+    match args.command {
+        DeleteCommand::Secret(args) => secret::delete::run(&args),
+        DeleteCommand::Pipeline(args) => delete::run(&args),
     }
 }

@@ -1,48 +1,14 @@
 //! A Secret as a Table row: its type, the number of its keys, and their names out of `managedFields`.
 //!
-//! `Accept: application/json;as=Table;g=meta.k8s.io;v=v1` makes the API server answer with the cells Name, Type, Data
-//! (a count) and Age and with the object's metadata. The types here have no field for `data`, `stringData` or
+//! The API server answers with the cells Name, Type, Data (a count) and Age and with the object's metadata
+//! (`model/table.rs`). The types here have no field for `data`, `stringData` or
 //! annotations, and of the labels for one only, so that what is not to be known cannot be kept.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::jiff::Timestamp;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::model::secret::{Expiry, Keys, SecretFacts};
-
-/// The answer to a Table GET.
-#[derive(Deserialize)]
-struct Table {
-    #[serde(rename = "columnDefinitions")]
-    columns: Vec<Column>,
-    rows: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Column {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    cells: Vec<Cell>,
-    object: Object,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Cell {
-    Number(u64),
-    Text(String),
-    Other(IgnoredAny),
-}
-
-#[derive(Deserialize)]
-struct Object {
-    metadata: Metadata,
-}
+use crate::model::secret::{Expiry, SecretFacts};
+use crate::model::table::{self, ManagedFields, Table};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,90 +28,21 @@ struct Labels {
     expires_on: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ManagedFields {
-    #[serde(default)]
-    time: Option<String>,
-    #[serde(default)]
-    fields_v1: Option<Fields>,
-}
-
-/// The member names of an object; what they hold is skipped.
-struct FieldNames(Vec<String>);
-
-impl<'de> Deserialize<'de> for FieldNames {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = FieldNames;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldNames, A::Error> {
-                let mut names = Vec::new();
-                while let Some((name, IgnoredAny)) = map.next_entry()? {
-                    names.push(name);
-                }
-                Ok(FieldNames(names))
-            }
-        }
-        deserializer.deserialize_map(Names)
-    }
-}
-
-/// `f:data` after create, update, patch and client-side apply; `f:stringData` after a server-side apply of it.
-#[derive(Deserialize)]
-struct Fields {
-    #[serde(default, rename = "f:data")]
-    data: Option<FieldNames>,
-    #[serde(default, rename = "f:stringData")]
-    string_data: Option<FieldNames>,
-}
-
-impl ManagedFields {
-    /// The names of the keys that this manager wrote; `None`: it wrote no data.
-    fn data(&self) -> Option<impl Iterator<Item = &String>> {
-        let fields = self.fields_v1.as_ref().filter(|fields| fields.data.is_some() || fields.string_data.is_some())?;
-        Some(fields.data.iter().chain(&fields.string_data).flat_map(|names| &names.0))
-    }
-
-    /// When it wrote last.
-    fn time(&self) -> Option<Timestamp> {
-        self.time.as_deref()?.parse().ok()
-    }
-}
-
 /// Reads the answer to a Table GET of one Secret.
 ///
 /// # Errors
 /// What does not fit, without a word of the answer itself.
 pub fn secret_facts(body: &[u8]) -> Result<SecretFacts, String> {
-    // The error is named by its place only: serde's own text may quote the input.
-    let table: Table = serde_json::from_slice(body).map_err(|error| {
-        format!("the API server's Table could not be read (line {}, column {})", error.line(), error.column())
-    })?;
-    let cell = |name: &str| {
-        let at = table.columns.iter().position(|column| column.name == name)?;
-        table.rows.first()?.cells.get(at)
-    };
-    let type_ = match cell("Type") {
-        Some(Cell::Text(text)) => text.clone(),
-        _ => return Err("the API server's Table has no Type".into()),
-    };
-    let count = match cell("Data") {
-        Some(Cell::Number(count)) => usize::try_from(*count).unwrap_or(usize::MAX),
-        Some(Cell::Text(text)) => text.parse().map_err(|_| "the API server's Table has no count of keys".to_owned())?,
-        _ => return Err("the API server's Table has no count of keys".into()),
-    };
-    let metadata = &table.rows.first().ok_or("the API server's Table has no row")?.object.metadata;
+    let table = Table::<Metadata>::decode(body)?;
+    let row = table.rows.first().ok_or("the API server's Table has no row")?;
+    let type_ = table.text(row, "Type").ok_or("the API server's Table has no Type")?;
+    let count = table.number(row, "Data").ok_or("the API server's Table has no count of keys")?;
+    let metadata = &row.object.metadata;
     Ok(SecretFacts {
         uid: metadata.uid.clone(),
         resource_version: metadata.resource_version.clone(),
-        type_,
-        keys: keys(metadata, count),
+        type_: type_.to_owned(),
+        keys: table::keys(&metadata.managed_fields, count),
         data_changed_at: data_changed_at(metadata),
         touched_since: touched_since(metadata),
         expires_on: metadata.labels.expires_on.as_deref().map(Expiry::parse),
@@ -166,19 +63,6 @@ fn touched_since(metadata: &Metadata) -> bool {
     data_changed_at(metadata).is_some_and(|changed| newest.is_some_and(|newest| newest > changed))
 }
 
-/// The names, where they are as many as there are keys; else `managedFields` are gone or behind.
-fn keys(metadata: &Metadata, count: usize) -> Keys {
-    let names: BTreeSet<String> = metadata
-        .managed_fields
-        .iter()
-        .filter_map(ManagedFields::data)
-        .flatten()
-        .filter_map(|field| field.strip_prefix("f:"))
-        .map(ToOwned::to_owned)
-        .collect();
-    if names.len() == count { Keys::Known(names) } else { Keys::Unknown { count } }
-}
-
 /// The `reason` of a `Status` answer: one word of a closed set, never the message, which may quote the request.
 #[must_use]
 pub fn status_reason(body: &[u8]) -> Option<String> {
@@ -192,6 +76,7 @@ pub fn status_reason(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::secret::Keys;
 
     fn table(data: &str, managed: &str) -> String {
         format!(

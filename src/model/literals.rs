@@ -67,8 +67,9 @@ fn of_container(base: &str, container: &Transform) -> Vec<Literal> {
     in_lists.chain(in_env).filter_map(|(field, looks_like)| Some(Literal { field, looks_like: looks_like? })).collect()
 }
 
-/// What the text looks like, if it holds anything that does.
-fn form_of(text: &str) -> Option<&'static str> {
+/// What the text looks like, if it holds anything that looks like a credential.
+#[must_use]
+pub fn form_of(text: &str) -> Option<&'static str> {
     COMPILED.iter().find(|(_, form)| form.is_match(text)).map(|(name, _)| *name)
 }
 

@@ -18,6 +18,7 @@ pub mod ranges;
 pub mod registry;
 pub mod run;
 pub mod secret;
+pub mod table;
 pub mod validate;
 pub mod volume;
 pub mod work;

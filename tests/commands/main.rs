@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod explain;
 mod import;
+mod import_systems;
 mod run;
 mod shell;
 mod transcript;

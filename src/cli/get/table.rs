@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::cli::ask::{ListMeta, Page};
+use crate::cli::ask::Page;
+use crate::model::table::ListMeta;
 
 /// A table, or a part of one.
 #[derive(Default, Deserialize)]

@@ -196,7 +196,9 @@ fn split(folder: &Path, drafts: &[Draft], format: Format) -> Result<(), Error> {
 fn unwritable(path: &Path, why: &std::io::Error) -> Error {
     let path = path.display();
     if why.kind() == std::io::ErrorKind::AlreadyExists {
-        return Error::Conflict(format!("{path} is there already, and no file is overwritten: remove it, or name another"));
+        return Error::Conflict(format!(
+            "{path} is there already, and no file is overwritten: remove it, or name another"
+        ));
     }
     Error::Findings(format!("{path} cannot be written: {why}"))
 }

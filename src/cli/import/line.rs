@@ -21,10 +21,12 @@ pub fn word(text: &str) -> String {
 pub fn create_generic(name: &str, in_namespace: &str, keys: &[String], paths: &BTreeMap<String, String>) -> String {
     let mut line = format!("lockgate secret create generic {}{in_namespace}", word(name));
     for key in keys {
-        line.push_str(&format!(" {}", word(&format!("--from-file={key}=FILE"))));
+        line.push(' ');
+        line.push_str(&word(&format!("--from-file={key}=FILE")));
     }
     for (key, path) in paths {
-        line.push_str(&format!(" {}", word(&format!("--from-file={key}={path}"))));
+        line.push(' ');
+        line.push_str(&word(&format!("--from-file={key}={path}")));
     }
     if keys.is_empty() && paths.is_empty() {
         line.push_str(" --from-file=KEY=FILE");

@@ -89,7 +89,9 @@ pub fn import(files: &[File], options: &Options) -> Imported {
         }
     }
     let stacks = dataos::Stacks::of(sources.iter().filter_map(|source| source.peek("")));
-    sources.into_iter().for_each(|source| map(source, options, &stacks, &mut imported));
+    for source in sources {
+        map(source, options, &stacks, &mut imported);
+    }
     graph::join(&mut imported, options);
     settings::apply(&mut imported, options);
     secrets::extract(&mut imported, options);

@@ -48,7 +48,7 @@ impl Source {
     #[must_use]
     pub fn line(&self, pointer: &str) -> Option<usize> {
         let found = self.root.as_ref()?.find(&path_of(&self.spelling(pointer)));
-        Some(found.key.unwrap_or(found.node.place).line)
+        Some(found.field.map_or(found.node.place, |field| field.place).line)
     }
 
     /// What stands there, and stays there.

@@ -76,11 +76,8 @@ impl<'a> Composer<'a> {
     }
 
     fn document(&mut self) -> Result<Node, ReadError> {
-        let nothing = Node {
-            place: Place { line: self.part.first_line, column: 1 },
-            content: Content::Scalar(Scalar::Null),
-            size: 1,
-        };
+        let begin = Place { line: self.part.first_line, column: 1 };
+        let nothing = Node::scalar(begin, begin, Scalar::Null);
         loop {
             match self.next()? {
                 (Event::StreamStart | Event::DocumentStart(..), _) => {}
@@ -148,7 +145,7 @@ impl<'a> Composer<'a> {
                 // What is left out is told as a `~`.
                 let text = if plain && span.is_empty() { "".into() } else { text };
                 let scalar = resolve(&text, plain, tag.as_deref()).or_else(|why| self.fail(span, why))?;
-                Node { place, content: Content::Scalar(scalar), size: 1 }
+                Node::scalar(place, Place::of(&span.end, self.part), scalar)
             }
             Event::SequenceStart(..) => self.deeper(span, |composer| composer.list(place))?,
             Event::MappingStart(..) => self.deeper(span, |composer| composer.map(place))?,
@@ -190,8 +187,7 @@ impl<'a> Composer<'a> {
         for (item, _) in &items {
             self.require_json(item)?;
         }
-        let size = items.iter().fold(1, |size: usize, (item, _)| size.saturating_add(item.size));
-        Ok(Node { place, content: Content::List(items.into_iter().map(|(item, _)| item).collect()), size })
+        Ok(Node::list(place, items.into_iter().map(|(item, _)| item).collect()))
     }
 
     fn items(&mut self) -> Result<Vec<Composed>, ReadError> {
@@ -226,14 +222,14 @@ impl<'a> Composer<'a> {
             self.narrow.check_key(&event, span).or_else(|mistake| self.refuse(mistake))?;
             let (value, _) = self.node(value, value_span)?;
             self.require_json(&value)?;
-            let field = Field { key: name, place: self.place(span), value };
+            let end = Place::of(&span.end, self.part);
+            let field = Field { key: name, place: self.place(span), end, value };
             if !fields.own.insert(field.key.clone()) {
                 return self.fail(span, "this key is there twice: kubectl would take one of the two, and say nothing");
             }
             fields.set(field);
         }
-        let size = fields.all.iter().fold(1, |size: usize, field| size.saturating_add(field.value.size));
-        Ok(Node { place, content: Content::Map(fields.all), size })
+        Ok(Node::map(place, fields.all))
     }
 
     /// `<<`: the fields of a map, or of a list of maps of which the first wins. As go-yaml reads it, what stands further down in the
@@ -246,9 +242,7 @@ impl<'a> Composer<'a> {
             let items = self.items()?;
             let maps: Vec<Node> = items.into_iter().map(|(item, _)| item).rev().collect();
             if let Some(anchor) = anchor {
-                let items: Vec<Node> = maps.iter().rev().cloned().collect();
-                let size = items.iter().fold(1, |size: usize, item| size.saturating_add(item.size));
-                self.anchors.insert(anchor, Node { place, content: Content::List(items), size });
+                self.anchors.insert(anchor, Node::list(place, maps.iter().rev().cloned().collect()));
             }
             maps
         } else {

@@ -30,6 +30,8 @@ impl Place {
 pub struct Node {
     /// Where it begins; of what came by an alias, where it is written.
     pub place: Place,
+    /// Behind its last character; of a list or a map, where it begins.
+    pub end: Place,
     /// What it is.
     pub(super) content: Content,
     /// How many nodes it is made of, itself included.
@@ -50,6 +52,8 @@ pub struct Field {
     pub key: String,
     /// Where the key begins.
     pub place: Place,
+    /// Behind its last character.
+    pub end: Place,
     /// The value.
     pub value: Node,
 }
@@ -57,8 +61,8 @@ pub struct Field {
 /// What a path led to.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
-    /// Where the key of the last part stands; none at an item of a list, and at the root.
-    pub key: Option<Place>,
+    /// The key of the last part and its value; none at an item of a list, and at the root.
+    pub field: Option<&'a Field>,
     /// The value.
     pub node: &'a Node,
     /// Whether the whole path is there. If not, this is the last part of it that is.
@@ -72,6 +76,23 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
+    /// A scalar and where it ends.
+    pub(super) fn scalar(place: Place, end: Place, scalar: Scalar) -> Self {
+        Self { place, end, content: Content::Scalar(scalar), size: 1 }
+    }
+
+    /// A list.
+    pub(super) fn list(place: Place, items: Vec<Self>) -> Self {
+        let size = items.iter().fold(1, |size: usize, item| size.saturating_add(item.size));
+        Self { place, end: place, content: Content::List(items), size }
+    }
+
+    /// A map.
+    pub(super) fn map(place: Place, fields: Vec<Field>) -> Self {
+        let size = fields.iter().fold(1, |size: usize, field| size.saturating_add(field.value.size));
+        Self { place, end: place, content: Content::Map(fields), size }
+    }
+
     /// The value without its places, with numbers as kubectl sends them.
     #[must_use]
     pub fn value(&self) -> Value {
@@ -110,8 +131,8 @@ impl Node {
     }
 
     /// What was found, and how much of the path was not.
-    fn follow<'a>(&'a self, path: &str, key: Option<Place>) -> (Found<'a>, usize) {
-        let here = (Found { key, node: self, whole: path.is_empty() }, path.len());
+    fn follow<'a>(&'a self, path: &str, field: Option<&'a Field>) -> (Found<'a>, usize) {
+        let here = (Found { field, node: self, whole: path.is_empty() }, path.len());
         if path.is_empty() {
             return here;
         }
@@ -120,7 +141,7 @@ impl Node {
         let name = path.strip_prefix('.').unwrap_or(path);
         let fields = self.fields().iter().filter_map(|field| {
             let rest = name.strip_prefix(field.key.as_str())?;
-            (rest.is_empty() || rest.starts_with(['.', '['])).then(|| field.value.follow(rest, Some(field.place)))
+            (rest.is_empty() || rest.starts_with(['.', '['])).then(|| field.value.follow(rest, Some(field)))
         });
         let items = item.into_iter().map(|(item, rest)| item.follow(rest, None));
         fields.chain(items).chain([here]).min_by_key(|(_, left)| *left).unwrap_or(here)

@@ -103,7 +103,7 @@ spec:
     let documents = documents(text).unwrap();
     let place = |path: &str| {
         let found = documents[0].root.find(path);
-        let key = found.key.map(|place| (place.line, place.column));
+        let key = found.field.map(|field| (field.place.line, field.place.column));
         (key, (found.node.place.line, found.node.place.column), found.whole)
     };
     assert_eq!(place("kind"), (Some((1, 1)), (1, 7), true));

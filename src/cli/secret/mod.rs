@@ -1,10 +1,20 @@
 //! `lockgate secret`: Secrets as people make them, see them and take them away; values are shown by none of these.
 
+mod content;
 pub(super) mod create;
+pub(super) mod delete;
+mod describe;
+pub(super) mod inspect;
+pub(super) mod list;
+mod pachctl;
+mod reveal;
+mod row;
+mod shown;
 
 use clap::{Args, Subcommand};
 
 use super::error::Error;
+use crate::model::names::is_dns_subdomain;
 
 /// `lockgate secret …`.
 #[derive(Args)]
@@ -17,11 +27,34 @@ pub(super) struct SecretArgs {
 enum SecretCommand {
     /// Create a Secret from values, files, a key pair, registry credentials or manifests.
     Create(Box<create::CreateArgs>),
+    /// List Secrets, without their values.
+    #[command(visible_alias = "ls")]
+    List(Box<list::ListArgs>),
+    /// Show one Secret: what is known of it without its values, and who uses it.
+    Inspect(Box<inspect::InspectArgs>),
+    /// Show one Secret in full; the same as `inspect -o wide`.
+    Describe(Box<inspect::InspectArgs>),
+    /// Delete Secrets that no Pipeline uses.
+    #[command(visible_alias = "rm")]
+    Delete(Box<delete::DeleteArgs>),
 }
 
 /// Runs it.
 pub(super) fn run(args: SecretArgs) -> Result<(), Error> {
     match args.command {
         SecretCommand::Create(args) => create::run(&args),
+        SecretCommand::List(args) => list::run(&args),
+        SecretCommand::Inspect(args) => inspect::run(&args),
+        SecretCommand::Describe(args) => inspect::describe(*args),
+        SecretCommand::Delete(args) => delete::run(&args),
+    }
+}
+
+/// The name of a Secret, as an argument.
+fn secret_name(text: &str) -> Result<String, &'static str> {
+    if is_dns_subdomain(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("give the name of a Secret: lower-case letters, digits, '-' and '.'")
     }
 }

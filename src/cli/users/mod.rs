@@ -11,12 +11,13 @@ use http::StatusCode;
 use kube::api::ListParams;
 use kube::{Client, CustomResourceExt, Resource};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::ask::{self, ListMeta, Page};
+use super::ask::{self, Page};
 use super::error::Error;
 use crate::api::pipeline::{Mode, OnSecretChange, Pipeline};
 use crate::api::reason::ReferenceUse;
+use crate::model::table::ListMeta;
 use named::Named;
 
 /// Who uses which Secret, or why that is not known.
@@ -179,26 +180,20 @@ impl Usage {
 
 impl Place {
     fn json(&self) -> Value {
-        let mut place = json!({"step": self.step, "use": self.usage.word(), "optional": self.optional});
-        let mut set = |field: &str, text: &str| place[field] = json!(text);
-        match &self.usage {
-            Usage::Env { var, key } => {
-                set("env_var", var);
-                set("key", key);
-            }
-            Usage::EnvPrefix(prefix) => set("env_prefix", prefix),
+        let text = |name: &'static str, text: &str| Some((name, json!(text)));
+        let (first, second) = match &self.usage {
+            Usage::Env { var, key } => (text("env_var", var), text("key", key)),
+            Usage::EnvPrefix(prefix) => (text("env_prefix", prefix), None),
             Usage::Mount { path, sub_path } => {
-                set("mount_path", path);
-                if let Some(sub_path) = sub_path {
-                    set("sub_path", sub_path);
-                }
+                (text("mount_path", path), sub_path.as_deref().and_then(|file| text("sub_path", file)))
             }
-            Usage::ImagePull | Usage::Unsaid => {}
-        }
-        if let Some(via) = &self.via {
-            set("via", via);
-        }
-        place
+            Usage::ImagePull | Usage::Unsaid => (None, None),
+        };
+        let via = self.via.as_deref().and_then(|via| text("via", via));
+        let always =
+            [("step", json!(self.step)), ("use", json!(self.usage.word())), ("optional", json!(self.optional))];
+        let fields = always.into_iter().chain([first, second, via].into_iter().flatten());
+        fields.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
     }
 }
 

@@ -73,7 +73,8 @@ pub fn is_resource(document: &Value) -> bool {
 /// What becomes of a document that [`is_resource`].
 pub fn map(source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft> {
     let text = |pointer| source.peek(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    source.object = format!("{} {}", text("/type"), text("/name")).trim_end().to_owned();
+    let object = [text("/type"), text("/name")].join(" ");
+    object.trim_end().clone_into(&mut source.object);
     resource(source, "", None, options, stacks)
 }
 
@@ -251,3 +252,6 @@ fn is_interpolated(text: &str) -> bool {
     let is_name = |rest: &str| rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic());
     text.contains("{{") || text.split('$').skip(1).any(is_name)
 }
+
+#[cfg(test)]
+mod page_tests;

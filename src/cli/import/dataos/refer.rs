@@ -207,7 +207,10 @@ pub fn say_folder(source: &mut Source, draft: &mut Draft, container: &str, here:
     match draft.text(&variable) {
         "" => {
             draft.set(&variable, here.folder);
-            draft.comment(&variable, "Where the files of Secrets are. DataOS' older pages say /opt/dataos/secret: --dataos-secret-dir.");
+            if here.folder == super::SECRET_DIR {
+                let text = "Where the files of Secrets are. DataOS' older pages say /opt/dataos/secret: --dataos-secret-dir.";
+                draft.comment(&variable, text);
+            }
         }
         told if told.trim_end_matches('/') == here.folder => {}
         _ => source.note(

@@ -183,22 +183,19 @@ fn command(source: &mut Source, action: &str, function: &Function, draft: &mut D
         .map(|at| source.peek(&child(at, "command")).and_then(Value::as_str).map(ToOwned::to_owned))
         .collect();
     let plain: Option<Vec<String>> = lines.into_iter().map(|line| line.filter(|line| !is_rendered(line))).collect();
-    match plain.filter(|lines| !lines.is_empty()) {
-        Some(lines) => {
-            draft.set(&child(step, "cmd"), json!(["sh", "-e"]));
-            draft.set(&child(step, "stdin"), json!(lines));
-            draft.comment(step, "Direktiv's own program ran these commands; here a shell of the image does.");
-            for at in commands {
-                source.take(&child(&at, "command"));
-            }
-        }
-        None => {
-            draft.set(&child(step, "cmd"), json!(["sh"]));
-            source.error(
-                &child(&function.at, "cmd"),
-                "is Direktiv's own program, which is not in the image, and its commands are rendered by jq: write the commands as cmd: [sh, -e] with stdin",
-            );
-        }
+    let Some(lines) = plain.filter(|lines| !lines.is_empty()) else {
+        draft.set(&child(step, "cmd"), json!(["sh"]));
+        source.error(
+            &child(&function.at, "cmd"),
+            "is Direktiv's own program, which is not in the image, and its commands are rendered by jq: write the commands as cmd: [sh, -e] with stdin",
+        );
+        return;
+    };
+    draft.set(&child(step, "cmd"), json!(["sh", "-e"]));
+    draft.set(&child(step, "stdin"), json!(lines));
+    draft.comment(step, "Direktiv's own program ran these commands; here a shell of the image does.");
+    for at in commands {
+        source.take(&child(&at, "command"));
     }
 }
 

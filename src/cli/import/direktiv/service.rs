@@ -46,7 +46,7 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
 
 /// `{"data": "USER:TOKEN", "reg": "URL"}`: the line that makes the pull Secret; neither user nor token are looked at.
 pub fn registry(source: &mut Source) {
-    source.object = "registry".to_owned();
+    "registry".clone_into(&mut source.object);
     source.take("/data");
     source.take("/reg");
     source.say(

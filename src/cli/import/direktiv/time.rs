@@ -25,8 +25,8 @@ fn ours(text: &str) -> Option<String> {
     let seconds = parts(days, &[('W', 604_800), ('D', 86_400)])?
         .checked_add(parts(clock, &[('H', 3600), ('M', 60), ('S', 1)])?)?;
     let units = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
-    let written: String =
-        units.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let written = units.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}"));
+    let written = written.collect::<Vec<_>>().concat();
     (!written.is_empty()).then_some(written)
 }
 

@@ -24,7 +24,6 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, pod: &str, container: 
     let mut mounted = BTreeSet::new();
     for mount in source.elements(&child(container, "volumeMounts")) {
         let name = source.text(&child(&mount, "name")).unwrap_or_default();
-        // Where a cluster mounts the token by itself, `kubectl get -o yaml` shows it.
         let path = source.text(&child(&mount, "mountPath")).unwrap_or_default();
         let Some((_, volume)) = volumes.iter().find(|(known, _)| *known == name) else {
             source.error(&mount, format!("there is no volume {name}"));

@@ -1,0 +1,115 @@
+//! `lockgate check`: says what is wrong with Pipelines before they are applied, without a cluster.
+
+mod files;
+mod finding;
+mod images;
+mod mounts;
+mod object;
+mod offline;
+mod place;
+mod print;
+mod rules;
+mod secrets;
+
+use clap::{Args, ValueEnum};
+
+use self::files::File;
+use self::finding::{Finding, Severity};
+use self::object::Object;
+use self::rules::Rule;
+use super::error::Error;
+
+/// Flags of `lockgate check`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct CheckArgs {
+    /// A file of manifests, YAML or JSON, a folder of such files, or `-` for standard input. May be given several times.
+    #[arg(short, long = "filename", value_name = "FILE|DIR", required = true, value_delimiter = ',')]
+    filename: Vec<String>,
+
+    /// Also the folders below the folders that -f names.
+    #[arg(short = 'R', long)]
+    recursive: bool,
+
+    /// Warnings count as errors, and so do files without any Pipeline.
+    #[arg(long)]
+    strict: bool,
+
+    /// How the findings are printed.
+    #[arg(short, long, value_enum, default_value = "text", value_name = "FORMAT")]
+    output: OutputFormat,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # All manifests of a folder and of those below it.
+  lockgate check -R -f deploy/
+
+  # What a chart renders, with findings as annotations of the pull request.
+  helm template . | lockgate check -o github -f -
+
+Ends with 0 where nothing is to be mended, with 1 where something is (with --strict: or is warned of), and with 2 where a file
+cannot be opened. docs/check.md explains each finding.";
+
+/// How the findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    /// For people, with the line that is meant.
+    Text,
+    /// One object with `pipelines` (how many were checked) and `findings`.
+    Json,
+    /// SARIF 2.1.0, as code scanners read it.
+    Sarif,
+    /// Commands of GitHub Actions, which become annotations of the lines.
+    Github,
+}
+
+/// Checks the files. What is found and is no warning ends with 1.
+pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
+    let files = files::read(&args.filename, args.recursive)?;
+    let objects: Vec<Object<'_>> = files.iter().flat_map(object::all).collect();
+    let pipelines: Vec<&Object<'_>> = objects.iter().filter(|object| object.is_pipeline()).collect();
+    let mut findings: Vec<Finding> = files.iter().filter_map(unreadable).collect();
+    findings.extend(pipelines.iter().flat_map(|pipeline| offline::findings(pipeline)));
+    findings.extend(secrets::findings(&objects));
+    finding::sort(&mut findings);
+
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        OutputFormat::Text => print::text(&mut out, &findings, pipelines.len())?,
+        OutputFormat::Json => print::json(&mut out, &findings, pipelines.len())?,
+        OutputFormat::Sarif => print::sarif(&mut out, &findings)?,
+        OutputFormat::Github => print::github(&mut out, &findings)?,
+    }
+    let counts = |finding: &&Finding| args.strict || finding.severity == Severity::Error;
+    match findings.iter().filter(counts).count() {
+        0 if pipelines.is_empty() && args.strict => Err(Error::NothingToCheck),
+        0 => {
+            if pipelines.is_empty() {
+                eprintln!("lockgate: {}", Error::NothingToCheck);
+            }
+            Ok(())
+        }
+        errors => Err(Error::Found(errors)),
+    }
+}
+
+/// A file that cannot be read at all.
+fn unreadable(file: &File) -> Option<Finding> {
+    let error = file.documents.as_ref().err()?;
+    Some(Finding {
+        rule: Rule::NotReadable,
+        severity: Severity::Error,
+        place: Some(finding::Location {
+            file: file.name.clone(),
+            line: error.place.line,
+            column: error.place.column,
+            end_column: error.place.column + 1,
+            // It may hold a Secret's values.
+            shown: None,
+        }),
+        object: String::new(),
+        field: String::new(),
+        message: error.why.clone(),
+    })
+}

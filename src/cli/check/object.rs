@@ -1,0 +1,84 @@
+//! The objects of files, each with the place of every field.
+
+use serde_json::Value;
+
+use super::files::File;
+use super::finding::{Finding, Severity};
+use super::place::{self, Focus};
+use super::rules::Rule;
+use crate::api::GROUP;
+use crate::cli::manifest::{Document, Node};
+
+/// An object of a file.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'a> {
+    /// The file.
+    file: &'a File,
+    /// The object.
+    pub(super) value: &'a Value,
+    /// The same, with places.
+    node: &'a Node,
+}
+
+/// Every object of a file; of a `List`, its items.
+pub(super) fn all(file: &File) -> Vec<Object<'_>> {
+    let documents = file.documents.as_deref().unwrap_or_default();
+    documents.iter().flat_map(|document| objects(file, document)).collect()
+}
+
+fn objects<'a>(file: &'a File, document: &'a Document) -> Vec<Object<'a>> {
+    let Document { value, root } = document;
+    let is_list = text(value, "/kind").is_some_and(|kind| kind.ends_with("List"));
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) if is_list => {
+            let nodes = root.find("items").node.items();
+            items.iter().zip(nodes).map(|(value, node)| Object { file, value, node }).collect()
+        }
+        _ => vec![Object { file, value, node: root }],
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+impl<'a> Object<'a> {
+    /// Whether it is a Pipeline of ours, of whatever version: other projects have that kind, too.
+    pub(super) fn is_pipeline(&self) -> bool {
+        let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
+        group == Some(GROUP) && text(self.value, "/kind") == Some("Pipeline")
+    }
+
+    /// Whether it is a Secret.
+    pub(super) fn is_secret(&self) -> bool {
+        text(self.value, "/apiVersion") == Some("v1") && text(self.value, "/kind") == Some("Secret")
+    }
+
+    /// Its name, or what its name is made from.
+    pub(super) fn name(&self) -> Option<&'a str> {
+        text(self.value, "/metadata/name").or_else(|| text(self.value, "/metadata/generateName"))
+    }
+
+    /// The namespace that it names itself.
+    pub(super) fn namespace(&self) -> Option<&'a str> {
+        text(self.value, "/metadata/namespace")
+    }
+
+    /// Something to be mended in it. The place is that of the field; if it is not there, that of what it would stand in.
+    pub(super) fn finding(&self, rule: Rule, severity: Severity, field: &str, message: impl Into<String>) -> Finding {
+        let kind = text(self.value, "/kind").unwrap_or("object");
+        let focus = match rule {
+            Rule::UnknownField | Rule::LiteralCredential => Focus::Key,
+            _ if self.is_secret() => Focus::Key,
+            _ => Focus::Value,
+        };
+        Finding {
+            rule,
+            severity,
+            place: Some(place::locate(self.file, self.node.find(field), field, focus)),
+            object: format!("{kind} {}", self.name().unwrap_or("without a name")),
+            field: field.to_owned(),
+            message: message.into(),
+        }
+    }
+}

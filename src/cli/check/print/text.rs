@@ -1,0 +1,28 @@
+//! For people: `file:line:column`, what is wrong, and the line with a mark under what is meant.
+
+use std::io::{self, Write};
+
+use crate::cli::check::finding::Finding;
+use crate::cli::output::printable;
+
+/// Prints the findings, or that there are none.
+pub(in crate::cli::check) fn text(out: &mut impl Write, findings: &[Finding], pipelines: usize) -> io::Result<()> {
+    for finding in findings {
+        let place = finding.place.as_ref().map(|at| format!("{}:{}:{}: ", printable(&at.file), at.line, at.column));
+        let place = place.unwrap_or_default();
+        let sentence = finding.sentence();
+        let (severity, rule) = (finding.severity.word(), finding.rule.id());
+        writeln!(out, "{place}{severity}: {} [{rule}]", printable(&sentence))?;
+        if let Some((at, shown)) = finding.place.as_ref().and_then(|at| Some((at, at.shown.as_ref()?))) {
+            let margin = at.line.to_string();
+            writeln!(out, "  {margin} | {}", shown.text)?;
+            let mark = "^".repeat(shown.width);
+            writeln!(out, "  {:margin$} | {:before$}{mark}", "", "", margin = margin.len(), before = shown.before)?;
+        }
+    }
+    if findings.is_empty() {
+        let noun = if pipelines == 1 { "Pipeline" } else { "Pipelines" };
+        writeln!(out, "{pipelines} {noun} checked, nothing found")?;
+    }
+    Ok(())
+}

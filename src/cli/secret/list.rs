@@ -1,0 +1,161 @@
+//! `lockgate secret list`: pachctl's table, and with `-o` what else is known without a value.
+
+use std::io::Write;
+
+use clap::Args;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use super::row::{self, HELM_RELEASE, SecretRow, TOKEN};
+use super::shown::{Detail, Shown};
+use super::{pachctl, shown};
+use crate::cli::block_on;
+use crate::cli::connect::{ClusterArgs, NamespacesArg};
+use crate::cli::error::Error;
+use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::users::{self, Users};
+
+/// Flags of `lockgate secret list`.
+#[derive(Args, Debug)]
+#[command(after_long_help = HELP)]
+pub(in crate::cli) struct ListArgs {
+    /// Also the releases of Helm and the tokens of ServiceAccounts, which are left out else.
+    #[arg(long)]
+    all: bool,
+
+    /// Only what Pipelines name, of every type; names that do not exist yet are marked `<missing>`.
+    #[arg(long)]
+    used: bool,
+
+    /// Only Secrets with these labels, as in `team=a,tier!=test`.
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    selector: Option<String>,
+
+    /// Only Secrets with these fields, as in `type=kubernetes.io/tls` or `metadata.name!=db`.
+    #[arg(long, value_name = "FIELDS")]
+    field_selector: Option<String>,
+
+    /// Without the line of headings.
+    #[arg(long)]
+    no_headers: bool,
+
+    #[command(flatten)]
+    namespaces: NamespacesArg,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const HELP: &str = "\
+No value is asked for: the API server sends names, types, times and the number of keys. The names
+of keys (-o wide) are those of metadata.managedFields; <unknown> where these are not as many as there
+are keys. USED-BY are the Pipelines that name the Secret, or whose Pods get it from a ServiceAccount.
+
+-o json and -o yaml print {items: [{namespace, name, exists, type, created, data, keys, labels, owners,
+managedBy, usedBy}]}: data is the number of keys, usedBy is null where Pipelines cannot be listed.
+
+Examples:
+  lockgate secret list
+  lockgate secret list -n team-a -o wide
+  lockgate list secret --used -A
+  lockgate secret list --field-selector type=kubernetes.io/dockerconfigjson -o name";
+
+/// Lists, joins, prints.
+pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
+    let format = args.output.output;
+    // Who uses what costs a request, which the plain table does not need.
+    let with_users = args.used || !matches!(format, None | Some(Format::Name));
+    let (namespace, mut rows, users) = block_on(async {
+        let connection = args.cluster.connect().await?;
+        let namespace = connection.namespaces(&args.namespaces);
+        let params = selection(args);
+        let rows = row::list(&connection.client, namespace.as_deref(), &params);
+        let users = async {
+            if !with_users {
+                return Ok(None);
+            }
+            users::list(&connection.client, namespace.as_deref()).await.map(Some)
+        };
+        let (rows, users) = tokio::try_join!(rows, users)?;
+        Ok((namespace, rows, users))
+    })?;
+    rows.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    let is_whole = args.selector.is_none() && args.field_selector.is_none();
+    let secrets = join(rows, users.as_ref(), args.used, is_whole)?;
+
+    let mut out = std::io::stdout().lock();
+    let now = Timestamp::now();
+    let detail = if format == Some(Format::Wide) { Detail::Wide } else { Detail::Plain };
+    match format {
+        None | Some(Format::Wide) => {
+            let in_all = namespace.is_none();
+            let header = shown::header(in_all, detail);
+            let cells: Vec<Vec<String>> = secrets.iter().map(|secret| secret.cells(in_all, detail, now)).collect();
+            pachctl::table(&mut out, (!args.no_headers).then_some(&header), &cells)?;
+        }
+        Some(Format::Name) => {
+            for secret in secrets.iter().filter(|secret| secret.row.is_some()) {
+                writeln!(out, "secret/{}", secret.name)?;
+            }
+        }
+        Some(Format::Json) => output::json(&mut out, &items(&secrets))?,
+        Some(Format::Yaml) => output::yaml(&mut out, &items(&secrets))?,
+    }
+    out.flush()?;
+    if let Some(why) = users.as_ref().and_then(Users::why_unknown) {
+        eprintln!("lockgate: {}", output::printable(&why));
+    }
+    Ok(())
+}
+
+/// For `-o json` and `-o yaml`.
+fn items(secrets: &[Shown]) -> Value {
+    json!({"items": secrets.iter().map(Shown::json).collect::<Vec<_>>()})
+}
+
+/// What the server selects: `type` can be asked for by who wants the hidden types.
+fn selection(args: &ListArgs) -> ListParams {
+    let hides = !args.all && !args.used && !args.field_selector.as_ref().is_some_and(|fields| names_type(fields));
+    let hidden = format!("type!={HELM_RELEASE},type!={TOKEN}");
+    let fields: Vec<String> = args.field_selector.clone().into_iter().chain(hides.then_some(hidden)).collect();
+    ListParams {
+        label_selector: args.selector.clone(),
+        field_selector: (!fields.is_empty()).then(|| fields.join(",")),
+        ..ListParams::default()
+    }
+}
+
+/// Whether a field selector speaks of the type.
+fn names_type(fields: &str) -> bool {
+    fields.split(',').any(|field| field.split(['=', '!']).next().is_some_and(|name| name.trim() == "type"))
+}
+
+/// Secrets and who uses them; with `used` only those, and where all Secrets were asked for also those that do not exist.
+fn join(rows: Vec<SecretRow>, users: Option<&Users>, used: bool, is_whole: bool) -> Result<Vec<Shown>, Error> {
+    let mut secrets: Vec<Shown> = rows.into_iter().map(|row| Shown::of(row, users)).collect();
+    if !used {
+        return Ok(secrets);
+    }
+    let Some(Users::Known(index)) = users else {
+        let why = users.and_then(Users::why_unknown).unwrap_or_default();
+        return Err(Error::Cluster(format!("{why}; without --used all Secrets are listed")));
+    };
+    secrets.retain(|secret| secret.users.as_ref().is_some_and(|users| !users.is_empty()));
+    if is_whole {
+        let is_there = |namespace: &str, name: &str| {
+            secrets.iter().any(|secret| (secret.namespace.as_str(), secret.name.as_str()) == (namespace, name))
+        };
+        let missing: Vec<Shown> = index
+            .secrets()
+            .filter(|(namespace, name)| !is_there(namespace, name))
+            .map(|(namespace, name)| Shown::missing(namespace, name, index.of(namespace, name)))
+            .collect();
+        secrets.extend(missing);
+        secrets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    }
+    Ok(secrets)
+}
