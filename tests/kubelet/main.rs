@@ -22,6 +22,7 @@ mod keyring;
 mod last_words;
 mod life;
 mod main_job;
+mod one_shot;
 mod pulling;
 mod receiving;
 mod registry;
