@@ -100,9 +100,13 @@ enum Command {
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
     Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     /// Log in to registries with what is in a pull Secret, as the kubelet would.
     Registry(Box<registry::RegistryArgs>),
+    /// Change Pipelines that are there, from files of any system that `import` reads.
+    Update(verbs::UpdateArgs),
+    /// Pipelines, with the verb behind: `pipeline create` is `create pipeline`.
+    Pipeline(verbs::PipelineArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the JSON Schema of a kind, for editors and validators.
@@ -145,6 +149,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Registry(args) => registry::run(*args),
+        Command::Update(args) => verbs::update(args),
+        Command::Pipeline(args) => verbs::pipeline(args),
         Command::Crd => crd::run(),
         Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),

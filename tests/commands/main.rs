@@ -8,6 +8,7 @@ mod check;
 mod check_live;
 mod create;
 mod explain;
+mod import;
 mod import_systems;
 mod plan;
 mod run;
