@@ -6,7 +6,9 @@ mod support;
 
 mod check;
 mod check_live;
+mod create;
 mod explain;
+mod import;
 mod import_systems;
 mod plan;
 mod registry;
