@@ -166,6 +166,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// For fuzzing (`hack/fuzz`): what `lockgate secret create` does with a file of any bytes, short of sending it.
+///
+/// # Panics
+/// Where what would be sent is not what was read.
+pub fn read_secrets(bytes: &[u8]) {
+    secret::create::read_made_up(bytes);
+}
+
 /// Runs what a command asks of a cluster.
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)

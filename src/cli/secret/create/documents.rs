@@ -31,17 +31,20 @@ pub(super) fn read(files: &[PathBuf], validation: &str) -> Result<Documents, Err
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
         let text = if is_stdin { read_stdin(MAX_FILE)? } else { read_file(path, MAX_FILE)? };
-        let documents = manifests(&text).map_err(|why| Error::Manifest(name.clone(), why))?;
-        let count = documents.len();
-        for (at, document) in documents.into_iter().enumerate() {
-            let place = if count == 1 { name.clone() } else { format!("{name}, document {}", at.saturating_add(1)) };
-            reader.document(&printable(&place), document);
-        }
+        reader.file(&name, &text)?;
     }
     if reader.drafts.is_empty() && reader.problems.is_empty() {
         return Err(Error::Findings("no Secret is in these files: give the file that holds it with -f".into()));
     }
     Ok(Documents { drafts: reader.drafts, problems: reader.problems })
+}
+
+/// The Secrets of one file that can be read, whatever the bytes are.
+pub(super) fn of_bytes(bytes: Vec<u8>) -> Vec<Draft> {
+    let mut reader = Reader { drafts: Vec::new(), problems: Vec::new(), validation: "strict" };
+    // What is wrong with the file is of no interest here.
+    let _ = reader.file("the file", &SecretValue::new(bytes));
+    reader.drafts
 }
 
 struct Reader<'a> {
@@ -51,6 +54,17 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Takes a file's documents, one by one.
+    fn file(&mut self, name: &str, text: &SecretValue) -> Result<(), Error> {
+        let documents = manifests(text).map_err(|why| Error::Manifest(name.to_owned(), why))?;
+        let count = documents.len();
+        for (at, document) in documents.into_iter().enumerate() {
+            let place = if count == 1 { name.to_owned() } else { format!("{name}, document {}", at.saturating_add(1)) };
+            self.document(&printable(&place), document);
+        }
+        Ok(())
+    }
+
     /// Takes a document apart.
     fn document(&mut self, place: &str, mut document: Tree) {
         let kind = document.get("kind").and_then(Tree::as_text).unwrap_or_default().to_owned();

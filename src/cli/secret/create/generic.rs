@@ -31,7 +31,7 @@ pub(super) fn draft(args: &CreateArgs, name: &str) -> Result<Draft, Error> {
         add_file(&mut draft, source, None)?;
     }
     for path in &args.from_env_file {
-        add_env_file(&mut draft, path)?;
+        add_env_file(&mut draft, &path.to_string_lossy(), &read_file(path, MAX_SIZE)?)?;
     }
     Ok(draft)
 }
@@ -81,14 +81,14 @@ pub(super) fn add_file(draft: &mut Draft, source: &OsStr, key: Option<&str>) -> 
     })
 }
 
-/// Adds the lines `KEY=VALUE` of a file.
-fn add_env_file(draft: &mut Draft, path: &Path) -> Result<(), Error> {
-    let file = read_file(path, MAX_SIZE)?;
+/// Adds the lines `KEY=VALUE` of a file; `name` is what it is called in messages.
+pub(super) fn add_env_file(draft: &mut Draft, name: &str, file: &SecretValue) -> Result<(), Error> {
+    let name = printable(name);
     let lines = file.expose().strip_prefix(BOM).unwrap_or(file.expose()).split(|byte| *byte == b'\n');
     for (at, line) in lines.enumerate() {
         let wrong = |why: &str| {
             let line = at.saturating_add(1);
-            Error::Usage(format!("--from-env-file {}, line {line}: {why}", printable(&path.to_string_lossy())))
+            Error::Usage(format!("--from-env-file {name}, line {line}: {why}"))
         };
         let line = std::str::from_utf8(line).map_err(|_| wrong("it is no UTF-8"))?;
         let line = line.strip_suffix('\r').unwrap_or(line).trim_start();
@@ -105,7 +105,7 @@ fn add_env_file(draft: &mut Draft, path: &Path) -> Result<(), Error> {
             Some(value) => SecretValue::new(value.into()),
             None => SecretValue::new(std::env::var_os(key).map_or_else(
                 || {
-                    eprintln!("Warning: {key} has no value in {}, nor in the environment: it is empty", path.display());
+                    eprintln!("Warning: {key} has no value in {name}, nor in the environment: it is empty");
                     Vec::new()
                 },
                 std::ffi::OsString::into_encoded_bytes,

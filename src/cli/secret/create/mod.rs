@@ -22,7 +22,7 @@ use words::Kind;
 use crate::cli::block_on;
 use crate::cli::error::Error;
 use crate::cli::output::Format;
-use crate::cli::values::{Draft, Write};
+use crate::cli::values::{Draft, SecretValue, Write, compact};
 use crate::model::names::{is_label_value, is_qualified_name};
 use crate::model::secret::{EXPIRES_ON_LABEL, Expiry};
 
@@ -63,6 +63,19 @@ impl CreateArgs {
             validation: self.common.validate,
             dry_run: self.common.dry_run == DryRun::Server,
         }
+    }
+}
+
+/// For fuzzing: any bytes as an env file and as manifests, and what is good of them as the body of a request; it has to read back.
+pub(in crate::cli) fn read_made_up(bytes: &[u8]) {
+    let mut from_env = Draft::new("made-up", "");
+    // What is wrong with the file is of no interest here.
+    let _ = generic::add_env_file(&mut from_env, "the file", &SecretValue::new(bytes.to_vec()));
+    for draft in documents::of_bytes(bytes.to_vec()).iter().chain([&from_env]) {
+        let body = compact(&draft.object(None));
+        let read = body.ok().and_then(|body| serde_json::from_slice::<serde_json::Value>(body.expose()).ok());
+        let keys = read.as_ref().and_then(|object| object.get("data")?.as_object()).map_or(0, serde_json::Map::len);
+        assert!(read.is_some() && keys == draft.data.len(), "what would be sent is not what was read");
     }
 }
 
