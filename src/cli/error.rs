@@ -77,6 +77,9 @@ pub(super) enum Error {
         "this cluster knows no Pipelines: install Lockgate (docs/install.md); lockgate doctor says what is missing"
     )]
     NotServed,
+    /// The cluster refuses, told with what was asked of it.
+    #[error("{0}")]
+    Refused(String),
     /// There is none of that name; how to see those that are there.
     #[error("{0}")]
     NotFound(String),
@@ -142,7 +145,9 @@ impl Error {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Client(error) => code_of(error),
-            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Cluster(_) => exit::CLUSTER,
+            Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Refused(_) | Self::Cluster(_) => {
+                exit::CLUSTER
+            }
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,

@@ -15,12 +15,16 @@ mod config;
 mod connect;
 mod crd;
 mod defaults;
+mod delete;
+mod describe;
 mod doctor;
 mod election;
 mod error;
+mod explain;
 mod follow;
 mod get;
 pub mod import;
+mod logs;
 pub mod manifest;
 mod operator;
 mod output;
@@ -68,17 +72,23 @@ enum Command {
     Stop(suspend::PachctlWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
+    /// Say why a Pipeline is not running, stage by stage, and what mends it.
+    Explain(Box<explain::ExplainArgs>),
     /// Create, list, show and delete Secrets, without showing their values.
     #[command(visible_alias = "secrets")]
     Secret(secret::SecretArgs),
-    /// List things: `lockgate list secret` is `lockgate secret list`.
+    /// List Secrets, Pipelines or jobs: `lockgate list secret` is `lockgate secret list`.
     List(verbs::ListArgs),
-    /// Show one thing: `lockgate inspect secret` is `lockgate secret inspect`.
+    /// Show one Secret or Pipeline: `lockgate inspect secret` is `lockgate secret inspect`.
     Inspect(verbs::InspectArgs),
-    /// Delete things: `lockgate delete secret` is `lockgate secret delete`.
+    /// Delete Secrets or Pipelines: `lockgate delete secret` is `lockgate secret delete`.
     Delete(verbs::DeleteArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
+    /// Print what the Pods of a Pipeline print, with --mask without the values of its Secrets.
+    Logs(Box<logs::LogsArgs>),
+    /// Show all that the operator says of a Pipeline.
+    Describe(Box<describe::DescribeArgs>),
     /// List Pipelines, or their runs.
     Get(Box<get::GetArgs>),
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
@@ -113,11 +123,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
         Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
+        Command::Explain(args) => explain::run(&args),
         Command::Secret(args) => secret::run(args),
         Command::List(args) => verbs::list(args),
         Command::Inspect(args) => verbs::inspect(args),
         Command::Delete(args) => verbs::delete(args),
         Command::Create(args) => verbs::create(args),
+        Command::Logs(args) => logs::run(&args),
+        Command::Describe(args) => describe::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),

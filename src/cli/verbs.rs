@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::error::Error;
-use super::secret;
+use super::{delete, describe, get, secret};
 
 /// `lockgate create …`.
 #[derive(Args)]
@@ -37,12 +37,20 @@ enum ListCommand {
     /// List Secrets; the same as `lockgate secret list`.
     #[command(visible_alias = "secrets")]
     Secret(Box<secret::list::ListArgs>),
+    /// List Pipelines; the same as `lockgate get pipelines`.
+    #[command(visible_aliases = ["pipelines", "lgp"])]
+    Pipeline(Box<get::ListArgs>),
+    /// List runs, which pachctl calls jobs; the same as `lockgate get runs`.
+    #[command(visible_aliases = ["jobs", "run", "runs"])]
+    Job(Box<get::ListArgs>),
 }
 
 /// Runs it.
 pub(super) fn list(args: ListArgs) -> Result<(), Error> {
     match args.command {
         ListCommand::Secret(args) => secret::list::run(&args),
+        ListCommand::Pipeline(args) => get::list_pipelines(&args.names, &args.flags),
+        ListCommand::Job(args) => get::list_runs(&args.names, &args.flags),
     }
 }
 
@@ -57,12 +65,16 @@ pub(super) struct InspectArgs {
 enum InspectCommand {
     /// Show one Secret; the same as `lockgate secret inspect`.
     Secret(Box<secret::inspect::InspectArgs>),
+    /// Show one Pipeline; the same as `lockgate describe`.
+    #[command(visible_alias = "lgp")]
+    Pipeline(Box<describe::DescribeArgs>),
 }
 
 /// Runs it.
 pub(super) fn inspect(args: InspectArgs) -> Result<(), Error> {
     match args.command {
         InspectCommand::Secret(args) => secret::inspect::run(&args),
+        InspectCommand::Pipeline(args) => describe::run(&args),
     }
 }
 
@@ -78,11 +90,15 @@ enum DeleteCommand {
     /// Delete Secrets that no Pipeline uses; the same as `lockgate secret delete`.
     #[command(visible_alias = "secrets")]
     Secret(Box<secret::delete::DeleteArgs>),
+    /// Delete Pipelines, and their Pods with them.
+    #[command(visible_aliases = ["pipelines", "lgp"])]
+    Pipeline(Box<delete::DeleteArgs>),
 }
 
 /// Runs it.
 pub(super) fn delete(args: DeleteArgs) -> Result<(), Error> {
     match args.command {
         DeleteCommand::Secret(args) => secret::delete::run(&args),
+        DeleteCommand::Pipeline(args) => delete::run(&args),
     }
 }

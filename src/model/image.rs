@@ -58,6 +58,12 @@ impl Image {
         if self.domain.is_empty() { self.path.clone() } else { format!("{}/{}", self.domain, self.path) }
     }
 
+    /// Its registry as pull Secrets name it: the Hub by the address that Docker writes, any other by its host.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        if self.domain == HUB { "https://index.docker.io/v1/" } else { &self.domain }
+    }
+
     /// What a registry is asked for: the digest, else the tag, else `latest`.
     #[must_use]
     pub fn version(&self) -> &str {

@@ -6,6 +6,7 @@ use super::resolve::Resolution;
 use crate::api::pipeline::{OnMissingSecret, OnSecretChange};
 use crate::api::reason::{ObjectKind, ReferenceState, ReferenceUse};
 use crate::api::status::ReferenceStatus;
+use crate::model::image::Image;
 use crate::model::names::SecretKey;
 use crate::model::parse::Violation;
 use crate::model::volume::{ObjectRef, VolumeSource, VolumeUse};
@@ -64,12 +65,9 @@ pub(super) fn create_pull_secret(namespace: &str, name: &str, image: &str) -> St
     )
 }
 
-/// The host that the image is pulled from, as a docker config names it (`distribution/reference`).
-fn registry(image: &str) -> &str {
-    match image.split_once('/') {
-        Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => host,
-        _ => "https://index.docker.io/v1/",
-    }
+/// The registry of an image, as a pull Secret names it.
+fn registry(image: &str) -> String {
+    Image::parse(image).map_or_else(|_| "HOST".to_owned(), |image| image.server().to_owned())
 }
 
 pub(super) fn not_found(namespace: &str, usage: &SecretUse, image: &str) -> String {

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod explain;
 mod import_systems;
 mod run;
 mod shell;

@@ -17,6 +17,7 @@ mod graph;
 mod healing;
 mod image;
 mod installed;
+mod keyring;
 mod last_words;
 mod life;
 mod main_job;

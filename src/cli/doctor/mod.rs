@@ -2,7 +2,7 @@
 
 mod crd;
 mod judge;
-mod seen;
+pub(in crate::cli) mod seen;
 
 use std::io::Write;
 use std::time::Duration;

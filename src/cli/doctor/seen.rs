@@ -16,14 +16,14 @@ use crate::ops::causes::with_causes;
 pub(super) const CRD: &str = "pipelines.lockgate.dev";
 /// What the operator's Deployments are labelled with, however they are called: the chart's `nameOverride` changes
 /// `app.kubernetes.io/name`.
-pub(super) const LABEL: &str = "app.kubernetes.io/part-of=lockgate";
+pub(in crate::cli) const LABEL: &str = "app.kubernetes.io/part-of=lockgate";
 
 /// What was read, or why it was not.
-pub(super) type Read<T> = Result<T, Unread>;
+pub(in crate::cli) type Read<T> = Result<T, Unread>;
 
 /// Why something was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(in crate::cli) enum Unread {
     /// 403.
     Forbidden,
     /// 401.
@@ -78,7 +78,8 @@ pub(super) async fn look(client: &Client, namespace: &str, patience: Duration) -
     }
 }
 
-async fn read<T>(patience: Duration, answer: impl Future<Output = kube::Result<T>>) -> Read<T> {
+/// Waits so long for an answer.
+pub(in crate::cli) async fn read<T>(patience: Duration, answer: impl Future<Output = kube::Result<T>>) -> Read<T> {
     match tokio::time::timeout(patience, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(kube::Error::Api(status))) => Err(match status.code {

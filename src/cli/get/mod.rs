@@ -40,6 +40,17 @@ pub(super) struct GetArgs {
     flags: ListFlags,
 }
 
+/// Flags of `lockgate list pipeline` and `lockgate list job`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Names of Pipelines. Without: all.
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+
+    #[command(flatten)]
+    pub flags: ListFlags,
+}
+
 /// What is listed and how.
 #[derive(Debug, Args)]
 pub(super) struct ListFlags {
