@@ -43,6 +43,7 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 generate: ## Write the generated files (crds/, docs/reference.md, deploy/install.yaml, policies, parts of charts/)
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
+	@$(LOCKGATE) schema > crds/schemas/pipeline_v1alpha1.json; echo "wrote crds/schemas/pipeline_v1alpha1.json"
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
 	@hack/reference.sh
 	@echo "wrote crds/pipelines.yaml, docs/reference.md and deploy/argocd/argocd-cm.yaml"

@@ -29,9 +29,11 @@ pub mod manifest;
 mod operator;
 mod output;
 mod pipelines;
+mod plan;
 pub mod registry;
 mod rerun;
 mod run;
+mod schema;
 mod secret;
 mod states;
 mod suspend;
@@ -54,8 +56,10 @@ pub struct Cli {
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
-    /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
+    /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
     Check(check::CheckArgs),
+    /// Print the exact Pods that the operator would create, and what it would wait for and delete.
+    Plan(Box<plan::PlanArgs>),
     /// Make a Pipeline of one container and follow it to its end.
     Run(Box<run::RunArgs>),
     /// Ask for another run of an unchanged Pipeline.
@@ -99,6 +103,8 @@ enum Command {
     Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
+    /// Print the JSON Schema of a kind, for editors and validators.
+    Schema(schema::SchemaArgs),
     /// Print the version of this program.
     Version(version::VersionArgs),
 }
@@ -118,6 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Operator(args) => operator::run(*args),
         Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Rerun(args) => rerun::run(&args),
         Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
@@ -136,6 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),
     };
     match result {

@@ -18,10 +18,9 @@ use super::reader;
 use super::state::{State, StoredPod};
 use super::streams::stored_pod;
 use crate::api::status::StepStatus;
-use crate::model::defaults::Defaults;
-use crate::model::names::SecretName;
+use crate::model::attached::secret_names;
 use crate::model::secret::{AccountKnowledge, SecretAccess};
-use crate::model::volume::{ObjectRef, VolumeUse};
+use crate::model::volume::ObjectRef;
 use crate::model::work::Work;
 use crate::model::world::{PodFacts, WorkState, World};
 use crate::ops::spans::{self, Call};
@@ -39,7 +38,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
         WorkState::Valid(work) if !is_finished(stored) => Some(work),
         _ => None,
     };
-    let objects: BTreeSet<ObjectRef> = work.map(|work| object_refs(work)).unwrap_or_default();
+    let objects: BTreeSet<ObjectRef> = work.map(|work| work.objects()).unwrap_or_default();
     let in_namespace = |name: &str| ObjectKey::new(namespace, name);
     let (accounts, names) = context.with_state(|state| {
         let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
@@ -108,24 +107,6 @@ fn accounts(state: &State, namespace: &str, work: &Work) -> BTreeMap<String, Acc
             (name.to_owned(), known)
         })
         .collect()
-}
-
-fn object_refs(work: &Work) -> BTreeSet<ObjectRef> {
-    work.steps.iter().flat_map(|step| &step.volumes).filter_map(VolumeUse::object).collect()
-}
-
-fn secret_names(
-    work: &Work,
-    accounts: &BTreeMap<String, AccountKnowledge>,
-    defaults: &Defaults,
-) -> BTreeSet<SecretName> {
-    let named = work.steps.iter().flat_map(|step| &step.uses).map(|usage| usage.secret.clone());
-    let of_accounts = accounts.values().flat_map(|account| match account {
-        AccountKnowledge::Present { pull_secrets } => pull_secrets.as_slice(),
-        AccountKnowledge::Absent => &[],
-    });
-    let of_accounts = of_accounts.filter_map(|name| SecretName::parse(name).ok());
-    named.chain(of_accounts).chain(defaults.pull_secrets.iter().cloned()).collect()
 }
 
 /// Pods that should be there and are not in the store: their last state, or a look at the API server.

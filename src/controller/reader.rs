@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use k8s_openapi::jiff::Timestamp;
+use kube::Client;
 use kube::client::Body;
 use tracing::Instrument;
 
@@ -52,7 +53,7 @@ async fn read_to_the_end(context: Arc<Context>, key: ObjectKey, ticket: Ticket) 
     let _permit = context.reads.acquire().await;
     for attempt in 1..=MOST_TRIES {
         let span = Call::GetSecret(&key.name).span(&key.namespace);
-        let answer = tokio::time::timeout(READ_DEADLINE, read(&context, &key)).instrument(span.clone()).await;
+        let answer = tokio::time::timeout(READ_DEADLINE, read(&context.client, &key)).instrument(span.clone()).await;
         let outcome = match answer {
             Ok(outcome) if attempt < MOST_TRIES => outcome,
             Ok(_) => ReadOutcome::Failed("it changes faster than it can be read".into()),
@@ -75,7 +76,7 @@ async fn read_to_the_end(context: Arc<Context>, key: ObjectKey, ticket: Ticket) 
 }
 
 /// One Table GET. `Client::send` and a decoder of our own, since `Client::request` logs what it cannot decode.
-async fn read(context: &Context, key: &ObjectKey) -> ReadOutcome {
+pub(crate) async fn read(client: &Client, key: &ObjectKey) -> ReadOutcome {
     // A name here is a DNS subdomain, checked when the spec was parsed, so it needs no escaping.
     let request = Request::get(format!("/api/v1/namespaces/{}/secrets/{}", key.namespace, key.name))
         .header(header::ACCEPT, "application/json;as=Table;g=meta.k8s.io;v=v1")
@@ -83,7 +84,7 @@ async fn read(context: &Context, key: &ObjectKey) -> ReadOutcome {
     let Ok(request) = request else {
         return ReadOutcome::Failed("its name cannot be part of a URL".into());
     };
-    let Ok(response) = context.client.send(request).await else {
+    let Ok(response) = client.send(request).await else {
         return ReadOutcome::Failed("the API server could not be reached".into());
     };
     let status = response.status();

@@ -1,10 +1,9 @@
 //! A world in which whatever is not known is good: what would happen if nothing were missing.
 
-use std::collections::BTreeSet;
-
+use super::attached::secret_names;
 use super::names::SecretName;
 use super::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretFacts, SecretKnowledge};
-use super::volume::{ObjectKnowledge, VolumeUse};
+use super::volume::ObjectKnowledge;
 use super::work::{Step, Usage};
 use super::world::{WorkState, World};
 
@@ -13,24 +12,18 @@ impl World {
     /// a fitting type, with the keys that are needed, and in no version.
     #[must_use]
     pub fn assuming_the_best(mut self) -> Self {
-        let steps = match &self.work {
-            WorkState::Valid(work) => work.steps.clone(),
-            WorkState::Invalid(_) | WorkState::Unreadable(_) => Vec::new(),
-        };
-        for step in &steps {
+        let WorkState::Valid(work) = &self.work else { return self };
+        let work = work.clone();
+        for step in &work.steps {
             let account = step.service_account_name().to_owned();
             self.accounts.entry(account).or_insert(AccountKnowledge::Present { pull_secrets: Vec::new() });
-            for object in step.volumes.iter().filter_map(VolumeUse::object) {
-                self.objects.entry(object).or_insert(ObjectKnowledge::Present);
-            }
         }
-        let attached = steps.iter().flat_map(|step| self.attached_pull_secrets(step));
-        let attached = attached.filter_map(|attached| SecretName::parse(&attached.name).ok());
-        let named = steps.iter().flat_map(|step| &step.uses).map(|usage| usage.secret.clone());
-        let names: BTreeSet<SecretName> = named.chain(attached).collect();
-        for name in names.into_iter().filter(|name| !self.secrets.contains_key(name)).collect::<Vec<_>>() {
-            let facts = fitting(&steps, &name);
-            self.secrets.insert(name, SecretKnowledge::Present(facts));
+        for object in work.objects() {
+            self.objects.entry(object).or_insert(ObjectKnowledge::Present);
+        }
+        for name in secret_names(&work, &self.accounts, &self.defaults) {
+            let fitting = || SecretKnowledge::Present(fitting(&work.steps, &name));
+            self.secrets.entry(name.clone()).or_insert_with(fitting);
         }
         self
     }

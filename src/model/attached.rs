@@ -1,7 +1,11 @@
 //! Pull secrets that a Pod gets though its Pipeline does not name them. They hold nothing back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::defaults::Defaults;
+use super::names::SecretName;
 use super::secret::AccountKnowledge;
-use super::work::{Step, Usage};
+use super::work::{Step, Usage, Work};
 use super::world::World;
 
 /// What `status.references[].via` says of a default of the operator's.
@@ -14,6 +18,22 @@ pub struct Attached {
     pub name: String,
     /// Its source, as status tells it.
     pub via: String,
+}
+
+/// Every Secret that Pods of this work may use: those that it names, those of its ServiceAccounts, and the operator's defaults.
+#[must_use]
+pub fn secret_names(
+    work: &Work,
+    accounts: &BTreeMap<String, AccountKnowledge>,
+    defaults: &Defaults,
+) -> BTreeSet<SecretName> {
+    let named = work.steps.iter().flat_map(|step| &step.uses).map(|usage| usage.secret.clone());
+    let of_accounts = accounts.values().flat_map(|account| match account {
+        AccountKnowledge::Present { pull_secrets } => pull_secrets.as_slice(),
+        AccountKnowledge::Absent => &[],
+    });
+    let of_accounts = of_accounts.filter_map(|name| SecretName::parse(name).ok());
+    named.chain(of_accounts).chain(defaults.pull_secrets.iter().cloned()).collect()
 }
 
 impl World {

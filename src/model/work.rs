@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerPort, Probe, Toleration};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::names::{EnvVarName, MountPath, SecretKey, SecretName};
-use super::volume::VolumeUse;
+use super::volume::{ObjectRef, VolumeUse};
 use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, OnSecretChange, Security};
 
 /// The name of the one step that a `transform` is.
@@ -125,6 +125,14 @@ pub struct Step {
     pub readiness_probe: Option<Probe>,
     /// When the kubelet starts the container again.
     pub liveness_probe: Option<Probe>,
+}
+
+impl Work {
+    /// The ConfigMaps and claims that it mounts.
+    #[must_use]
+    pub fn objects(&self) -> BTreeSet<ObjectRef> {
+        self.steps.iter().flat_map(|step| &step.volumes).filter_map(VolumeUse::object).collect()
+    }
 }
 
 impl Step {

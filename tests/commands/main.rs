@@ -4,11 +4,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
+mod check_live;
 mod explain;
 mod import_systems;
+mod plan;
 mod run;
+mod secrets;
 mod shell;
 mod transcript;
+mod wire;
 
 use std::sync::OnceLock;
 

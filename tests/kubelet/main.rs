@@ -21,6 +21,7 @@ mod keyring;
 mod last_words;
 mod life;
 mod main_job;
+mod one_shot;
 mod pulling;
 mod receiving;
 mod registry;

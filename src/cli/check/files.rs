@@ -10,13 +10,13 @@ use crate::cli::manifest::{self, Document, ReadError};
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
 
 /// A file that was read. It may hold Secrets: nothing of it is shown but by `place`.
-pub(super) struct File {
+pub(in crate::cli) struct File {
     /// As it was named; `stdin` for standard input.
-    pub(super) name: String,
+    pub(in crate::cli) name: String,
     /// Its text.
-    pub(super) text: String,
+    pub(in crate::cli) text: String,
     /// What stands in it, or why that cannot be read.
-    pub(super) documents: Result<Vec<Document>, ReadError>,
+    pub(in crate::cli) documents: Result<Vec<Document>, ReadError>,
 }
 
 impl File {
@@ -30,7 +30,7 @@ impl File {
 ///
 /// # Errors
 /// A file that cannot be read, with the mend.
-pub(super) fn read(names: &[String], recursive: bool) -> Result<Vec<File>, Error> {
+pub(in crate::cli) fn read(names: &[String], recursive: bool) -> Result<Vec<File>, Error> {
     let mut files = Vec::new();
     for name in names {
         let wrong = |why: &dyn std::fmt::Display| {

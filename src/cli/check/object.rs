@@ -11,17 +11,17 @@ use crate::cli::manifest::{Document, Node};
 
 /// An object of a file.
 #[derive(Clone, Copy)]
-pub(super) struct Object<'a> {
+pub(in crate::cli) struct Object<'a> {
     /// The file.
     file: &'a File,
     /// The object.
-    pub(super) value: &'a Value,
+    pub(in crate::cli) value: &'a Value,
     /// The same, with places.
     node: &'a Node,
 }
 
 /// Every object of a file; of a `List`, its items.
-pub(super) fn all(file: &File) -> Vec<Object<'_>> {
+pub(in crate::cli) fn all(file: &File) -> Vec<Object<'_>> {
     let documents = file.documents.as_deref().unwrap_or_default();
     documents.iter().flat_map(|document| objects(file, document)).collect()
 }
@@ -44,7 +44,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 
 impl<'a> Object<'a> {
     /// Whether it is a Pipeline of ours, of whatever version: other projects have that kind, too.
-    pub(super) fn is_pipeline(&self) -> bool {
+    pub(in crate::cli) fn is_pipeline(&self) -> bool {
         let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
         group == Some(GROUP) && text(self.value, "/kind") == Some("Pipeline")
     }

@@ -30,8 +30,14 @@ pub(super) fn compose(part: &Part<'_>) -> Result<Node, ReadError> {
         options.simple_key_max_lookahead = MAX_JSON_KEY;
     }
     let parser = Parser::new_from_str_with_options(part.text, options);
-    let mut composer =
-        Composer { part, parser, narrow: Narrow::new(part.text), anchors: HashMap::new(), depth: 0, copied: 0 };
+    let mut composer = Composer {
+        part,
+        parser,
+        narrow: Narrow::new(part.text, part.form),
+        anchors: HashMap::new(),
+        depth: 0,
+        copied: 0,
+    };
     composer.document()
 }
 

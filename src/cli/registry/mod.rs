@@ -147,7 +147,7 @@ fn file_of(secret: Option<Secret>, name: &str, namespace: &str) -> Result<PullFi
 }
 
 /// The sentences on a file that the kubelet cannot use.
-fn faults_of(file: &PullFile) -> Vec<String> {
+pub(super) fn faults_of(file: &PullFile) -> Vec<String> {
     let place = file.place.map(|(line, column)| format!(" (line {line}, column {column})")).unwrap_or_default();
     let own = file.faults.iter().map(|fault| format!("its file {}{place}: {}", fault.message(), fault.fix()));
     let breaking = |entry: &PullEntry| {

@@ -4,9 +4,11 @@
 //! the schema speaks and ours where a rule does. `tests/schema` holds both against one corpus.
 
 mod defaults;
+mod editor;
 mod strict;
 
 pub use defaults::pod_defaults;
+pub use editor::json_schema;
 use serde_json::Value;
 
 use super::names::is_dns_subdomain;
@@ -25,16 +27,20 @@ const MAX_NAME: usize = 52;
 /// Validates a whole Pipeline object as the API server would with `fieldValidation=Strict`. Empty means valid.
 #[must_use]
 pub fn validate(manifest: &Value) -> Vec<Violation> {
+    accepted(manifest).err().unwrap_or_default()
+}
+
+/// The same, and the object as the API server would store it, but for defaults: without the nulls that it drops.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn accepted(manifest: &Value) -> Result<Value, Vec<Violation>> {
     let mut found = check_kind(manifest);
     if !found.is_empty() {
-        return found;
+        return Err(found);
     }
-    let manifest = match strict::check(manifest, &mut found) {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            return vec![violation("", format!("the schema of this version cannot be read: {error}"))];
-        }
-    };
+    let manifest = strict::check(manifest, &mut found)
+        .map_err(|error| vec![violation("", format!("the schema of this version cannot be read: {error}"))])?;
     check_metadata(&manifest, &mut found);
     let schema_is_met = found.is_empty();
     let spec = manifest.get("spec").cloned().unwrap_or(Value::Null);
@@ -51,7 +57,7 @@ pub fn validate(manifest: &Value) -> Vec<Violation> {
             unique.push(violation);
         }
     }
-    unique
+    if unique.is_empty() { Ok(manifest) } else { Err(unique) }
 }
 
 fn violation(field: &str, message: impl Into<String>) -> Violation {
