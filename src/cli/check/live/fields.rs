@@ -48,9 +48,8 @@ fn entry(pipeline: &Value, base: &str, row: &ReferenceStatus) -> Option<String> 
 
 /// The value at a field such as `spec.steps[1]`.
 fn at<'a>(pipeline: &'a Value, field: &str) -> Option<&'a Value> {
-    let pointer: String =
-        field.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect();
-    pipeline.pointer(&pointer)
+    let parts: Vec<&str> = field.split(['.', '[', ']']).filter(|part| !part.is_empty()).collect();
+    pipeline.pointer(&format!("/{}", parts.join("/")))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::cli::check::finding::{Finding, Severity};
 use crate::cli::check::object::Object;
 use crate::cli::check::rules::Rule;
 use crate::model::secret::AccountKnowledge;
-use crate::model::work::Work;
+use crate::model::work::{Step, Work};
 use crate::model::world::World;
 use crate::plan::advice;
 
@@ -40,7 +40,7 @@ pub(super) fn finding(
 
 /// ServiceAccounts that are not there: the API server would refuse the Pods.
 pub(super) fn accounts(pipeline: &Object<'_>, world: &World, work: &Work) -> Vec<Finding> {
-    let names: BTreeSet<&str> = work.steps.iter().map(|step| step.service_account_name()).collect();
+    let names: BTreeSet<&str> = work.steps.iter().map(Step::service_account_name).collect();
     let absent = names.into_iter().filter(|name| world.accounts.get(*name) == Some(&AccountKnowledge::Absent));
     let finding = |name: &str| {
         let message = advice::account_missing(&world.subject.namespace, name);
