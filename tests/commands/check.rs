@@ -33,7 +33,7 @@ fn found(name: &str, text: &str) -> Vec<String> {
 
 /// A Pipeline whose transform has these lines, the first of which is line 7.
 fn pipeline(lines: &str) -> String {
-    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let lines: String = lines.lines().flat_map(|line| ["    ", line, "\n"]).collect();
     format!(
         "apiVersion: lockgate.dev/v1alpha1\nkind: Pipeline\nmetadata: {{name: edges}}\nspec:\n  transform:\n    image: a:1\n{lines}"
     )
