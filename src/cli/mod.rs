@@ -11,6 +11,7 @@ mod ages;
 mod argv;
 mod ask;
 mod check;
+mod completion;
 mod config;
 mod connect;
 mod crd;
@@ -25,6 +26,7 @@ mod follow;
 mod get;
 pub mod import;
 mod logs;
+mod man;
 pub mod manifest;
 mod operator;
 mod output;
@@ -69,10 +71,10 @@ enum Command {
     Resume(Box<suspend::SuspendArgs>),
     /// `start pipeline NAME` is `resume NAME`, as pachctl has it.
     #[command(subcommand)]
-    Start(suspend::PachctlWord),
+    Start(suspend::StartWord),
     /// `stop pipeline NAME` is `suspend NAME`, as pachctl has it.
     #[command(subcommand)]
-    Stop(suspend::PachctlWord),
+    Stop(suspend::StopWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
     /// Say why a Pipeline is not running, stage by stage, and what mends it.
@@ -102,8 +104,21 @@ enum Command {
     Registry(Box<registry::RegistryArgs>),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
+    /// Print a script with which a shell completes commands and flags.
+    Completion(completion::CompletionArgs),
+    /// Print the manual, or write a page for each command.
+    Man(man::ManArgs),
     /// Print the version of this program.
     Version(version::VersionArgs),
+}
+
+/// The longest line of a help.
+const WIDTH: usize = 100;
+
+/// Every command with its flags, as `lockgate`.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().bin_name("lockgate").max_term_width(WIDTH)
 }
 
 /// Parses the command line, program name included, and runs the command. Errors go to stderr.
@@ -111,8 +126,8 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = argv::flags_last(arguments.into_iter().collect());
     let name = argv::called_as(arguments.first().map(OsString::as_os_str));
-    let command = Cli::command().bin_name(name);
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        command().bin_name(name).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         // To stdout and with 0 where help or the version was asked for, to stderr and with 2 else.
@@ -124,8 +139,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Rerun(args) => rerun::run(&args),
-        Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
-        Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
+        Command::Suspend(args) | Command::Stop(suspend::StopWord::Pipeline(args)) => suspend::run(&args, true),
+        Command::Resume(args) | Command::Start(suspend::StartWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
         Command::Explain(args) => explain::run(&args),
         Command::Secret(args) => secret::run(args),
@@ -140,6 +155,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Registry(args) => registry::run(*args),
         Command::Crd => crd::run(),
+        Command::Completion(args) => completion::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Version(args) => version::run(&args),
     };
     match result {

@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completion;
 mod explain;
+mod help;
 mod import_systems;
 mod plan;
 mod run;
