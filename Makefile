@@ -44,6 +44,7 @@ generate: ## Write the generated files (crds/, docs/reference.md, docs/cli.md, d
 	@cargo build --quiet
 	@$(LOCKGATE) crd > crds/pipelines.yaml
 	@$(LOCKGATE) man --markdown > docs/cli.md
+	@$(LOCKGATE) schema > crds/schemas/pipeline_v1alpha1.json; echo "wrote crds/schemas/pipeline_v1alpha1.json"
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
 	@hack/reference.sh
 	@echo "wrote crds/pipelines.yaml, docs/reference.md, docs/cli.md and deploy/argocd/argocd-cm.yaml"

@@ -54,7 +54,9 @@ pub(super) fn flags_last(arguments: Vec<OsString>) -> Vec<OsString> {
         }
         let takes_next = !is_switch && !is_joined && !text.contains('=');
         early.push(argument);
-        early.extend(rest.next().filter(|_| takes_next));
+        if takes_next {
+            early.extend(rest.next());
+        }
     }
     let end = others.iter().position(|argument| argument == "--").unwrap_or(others.len());
     let after = others.split_off(end);

@@ -76,19 +76,19 @@ fn describe(out: &mut impl Write, pipeline: &Pipeline, now: Timestamp) -> Result
     let conditions = status.conditions.iter();
     let conditions =
         conditions.map(|c| vec![c.type_.clone(), c.status.clone(), c.reason.clone(), ago(c.last_transition_time.0)]);
-    section(out, "Conditions", &["TYPE", "STATUS", "REASON", "SINCE"], conditions.collect())?;
-    let references = status.references.iter().map(reference).collect();
-    section(out, "References", &["STEP", "USE", "NAME", "KEY", "STATE", "VIA", "VALUE"], references)?;
-    let steps = status.steps.iter().map(step).collect();
-    section(out, "Steps", &["STEP", "STATE", "POD", "TRIES-FAILED", "EXIT-CODE", "MESSAGE"], steps)
+    section(out, "Conditions", &["TYPE", "STATUS", "REASON", "SINCE"], &conditions.collect::<Vec<_>>())?;
+    let references: Vec<Vec<String>> = status.references.iter().map(reference).collect();
+    section(out, "References", &["STEP", "USE", "NAME", "KEY", "STATE", "VIA", "VALUE"], &references)?;
+    let steps: Vec<Vec<String>> = status.steps.iter().map(step).collect();
+    section(out, "Steps", &["STEP", "STATE", "POD", "TRIES-FAILED", "EXIT-CODE", "MESSAGE"], &steps)
 }
 
-fn section(out: &mut impl Write, title: &str, header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Error> {
+fn section(out: &mut impl Write, title: &str, header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{title}:")?;
-    Ok(output::table(out, Some(header), &rows)?)
+    Ok(output::table(out, Some(header), rows)?)
 }
 
 fn or_none(text: Option<String>) -> String {

@@ -35,6 +35,7 @@ mod plan;
 pub mod registry;
 mod rerun;
 mod run;
+mod schema;
 mod secret;
 mod states;
 mod suspend;
@@ -57,7 +58,7 @@ pub struct Cli {
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
-    /// Say what is wrong with Pipelines before they are applied. Needs no cluster.
+    /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
     Check(check::CheckArgs),
     /// Print the exact Pods that the operator would create, and what it would wait for and delete.
     Plan(Box<plan::PlanArgs>),
@@ -108,6 +109,8 @@ enum Command {
     Completion(completion::CompletionArgs),
     /// Print the manual, or write a page for each command.
     Man(man::ManArgs),
+    /// Print the JSON Schema of a kind, for editors and validators.
+    Schema(schema::SchemaArgs),
     /// Print the version of this program.
     Version(version::VersionArgs),
 }
@@ -157,6 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Crd => crd::run(),
         Command::Completion(args) => completion::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),
     };
     match result {

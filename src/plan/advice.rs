@@ -209,7 +209,7 @@ pub(super) fn resource(kind: ObjectKind) -> &'static str {
     }
 }
 
-pub(super) fn account_missing(namespace: &str, account: &str) -> String {
+pub(crate) fn account_missing(namespace: &str, account: &str) -> String {
     format!("ServiceAccount {account} does not exist: kubectl create serviceaccount {account} -n {namespace}")
 }
 

@@ -4,14 +4,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
+mod check_live;
 mod completion;
 mod explain;
 mod help;
 mod import_systems;
 mod plan;
 mod run;
+mod secrets;
 mod shell;
 mod transcript;
+mod wire;
 
 use std::sync::OnceLock;
 

@@ -13,6 +13,7 @@ mod support;
 
 mod dark;
 mod examples;
+mod explain;
 mod graph;
 mod healing;
 mod image;

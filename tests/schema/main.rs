@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod corpus;
+mod json_schema;
 #[path = "../support/pages.rs"]
 #[allow(dead_code)] // The other tests run the commands.
 mod pages;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -9,14 +9,17 @@ pub(super) enum Severity {
     Error,
     /// It is accepted, and probably not what was meant.
     Warning,
+    /// Nothing is to be mended.
+    Note,
 }
 
 impl Severity {
-    /// As people, SARIF and GitHub write it.
+    /// As people and SARIF write it.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }

@@ -1,8 +1,9 @@
-//! `lockgate check`: says what is wrong with Pipelines before they are applied, without a cluster.
+//! `lockgate check`: says what is wrong with Pipelines before they are applied: without a cluster, and with `--live` what one says.
 
 pub(super) mod files;
 mod finding;
 mod images;
+mod live;
 mod mounts;
 pub(super) mod object;
 mod offline;
@@ -15,6 +16,7 @@ use clap::{Args, ValueEnum};
 
 use self::files::File;
 use self::finding::{Finding, Severity};
+use self::live::LiveArgs;
 use self::object::Object;
 use self::rules::Rule;
 use super::error::Error;
@@ -24,8 +26,12 @@ use super::error::Error;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct CheckArgs {
     /// A file of manifests, YAML or JSON, a folder of such files, or `-` for standard input. May be given several times.
-    #[arg(short, long = "filename", value_name = "FILE|DIR", required = true, value_delimiter = ',')]
+    #[arg(short, long = "filename", value_name = "FILE|DIR", required_unless_present = "files", value_delimiter = ',')]
     filename: Vec<String>,
+
+    /// The same without a flag, as pre-commit gives them.
+    #[arg(value_name = "FILE|DIR")]
+    files: Vec<String>,
 
     /// Also the folders below the folders that -f names.
     #[arg(short = 'R', long)]
@@ -38,6 +44,9 @@ pub(super) struct CheckArgs {
     /// How the findings are printed.
     #[arg(short, long, value_enum, default_value = "text", value_name = "FORMAT")]
     output: OutputFormat,
+
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -48,8 +57,11 @@ Examples:
   # What a chart renders, with findings as annotations of the pull request.
   helm template . | lockgate check -o github -f -
 
+  # Whether it would run in the cluster as that is now, and which login each image would be pulled with.
+  lockgate check -f edges.yaml --live -n team-a
+
 Ends with 0 where nothing is to be mended, with 1 where something is (with --strict: or is warned of), and with 2 where a file
-cannot be opened. docs/check.md explains each finding.";
+cannot be opened; with --live with 3 where the cluster does not answer. docs/check.md explains each finding.";
 
 /// How the findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,12 +78,14 @@ enum OutputFormat {
 
 /// Checks the files. What is found and is no warning ends with 1.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
-    let files = files::read(&args.filename, args.recursive)?;
+    let named: Vec<String> = args.filename.iter().chain(&args.files).cloned().collect();
+    let files = files::read(&named, args.recursive)?;
     let objects: Vec<Object<'_>> = files.iter().flat_map(object::all).collect();
     let pipelines: Vec<&Object<'_>> = objects.iter().filter(|object| object.is_pipeline()).collect();
     let mut findings: Vec<Finding> = files.iter().filter_map(unreadable).collect();
     findings.extend(pipelines.iter().flat_map(|pipeline| offline::findings(pipeline)));
     findings.extend(secrets::findings(&objects));
+    findings.extend(live::findings(&args.live, &objects)?);
     finding::sort(&mut findings);
 
     let mut out = std::io::stdout().lock();
@@ -81,7 +95,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
         OutputFormat::Sarif => print::sarif(&mut out, &findings)?,
         OutputFormat::Github => print::github(&mut out, &findings)?,
     }
-    let counts = |finding: &&Finding| args.strict || finding.severity == Severity::Error;
+    let counts = |finding: &&Finding| match finding.severity {
+        Severity::Error => true,
+        Severity::Warning => args.strict,
+        Severity::Note => false,
+    };
     match findings.iter().filter(counts).count() {
         0 if pipelines.is_empty() && args.strict => Err(Error::NothingToCheck),
         0 => {

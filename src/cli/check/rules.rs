@@ -23,11 +23,29 @@ pub(super) enum Rule {
     SecretKeyMissing,
     /// A pull secret of a type that the kubelet skips.
     PullSecretType,
+    /// Live: the cluster knows no Pipelines.
+    NotServed,
+    /// Live: this user may not make it.
+    MayNotCreate,
+    /// Live: the API server would not take it.
+    ServerRefuses,
+    /// Live: something that it names is not there.
+    ReferenceNotThere,
+    /// Live: a pull secret that the kubelet cannot read.
+    PullSecretMalformed,
+    /// Live: an entry of a pull secret that is of no use, or doubtful.
+    PullSecretEntry,
+    /// Live: pull secrets without a login for an image.
+    NoLogin,
+    /// Live: what an image is pulled with.
+    LoginOffered,
+    /// Live: what this user may not look at.
+    NotLookedAt,
 }
 
 impl Rule {
     /// All of them, in the order of the docs.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::NotReadable,
         Self::UnknownField,
         Self::InvalidField,
@@ -38,6 +56,15 @@ impl Rule {
         Self::MountedTwice,
         Self::SecretKeyMissing,
         Self::PullSecretType,
+        Self::NotServed,
+        Self::MayNotCreate,
+        Self::ServerRefuses,
+        Self::ReferenceNotThere,
+        Self::PullSecretMalformed,
+        Self::PullSecretEntry,
+        Self::NoLogin,
+        Self::LoginOffered,
+        Self::NotLookedAt,
     ];
 
     /// Its name: the heading in the docs, and the id in SARIF.
@@ -53,6 +80,15 @@ impl Rule {
             Self::MountedTwice => "mounted-twice",
             Self::SecretKeyMissing => "secret-key-missing",
             Self::PullSecretType => "pull-secret-type",
+            Self::NotServed => "not-served",
+            Self::MayNotCreate => "may-not-create",
+            Self::ServerRefuses => "server-refuses",
+            Self::ReferenceNotThere => "reference-not-there",
+            Self::PullSecretMalformed => "pull-secret-malformed",
+            Self::PullSecretEntry => "pull-secret-entry",
+            Self::NoLogin => "no-login",
+            Self::LoginOffered => "login-offered",
+            Self::NotLookedAt => "not-looked-at",
         }
     }
 
@@ -69,6 +105,43 @@ impl Rule {
             Self::MountedTwice => "The same Secret is mounted twice at the same place.",
             Self::SecretKeyMissing => "A Secret in the same files does not have the key that a Pipeline names.",
             Self::PullSecretType => "A Secret in the same files is no pull secret, and the kubelet would skip it.",
+            Self::NotServed => "The cluster knows no Pipelines.",
+            Self::MayNotCreate => "You may not create this Pipeline in its namespace.",
+            Self::ServerRefuses => "The API server would refuse the Pipeline.",
+            Self::ReferenceNotThere => "What a Pipeline names is not in the cluster now, or is not as it is needed.",
+            Self::PullSecretMalformed => "The kubelet cannot read a pull Secret, and pulls no image of the Pod.",
+            Self::PullSecretEntry => {
+                "An entry of a pull Secret is of no use for the image that it is for, or is doubtful."
+            }
+            Self::NoLogin => "No pull Secret has a login for an image.",
+            Self::LoginOffered => "Which login the kubelet offers for an image.",
+            Self::NotLookedAt => "Something could not be looked at.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_a_heading_for_every_rule_and_no_other() {
+        let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/check.md")).unwrap();
+        let (_, findings) = page.split_once("\n## Findings\n").unwrap();
+        let section = findings.split("\n## ").next().unwrap();
+        let headings: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let ids: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        assert_eq!(headings, ids);
+    }
+
+    #[test]
+    fn every_rule_is_in_the_list_and_has_a_name_of_its_own() {
+        let ids: std::collections::BTreeSet<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        assert_eq!(ids.len(), Rule::ALL.len());
+        for (index, rule) in Rule::ALL.into_iter().enumerate() {
+            assert_eq!(rule as usize, index, "{rule:?}");
         }
     }
 }

@@ -2,16 +2,20 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::SignedDuration;
 use kube::ResourceExt;
 
 use super::seen::Seen;
 use super::way::{Attached, Leg, OldValue, Problem, Stage, State, StepWay, Verdict, Way};
 use super::{chosen, pod, words};
 use crate::api::pipeline::Mode;
-use crate::api::reason::{Phase, Reason, ReferenceState, StepState};
+use crate::api::reason::{Phase, Reason, ReferenceState, StepState, Trouble};
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
 use crate::cli::doctor::seen::{LABEL, Unread};
 use crate::model::world::PodFacts;
+
+/// The operator takes up a Secret within milliseconds. Two clocks may differ, and times have whole seconds.
+const TAKEN_UP_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// The way of the Pipeline that was seen.
 pub(super) fn way(seen: &Seen) -> Way {
@@ -204,6 +208,9 @@ impl Judge<'_> {
         let rows: Vec<&ReferenceStatus> =
             self.status.references.iter().filter(|row| row.step == step.name && row.via.is_none()).collect();
         let bad: Vec<&&ReferenceStatus> = rows.iter().filter(|row| !is_good(row)).collect();
+        // The Pod is there, and status is still to be written.
+        let is_written_later = has_pod && step.state == StepState::Waiting;
+        let bad = if is_written_later { Vec::new() } else { bad };
         let said = match (rows.len(), rows.len() - bad.len()) {
             (0, _) => "nothing is named".to_owned(),
             (all, good) => format!("{good} of {all} good"),
@@ -211,11 +218,14 @@ impl Judge<'_> {
         let is_past = has_pod || step.state.is_over() || matches!(step.state, StepState::Starting | StepState::Running);
         let has_refused = self.status.phase == Some(Phase::Failed)
             && matches!(self.reason(), Some(Reason::SecretMissing | Reason::MissingSecretTimeout));
-        let state = match (is_past && !has_refused, step.state, bad.is_empty()) {
-            (false, _, false) if has_refused => State::Failed,
-            (true, ..) | (false, StepState::Pending | StepState::Suspended, true) => State::Done,
-            (false, StepState::Waiting, _) | (false, _, false) => State::Waiting,
-            (false, _, true) => State::Done,
+        let state = if has_refused && !bad.is_empty() {
+            State::Failed
+        } else if is_past && !has_refused {
+            State::Done
+        } else if step.state == StepState::Waiting || !bad.is_empty() {
+            State::Waiting
+        } else {
+            State::Done
         };
         let since = match state {
             State::Waiting => self.status.waiting_since.as_ref().map(|time| time.0),
@@ -236,7 +246,11 @@ impl Judge<'_> {
     /// What is wrong with a reference; and where that is so no more, that the operator has not noticed.
     fn problem_of(&self, row: &ReferenceStatus) -> Vec<Problem> {
         let first = words::problem(row.state.as_str(), row.message.as_deref().unwrap_or_default());
-        let is_there = matches!(self.seen.secrets.get(&row.name), Some(Ok(Some(_))));
+        let made_at = match self.seen.secrets.get(&row.name) {
+            Some(Ok(Some(now))) => now.made_at,
+            _ => None,
+        };
+        let is_there = made_at.is_some_and(|at| self.seen.now.duration_since(at) > TAKEN_UP_WITHIN);
         if row.state != ReferenceState::NotFound || !is_there {
             return vec![first];
         }
@@ -251,14 +265,14 @@ impl Judge<'_> {
     /// The legs from the Pod on, where there is none to look at.
     fn without_pod(&self, step: &StepStatus) -> Vec<Leg> {
         let end = if self.is_service { Stage::Ready } else { Stage::Finished };
-        if let (StepState::Starting, Some(pod)) = (step.state, &step.pod) {
+        if let (StepState::Starting, Some(pod), Err(_)) = (step.state, &step.pod, &self.seen.pods) {
             return pod::legs_by_status(step, pod, end);
         }
         let after = [Stage::Scheduled, Stage::Mounted, Stage::Pulled, Stage::Started, end];
         let finished = step.finished_at.as_ref().map(|time| time.0);
         let started = step.started_at.as_ref().map(|time| time.0);
         let said = step.message.as_deref().unwrap_or_default();
-        let reason = step.reason.map(Reason::as_str).or(step.trouble.map(|trouble| trouble.as_str()));
+        let reason = step.reason.map(Reason::as_str).or(step.trouble.map(Trouble::as_str));
         let (state, last) = match step.state {
             StepState::Succeeded => (State::Done, Leg::new(end, State::Done, finished)),
             StepState::Failed => {
@@ -315,7 +329,7 @@ impl Judge<'_> {
         let rows = self.status.references.iter().filter(|row| row.step == step.name && row.stale == Some(true));
         let holds = |row: &ReferenceStatus, facts: &PodFacts| {
             let now = match self.seen.secrets.get(&row.name) {
-                Some(Ok(Some(version))) => version,
+                Some(Ok(Some(now))) => &now.version,
                 // Nothing to compare with: any of them may.
                 _ => return facts.started_at.is_some(),
             };

@@ -4,6 +4,7 @@
 //! same judge looks at what the watches tell.
 
 mod chosen;
+mod forecast;
 mod judge;
 mod pod;
 mod print;
@@ -13,13 +14,18 @@ mod watch;
 mod way;
 mod words;
 
+use std::io::Write;
+
 use clap::Args;
 use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
 
 use super::block_on;
+use super::check::{files, object};
 use super::connect::{ClusterArgs, NamespaceArg, namespace};
 use super::error::Error;
 use super::output::{self, Format, OutputArgs};
+use super::plan::offline;
 use super::states;
 use seen::Place;
 use way::{Verdict, Way};
@@ -29,6 +35,7 @@ use way::{Verdict, Way};
 #[command(after_help = "Examples:
   lockgate explain edges
   lockgate explain edges --watch
+  lockgate explain -f edges.yaml
   lockgate explain edges -o json | jq -r '.. | .command? // empty'
 
 The stages: applied, needs (of a graph), references, pod, scheduled, mounted, pulled (by which credential), started, and finished
@@ -36,8 +43,12 @@ or, of a Service, ready. docs/explain.md says what each means and where it is re
 Exit codes: 0 it runs or ran well, 1 it does not run or failed, 3 the cluster refuses, 4 there is no such Pipeline, 130 Ctrl-C.")]
 pub(super) struct ExplainArgs {
     /// The Pipeline's name; pipeline/NAME, too.
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "filename", conflicts_with = "filename")]
+    name: Option<String>,
+
+    /// Manifests instead: a file, a folder, or - for standard input. Of Pipelines that are not applied: what they would wait for.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "watch")]
+    filename: Vec<String>,
 
     /// Follow it until it runs (a Service) or has ended (a Job): a line for each change.
     #[arg(short, long)]
@@ -65,26 +76,60 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Error> {
             "--watch prints lines for people: leave -o out, or watch with lockgate get -w -o json".into(),
         ));
     }
-    let [name] = states::names(std::slice::from_ref(&args.name))?.try_into().unwrap_or_default();
-    block_on(async {
-        let connection = args.cluster.connect().await?;
-        let namespace = connection.namespace(&args.namespace);
-        let place =
-            Place { client: &connection.client, namespace: &namespace, operator_namespace: &args.operator_namespace };
+    let ways = block_on(Box::pin(ways(args)))?;
+    let mut out = std::io::stdout().lock();
+    let objects = || ways.iter().map(print::object).collect::<Vec<_>>();
+    let whole = || match (args.name.is_some(), objects().pop()) {
+        (true, Some(one)) => one,
+        _ => json!({"items": objects()}),
+    };
+    match format {
+        None => {
+            for (number, way) in ways.iter().enumerate() {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                print::text(&mut out, way, Timestamp::now())?;
+            }
+        }
+        Some(Format::Yaml) => output::yaml(&mut out, &whole())?,
+        Some(_) => output::json(&mut out, &whole())?,
+    }
+    let mut failed = ways.iter().filter_map(|way| verdict(way).err());
+    let Some(last) = failed.next() else { return Ok(()) };
+    Err(failed.fold(last, |before, next| {
+        eprintln!("lockgate: {before}");
+        next
+    }))
+}
+
+/// The ways of what was asked for. With `--watch` they were printed as they went.
+async fn ways(args: &ExplainArgs) -> Result<Vec<Way>, Error> {
+    let connection = args.cluster.connect().await?;
+    let namespace = connection.namespace(&args.namespace);
+    let (client, operator_namespace) = (&connection.client, args.operator_namespace.as_str());
+    if let Some(name) = &args.name {
+        let [name] = states::names(std::slice::from_ref(name))?.try_into().unwrap_or_default();
+        let place = Place { client, namespace: &namespace, operator_namespace };
         if args.watch {
-            return watch::follow(&place, &name).await;
+            return watch::follow(&place, &name).await.map(|()| Vec::new());
         }
-        let pipeline = states::read(&connection.client, &namespace, &name).await?;
-        let seen = place.look(pipeline).await;
-        let way = judge::way(&seen);
-        let mut out = std::io::stdout().lock();
-        match format {
-            None => print::text(&mut out, &way, Timestamp::now())?,
-            Some(Format::Yaml) => output::yaml(&mut out, &print::object(&way))?,
-            Some(_) => output::json(&mut out, &print::object(&way))?,
+        let pipeline = states::read(client, &namespace, &name).await?;
+        return Ok(vec![judge::way(&place.look(pipeline).await)]);
+    }
+    let mut ways = Vec::new();
+    for file in files::read(&args.filename, false)? {
+        if let Err(why) = &file.documents {
+            return Err(Error::Manifest(file.name, why.to_string()));
         }
-        verdict(&way)
-    })
+        for pipeline in object::all(&file).iter().filter(|object| object.is_pipeline()) {
+            let mut wire = offline::wire(&file.name, pipeline.value)?;
+            let namespace = wire.metadata.namespace.get_or_insert_with(|| namespace.clone()).clone();
+            let place = Place { client, namespace: &namespace, operator_namespace };
+            ways.push(forecast::way(&place, wire, &file.name).await?);
+        }
+    }
+    if ways.is_empty() { Err(Error::NothingToCheck) } else { Ok(ways) }
 }
 
 /// How the command ends.

@@ -10,7 +10,7 @@ use super::pull;
 use super::seen::{Seen, offered};
 use super::way::{Leg, Problem, Stage, State};
 use super::words;
-use crate::api::reason::{StepState, Trouble};
+use crate::api::reason::{Reason, StepState, Trouble};
 use crate::api::status::StepStatus;
 use crate::model::world::{PodFacts, PodPhase};
 
@@ -96,7 +96,8 @@ impl Look<'_> {
         let containers = self.pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
         let on_node = containers.into_iter().any(|container| !container.image_id.is_empty());
         let after = self.waiting().is_some_and(|reason| AFTER_PULL.contains(&reason));
-        on_node || after || self.event("Pulled").is_some() || self.facts.terminated.is_some()
+        let ended = self.facts.terminated.as_ref().is_some_and(|ended| ended.reason != "ContainerStatusUnknown");
+        on_node || after || ended || self.event("Pulled").is_some()
     }
 
     fn is_done(&self, stage: Stage) -> bool {
@@ -161,10 +162,12 @@ impl Look<'_> {
             }
             Stage::Mounted => mounted(self.pod),
             Stage::Pulled => self.pulled(),
-            Stage::Started => String::new(),
             Stage::Ready => self.ready(),
-            Stage::Finished => self.step.exit_code.map(|code| format!("exit code {code}")).unwrap_or_default(),
-            Stage::Applied | Stage::Needs | Stage::References => String::new(),
+            Stage::Finished => {
+                let code = self.facts.terminated.as_ref().map(|ended| ended.exit_code);
+                code.map(|code| format!("exit code {code}")).unwrap_or_default()
+            }
+            Stage::Applied | Stage::Needs | Stage::References | Stage::Started => String::new(),
         }
     }
 
@@ -186,13 +189,15 @@ impl Look<'_> {
 
     /// The stage that is under way, or at which it went wrong.
     fn current(&self, stage: Stage, before: Option<Timestamp>) -> Leg {
-        let problems = self.problems(stage);
+        // What a Pod that goes ends with is no failure.
+        let is_leaving = self.facts.deletion_requested_at.is_some();
+        let problems = if is_leaving { Vec::new() } else { self.problems(stage) };
         let state = if problems.is_empty() { State::Waiting } else { State::Failed };
         let began = self.began(stage).filter(|_| state == State::Failed);
         let mut leg = Leg::new(stage, state, began.or(before)).saying(self.on_its_way(stage));
         leg.problems = problems;
-        if self.facts.deletion_requested_at.is_some() {
-            leg.said = "the Pod is being deleted".to_owned();
+        if is_leaving {
+            leg = leg.saying("the Pod is being deleted");
         }
         leg
     }
@@ -242,21 +247,17 @@ impl Look<'_> {
         let is_told = self.step.pod.as_deref() == Some(self.facts.name.as_str());
         let said = self.step.message.as_deref().filter(|_| is_told);
         if let Some((trouble, said)) = self.step.trouble.filter(|_| is_told).zip(said) {
-            return (stage_of(trouble) == stage || !self.can_be(stage_of(trouble)))
-                .then(|| words::problem(trouble.as_str(), said));
+            if stage_of(trouble) == stage {
+                return Some(words::problem(trouble.as_str(), said));
+            }
         }
         if self.facts.phase == PodPhase::Failed {
-            let reason = self.step.reason.map(|reason| reason.as_str()).or(self.reason_of_end());
-            let said = said.map(ToOwned::to_owned).unwrap_or_else(|| self.end());
+            let reason = self.step.reason.map(Reason::as_str).or(self.reason_of_end());
+            let said = said.map_or_else(|| self.end(), ToOwned::to_owned);
             return Some(words::problem(reason.unwrap_or("PodFailed"), &said));
         }
-        let (reason, said) = self.from_the_pod(stage)?;
+        let (reason, said) = self.shown(stage)?;
         Some(words::problem(&reason, &said))
-    }
-
-    /// Whether what is said to be the trouble may still lie before the Pod.
-    fn can_be(&self, stage: Stage) -> bool {
-        !self.is_done(stage)
     }
 
     fn reason_of_end(&self) -> Option<&str> {
@@ -276,7 +277,7 @@ impl Look<'_> {
     }
 
     /// What the Pod and its events show, where the operator has not said it.
-    fn from_the_pod(&self, stage: Stage) -> Option<(String, String)> {
+    fn shown(&self, stage: Stage) -> Option<(String, String)> {
         match (stage, &self.facts.waiting) {
             (Stage::Scheduled, _) => Some(("Unschedulable".to_owned(), self.facts.unschedulable.clone()?)),
             (Stage::Mounted, _) => {

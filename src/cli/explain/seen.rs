@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, PartialObjectMeta};
-use kube::core::ApiResource;
+use kube::core::{ApiResource, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
 
 use super::chosen;
@@ -38,10 +38,28 @@ pub(super) struct Seen {
     pub operator: Read<Vec<Deployment>>,
     /// The namespace in which they were looked for.
     pub operator_namespace: String,
-    /// Secrets that status calls missing or changed: the version of the one that is there now.
-    pub secrets: BTreeMap<String, Read<Option<String>>>,
+    /// Secrets that status calls missing or changed: the one that is there now.
+    pub secrets: BTreeMap<String, Read<Option<Now>>>,
     /// The pull secrets of the Pods, without a login.
     pub pull_secrets: BTreeMap<String, Read<Option<PullSecret>>>,
+}
+
+/// A Secret as it is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Now {
+    /// Its `resourceVersion`.
+    pub version: String,
+    /// When it was made.
+    pub made_at: Option<Timestamp>,
+}
+
+impl Now {
+    fn of(metadata: ObjectMeta) -> Self {
+        Self {
+            version: metadata.resource_version.unwrap_or_default(),
+            made_at: metadata.creation_timestamp.map(|time| time.0),
+        }
+    }
 }
 
 /// A pull secret as far as it may be told.
@@ -119,7 +137,7 @@ impl Place<'_> {
     }
 
     /// Whether what status calls missing is there by now, and which version of what changed.
-    async fn versions(&self, pipeline: &Pipeline) -> BTreeMap<String, Read<Option<String>>> {
+    async fn versions(&self, pipeline: &Pipeline) -> BTreeMap<String, Read<Option<Now>>> {
         let rows = pipeline.status.iter().flat_map(|status| &status.references).filter(|row| row.kind.is_none());
         let names: BTreeSet<String> = rows
             .filter(|row| row.state == ReferenceState::NotFound || row.stale == Some(true))
@@ -134,7 +152,7 @@ impl Place<'_> {
             let secrets = secrets.clone();
             async move {
                 let found = read(PATIENCE, secrets.get_metadata_opt(&name)).await;
-                (name, found.map(|found| found.and_then(|found| found.metadata.resource_version)))
+                (name, found.map(|found| found.map(|found| Now::of(found.metadata))))
             }
         };
         join_all(names.into_iter().map(of)).await.into_iter().collect()

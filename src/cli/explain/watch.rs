@@ -32,7 +32,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Something changed.
 enum Change {
-    Pipeline(Result<Option<Pipeline>, Error>),
+    Pipeline(Result<Option<Box<Pipeline>>, Error>),
     Pods(Read<()>),
     Events(Read<()>),
 }
@@ -47,7 +47,9 @@ pub(super) async fn follow(place: &Place<'_>, name: &str) -> Result<(), Error> {
     let (pod_store, pod_changes) = watched(pods, Config::default().labels(&format!("{PIPELINE_LABEL}={name}")));
     let (event_store, event_changes) = watched(events, Config::default().fields("involvedObject.kind=Pod"));
     let changes: Vec<BoxStream<'_, Change>> = vec![
-        states::watch(place.client, place.namespace, name).map(Change::Pipeline).boxed(),
+        states::watch(place.client, place.namespace, name)
+            .map(|state| Change::Pipeline(state.map(|found| found.map(Box::new))))
+            .boxed(),
         pod_changes.map(Change::Pods).boxed(),
         event_changes.map(Change::Events).boxed(),
     ];
@@ -81,7 +83,7 @@ pub(super) async fn follow(place: &Place<'_>, name: &str) -> Result<(), Error> {
             };
             match change {
                 Some(Change::Pipeline(next)) => match next? {
-                    Some(next) if next.metadata.uid == uid => pipeline = next,
+                    Some(next) if next.metadata.uid == uid => pipeline = *next,
                     _ => {
                         followed.progress.clear()?;
                         return Err(Error::NotFound(format!("Pipeline {name} was deleted")));

@@ -104,7 +104,8 @@ pub(super) fn list_pipelines(names: &[String], flags: &ListFlags) -> Result<(), 
             None | Some(Format::Wide) => {
                 let table = tables(client, namespace.as_deref(), &names, flags).await?;
                 if table.is_empty() {
-                    return Ok(none(namespace.as_deref()));
+                    none(namespace.as_deref());
+                    return Ok(());
                 }
                 flags.print(&mut out, &table)
             }
@@ -132,7 +133,8 @@ pub(super) fn list_runs(names: &[String], flags: &ListFlags) -> Result<(), Error
         let found = found.into_iter().map(states::decoded).collect::<Result<Vec<_>, _>>()?;
         let rows = runs::rows(&found);
         if rows.is_empty() && !matches!(format, Some(Format::Json | Format::Yaml)) {
-            return Ok(none(namespace.as_deref()));
+            none(namespace.as_deref());
+            return Ok(());
         }
         runs::print(&mut std::io::stdout().lock(), format, &rows, flags)
     })
@@ -179,7 +181,9 @@ async fn tables(client: &Client, namespace: Option<&str>, names: &[String], flag
     if names.is_empty() {
         let pages = ask::pages::<Table>(client, &states::path(namespace), &flags.params(), ask::TABLE).await;
         let pages = pages.map_err(|error| states::told(error, namespace.unwrap_or_default(), ""))?;
-        pages.into_iter().for_each(|page| whole.append(page));
+        for page in pages {
+            whole.append(page);
+        }
     }
     for name in names {
         let namespace = namespace.unwrap_or_default();

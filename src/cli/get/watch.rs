@@ -67,7 +67,7 @@ pub(super) async fn follow(
                         WatchEvent::Bookmark(_) => {}
                         // What it knew is too old: from now on.
                         WatchEvent::Error(_) => {
-                            version = tables(client, namespace, names, flags).await?.version().to_owned();
+                            tables(client, namespace, names, flags).await?.version().clone_into(&mut version);
                             break;
                         }
                     }

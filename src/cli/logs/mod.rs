@@ -26,6 +26,7 @@ use masks::Masks;
 
 /// Flags of `lockgate logs`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[command(after_help = "Examples:
   lockgate logs edges
   lockgate logs edges -f --mask
@@ -99,7 +100,7 @@ pub(super) fn run(args: &LogsArgs) -> Result<(), Error> {
         let namespace = connection.namespace(&args.namespace);
         let pipeline = states::read(&connection.client, &namespace, &name).await?;
         let printer = Printer { args, client: &connection.client, namespace: &namespace, name: &name };
-        if args.follow { printer.follow(pipeline).await } else { printer.print(&pipeline).await }
+        if args.follow { Box::pin(printer.follow(pipeline)).await } else { printer.print(&pipeline).await }
     })
 }
 

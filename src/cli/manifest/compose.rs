@@ -12,8 +12,8 @@ use super::split::{Form, Part};
 
 /// How deep lists and maps may stand in each other, as in `serde_json`.
 const MAX_DEPTH: usize = 128;
-/// How many nodes may come from aliases. go-yaml takes up to four times as many; manifests have dozens.
-const MAX_COPIED: usize = 100_000;
+/// How many bytes may come from aliases. go-yaml takes more; manifests have a few.
+const MAX_COPIED: usize = 10 << 20;
 /// JSON has no bound for keys, YAML's is 1024.
 const MAX_JSON_KEY: usize = 1 << 20;
 
@@ -30,8 +30,14 @@ pub(super) fn compose(part: &Part<'_>) -> Result<Node, ReadError> {
         options.simple_key_max_lookahead = MAX_JSON_KEY;
     }
     let parser = Parser::new_from_str_with_options(part.text, options);
-    let mut composer =
-        Composer { part, parser, narrow: Narrow::new(part.text), anchors: HashMap::new(), depth: 0, copied: 0 };
+    let mut composer = Composer {
+        part,
+        parser,
+        narrow: Narrow::new(part.text, part.form),
+        anchors: HashMap::new(),
+        depth: 0,
+        copied: 0,
+    };
     composer.document()
 }
 
@@ -185,7 +191,7 @@ impl<'a> Composer<'a> {
     fn list(&mut self, place: Place) -> Result<Node, ReadError> {
         let items = self.items()?;
         for (item, _) in &items {
-            self.require_json(item)?;
+            require_json(item)?;
         }
         Ok(Node::list(place, items.into_iter().map(|(item, _)| item).collect()))
     }
@@ -221,7 +227,7 @@ impl<'a> Composer<'a> {
             let (value, value_span) = self.next()?;
             self.narrow.check_key(&event, span).or_else(|mistake| self.refuse(mistake))?;
             let (value, _) = self.node(value, value_span)?;
-            self.require_json(&value)?;
+            require_json(&value)?;
             let end = Place::of(&span.end, self.part);
             let field = Field { key: name, place: self.place(span), end, value };
             if !fields.own.insert(field.key.clone()) {
@@ -252,18 +258,21 @@ impl<'a> Composer<'a> {
             let Content::Map(merged) = map.content else {
                 return self.fail(span, "<< takes a map or a list of maps");
             };
-            merged.into_iter().for_each(|field| fields.set(field));
+            for field in merged {
+                fields.set(field);
+            }
         }
         Ok(())
     }
+}
 
-    fn require_json(&self, node: &Node) -> Result<(), ReadError> {
-        match &node.content {
-            Content::Scalar(scalar) if !scalar.is_json() => {
-                Err(ReadError::at(node.place, "JSON has no such number: put it between quotes if it is a text"))
-            }
-            _ => Ok(()),
+/// JSON has neither infinities nor what is no number.
+fn require_json(node: &Node) -> Result<(), ReadError> {
+    match &node.content {
+        Content::Scalar(scalar) if !scalar.is_json() => {
+            Err(ReadError::at(node.place, "JSON has no such number: put it between quotes if it is a text"))
         }
+        _ => Ok(()),
     }
 }
 

@@ -6,11 +6,14 @@ use std::ops::Range;
 
 use granit_parser::{Event, Marker, ScalarStyle, Span, StructureStyle};
 
+use super::split::Form;
+
 /// What the scanner passed, as far as it is needed to tell tabs that indent from others.
 pub(super) struct Narrow<'a> {
     text: &'a str,
-    /// Bytes that are scalars or stand between brackets.
-    within: Vec<Range<usize>>,
+    form: Form,
+    /// Bytes that are scalars or, then true, stand between brackets.
+    within: Vec<(Range<usize>, bool)>,
     /// How many brackets are open.
     brackets: usize,
     /// Where the outermost of them was opened.
@@ -27,8 +30,8 @@ pub(super) const TAB: &str = "a tab cannot indent YAML: write blanks instead";
 
 impl<'a> Narrow<'a> {
     /// Nothing of the text was passed yet.
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, within: Vec::new(), brackets: 0, opened: 0, anchor: 0 }
+    pub(super) fn new(text: &'a str, form: Form) -> Self {
+        Self { text, form, within: Vec::new(), brackets: 0, opened: 0, anchor: 0 }
     }
 
     /// Takes the next event.
@@ -44,10 +47,14 @@ impl<'a> Narrow<'a> {
             // A tab may not indent what a plain scalar goes on with.
             Event::Scalar(_, ScalarStyle::Plain, ..) => {}
             Event::Scalar(_, style, ..) => {
-                if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-                    self.check_block(bytes.clone(), span)?;
+                match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => self.check_block(bytes.clone(), span)?,
+                    ScalarStyle::DoubleQuoted => self.check_escapes(bytes.clone(), span)?,
+                    _ => {}
                 }
-                self.within.push(bytes);
+                if self.brackets == 0 {
+                    self.within.push((bytes, false));
+                }
             }
             Event::SequenceStart(StructureStyle::Flow, ..) | Event::MappingStart(StructureStyle::Flow, ..) => {
                 if self.brackets == 0 {
@@ -58,7 +65,7 @@ impl<'a> Narrow<'a> {
             Event::SequenceEnd | Event::MappingEnd if self.brackets > 0 => {
                 self.brackets -= 1;
                 if self.brackets == 0 {
-                    self.within.push(self.opened..bytes.end);
+                    self.within.push((self.opened..bytes.end, true));
                 }
             }
             _ => {}
@@ -75,6 +82,19 @@ impl<'a> Narrow<'a> {
         }
         if text.starts_with(':') || text.contains('?') {
             return Err((span.start, "between brackets this wants quotes"));
+        }
+        Ok(())
+    }
+
+    /// Two escapes are JSON's and not YAML's: `\/`, and half a character.
+    fn check_escapes(&self, bytes: Range<usize>, span: Span) -> Result<(), Mistake> {
+        let mut rest = self.text.get(bytes).filter(|_| self.form == Form::Yaml).unwrap_or_default();
+        while let Some((_, escape)) = rest.split_once('\\') {
+            let half = escape.strip_prefix('u').and_then(|digits| u32::from_str_radix(digits.get(..4)?, 16).ok());
+            if escape.starts_with('/') || half.is_some_and(|value| (0xD800..0xE000).contains(&value)) {
+                return Err((span.start, "YAML does not know an escape in this value: write the character itself"));
+            }
+            rest = escape.strip_prefix('\\').unwrap_or(escape);
         }
         Ok(())
     }
@@ -127,8 +147,10 @@ impl<'a> Narrow<'a> {
             // A scalar's or a bracket's end may stand in the line in which it ends.
             let indents = |column: usize| {
                 let at = begin + column;
-                let next = self.within.partition_point(|range| range.end <= at);
-                self.within.get(next).is_none_or(|range| range.start > at)
+                let next = self.within.partition_point(|(range, _)| range.end <= at);
+                // Between brackets a tab may indent, but not make up a line of its own.
+                let alone = line.trim().is_empty();
+                self.within.get(next).is_none_or(|(range, brackets)| range.start > at || (*brackets && alone))
             };
             if let Some(column) = tab.filter(|column| indents(*column)) {
                 return Some((index + 1, column + 1));

@@ -25,6 +25,9 @@ impl Place {
     }
 }
 
+/// About how many bytes a node takes without its text.
+const NODE: usize = 100;
+
 /// A value and where it begins.
 #[derive(Clone)]
 pub struct Node {
@@ -34,7 +37,7 @@ pub struct Node {
     pub end: Place,
     /// What it is.
     pub(super) content: Content,
-    /// How many nodes it is made of, itself included.
+    /// About how many bytes it takes, with all that it holds.
     pub(super) size: usize,
 }
 
@@ -78,18 +81,20 @@ impl fmt::Debug for Node {
 impl Node {
     /// A scalar and where it ends.
     pub(super) fn scalar(place: Place, end: Place, scalar: Scalar) -> Self {
-        Self { place, end, content: Content::Scalar(scalar), size: 1 }
+        let text = if let Scalar::Text(text) = &scalar { text.len() } else { 0 };
+        Self { place, end, content: Content::Scalar(scalar), size: NODE.saturating_add(text) }
     }
 
     /// A list.
     pub(super) fn list(place: Place, items: Vec<Self>) -> Self {
-        let size = items.iter().fold(1, |size: usize, item| size.saturating_add(item.size));
+        let size = items.iter().fold(NODE, |size, item| size.saturating_add(item.size));
         Self { place, end: place, content: Content::List(items), size }
     }
 
     /// A map.
     pub(super) fn map(place: Place, fields: Vec<Field>) -> Self {
-        let size = fields.iter().fold(1, |size: usize, field| size.saturating_add(field.value.size));
+        let of = |field: &Field| field.value.size.saturating_add(NODE).saturating_add(field.key.len());
+        let size = fields.iter().fold(NODE, |size, field| size.saturating_add(of(field)));
         Self { place, end: place, content: Content::Map(fields), size }
     }
 

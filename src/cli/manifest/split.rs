@@ -24,12 +24,38 @@ pub(super) struct Part<'a> {
     pub(super) form: Form,
 }
 
-impl<'a> Part<'a> {
-    /// A part of a text by its bytes.
-    fn of(whole: &'a str, from: usize, to: usize, form: Form) -> Option<Self> {
-        let (before, text) = (whole.get(..from)?, whole.get(from..to)?);
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        Some(Self { text, first_line: lines(before) + 1, indent: line.chars().count(), form })
+/// Goes through a text, and counts.
+struct Cursor<'a> {
+    whole: &'a str,
+    at: usize,
+    line: usize,
+    /// Characters of the line before `at`.
+    column: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(whole: &'a str, at: usize) -> Self {
+        let mut cursor = Self { whole, at: 0, line: 1, column: 0 };
+        cursor.pass(at);
+        cursor
+    }
+
+    /// What stands before `to`, which is the next place.
+    fn pass(&mut self, to: usize) -> &'a str {
+        let passed = self.whole.get(self.at..to).unwrap_or_default();
+        self.at = to;
+        self.line += lines(passed);
+        match passed.rsplit_once('\n') {
+            Some((_, rest)) => self.column = rest.chars().count(),
+            None => self.column += passed.chars().count(),
+        }
+        passed
+    }
+
+    /// The part before `to`.
+    fn part(&mut self, to: usize, form: Form) -> Part<'a> {
+        let (first_line, indent) = (self.line, self.column);
+        Part { text: self.pass(to), first_line, indent, form }
     }
 }
 
@@ -51,25 +77,26 @@ pub(super) fn parts(whole: &str) -> Result<Vec<Part<'_>>, ReadError> {
     let whole = whole.strip_prefix('\u{feff}').unwrap_or(whole);
     let rest = whole.get(from..).unwrap_or_default();
     check_characters(whole, from)?;
-    let mut begin = from;
+    let mut cursor = Cursor::new(whole, from);
     let mut at = from;
     for line in rest.split_inclusive('\n') {
         if let Some(behind) = line.strip_prefix("---") {
             let comment = behind.trim_start_matches([' ', '\t', '\r', '\n']);
             // kubectl takes `---#` for a separator, and for the first word of the document as well.
             if !comment.is_empty() && (!comment.starts_with('#') || comment.len() == behind.len()) {
-                let place = Place { line: lines(whole.get(..at).unwrap_or_default()) + 1, column: 4 };
+                cursor.pass(at);
+                let place = Place { line: cursor.line, column: 4 };
                 return Err(ReadError::at(
                     place,
                     "nothing but a comment can stand behind the --- that separates documents: begin a new line",
                 ));
             }
-            parts.extend(Part::of(whole, begin, at, Form::Yaml));
-            begin = at + line.len();
+            parts.push(cursor.part(at, Form::Yaml));
+            cursor.pass(at + line.len());
         }
         at += line.len();
     }
-    parts.extend(Part::of(whole, begin, at, Form::Yaml));
+    parts.push(cursor.part(at, Form::Yaml));
     Ok(parts)
 }
 
@@ -77,6 +104,7 @@ pub(super) fn parts(whole: &str) -> Result<Vec<Part<'_>>, ReadError> {
 /// the second value.
 fn stream<'a>(whole: &'a str, parts: &mut Vec<Part<'a>>) -> Result<usize, ReadError> {
     let mut values = Deserializer::from_str(whole).into_iter::<IgnoredAny>();
+    let mut cursor = Cursor::new(whole, 0);
     let mut from = 0;
     loop {
         let begin = from + blank(whole.get(from..).unwrap_or_default());
@@ -84,7 +112,8 @@ fn stream<'a>(whole: &'a str, parts: &mut Vec<Part<'a>>) -> Result<usize, ReadEr
             None => return Ok(whole.len()),
             Some(Ok(_)) => {
                 from = values.byte_offset();
-                parts.extend(Part::of(whole, begin, from, Form::Json));
+                cursor.pass(begin);
+                parts.push(cursor.part(from, Form::Json));
             }
             Some(Err(error)) if parts.len() > 1 || begin == whole.len() => {
                 let place = Place { line: error.line(), column: error.column().max(1) };
@@ -135,11 +164,12 @@ fn check_characters(whole: &str, from: usize) -> Result<(), ReadError> {
     for (index, line) in whole.split('\n').enumerate().skip(lines(whole.get(..from).unwrap_or_default())) {
         for (column, character) in line.chars().enumerate() {
             let why = match character {
-                '\t' | '\r' | '\u{20}'..='\u{7e}' => continue,
                 '\u{85}' | '\u{2028}' | '\u{2029}' => {
                     "a line break that only some readers know: write it as an escape between double quotes"
                 }
-                '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => continue,
+                '\t' | '\r' | '\u{20}'..='\u{7e}' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => {
+                    continue;
+                }
                 _ => "a control character: write it as an escape between double quotes",
             };
             return Err(ReadError::at(Place { line: index + 1, column: column + 1 }, why));

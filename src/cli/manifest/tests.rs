@@ -52,6 +52,7 @@ fn an_error_has_the_place_in_the_whole_file() {
         ("# x\n---\na: 1\n--- b\n", 4, 4),
         ("a: .inf\n", 1, 4),
         ("{\"a\": 1} {\"b\": 1, \"b\": 2}", 1, 19),
+        ("{\"ä\": 1}{}\n {} {\"b\": 1,\n \"b\": 2}", 3, 2),
         ("a: \u{2028}b\n", 1, 4),
         ("a: 1\n...\nb: 2\n", 3, 1),
     ] {
@@ -74,9 +75,11 @@ fn bombs_are_refused() {
     let mut text = "a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]\n".to_owned();
     for i in 1..12 {
         let alias = format!("*a{}, ", i - 1).repeat(9);
-        text.push_str(&format!("a{i}: &a{i} [{alias}]\n"));
+        text += &["a", &i.to_string(), ": &a", &i.to_string(), " [", &alias, "]\n"].concat();
     }
     assert!(read(&text).unwrap_err().to_string().contains("too large"));
+    let long = format!("a: &x \"{}\"\nb: [{}]\n", "y".repeat(100_000), "*x, ".repeat(1000));
+    assert!(read(&long).unwrap_err().to_string().contains("too large"));
     assert!(read("a: &a [*a]").unwrap_err().to_string().contains("within"));
     assert!(read(&"[".repeat(100_000)).is_err());
     assert!(read(&"a:\n".repeat(3)).is_err());

@@ -30,7 +30,7 @@ use crate::model::world::{PodFacts, WorkState, World};
 const AT_ONCE: usize = 8;
 
 /// What was seen.
-pub(super) struct Look {
+pub(in crate::cli) struct Look {
     /// Everything that the operator would look at.
     pub world: World,
     /// The Pods of the Pipeline, whole.
@@ -57,7 +57,7 @@ pub(super) async fn applied(client: &Client, mut wire: WirePipeline) -> Result<W
 }
 
 /// Looks at everything that the Pipeline names, and at its Pods.
-pub(super) async fn look(client: &Client, wire: WirePipeline, defaults: &Arc<Defaults>) -> Result<Look, Error> {
+pub(in crate::cli) async fn look(client: &Client, wire: WirePipeline, defaults: &Arc<Defaults>) -> Result<Look, Error> {
     let mut world = offline::world(wire, defaults, Timestamp::now());
     let mut look = Look { pods: pods(client, &world).await?, unread: Vec::new(), world: world.clone() };
     world.pods = look.pods.iter().map(PodFacts::of).collect();

@@ -2,8 +2,8 @@
 
 mod diff;
 mod forecast;
-mod live;
-mod offline;
+pub(super) mod live;
+pub(super) mod offline;
 mod show;
 
 use std::io::Write;

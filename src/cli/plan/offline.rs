@@ -12,7 +12,7 @@ use crate::model::validate::accepted;
 use crate::model::world::World;
 
 /// Reads a manifest as the API server would; its mistakes otherwise.
-pub(super) fn wire(file: &str, manifest: &Value) -> Result<WirePipeline, Error> {
+pub(in crate::cli) fn wire(file: &str, manifest: &Value) -> Result<WirePipeline, Error> {
     let name = manifest.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("without a name");
     let broken = |told: String| {
         Error::Findings(format!("{file}: Pipeline {name}: {told} (lockgate check -f {file} says it with its place)"))

@@ -23,19 +23,16 @@ pub(super) fn challenges(header: &str) -> Vec<Challenge> {
             return found;
         }
         let word = word.to_ascii_lowercase();
-        match after.trim_start().strip_prefix('=') {
-            Some(value) => {
-                let (value, after) = value_of(value.trim_start());
-                if let Some(challenge) = found.last_mut() {
-                    challenge.params.insert(word, value);
-                }
-                rest = after;
-            }
-            None => {
-                found.push(Challenge { scheme: word, params: BTreeMap::new() });
-                rest = after;
-            }
+        let Some(value) = after.trim_start().strip_prefix('=') else {
+            found.push(Challenge { scheme: word, params: BTreeMap::new() });
+            rest = after;
+            continue;
+        };
+        let (value, after) = value_of(value.trim_start());
+        if let Some(challenge) = found.last_mut() {
+            challenge.params.insert(word, value);
         }
+        rest = after;
     }
 }
 

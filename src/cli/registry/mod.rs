@@ -147,7 +147,7 @@ fn file_of(secret: Option<Secret>, name: &str, namespace: &str) -> Result<PullFi
 }
 
 /// The sentences on a file that the kubelet cannot use.
-fn faults_of(file: &PullFile) -> Vec<String> {
+pub(super) fn faults_of(file: &PullFile) -> Vec<String> {
     let place = file.place.map(|(line, column)| format!(" (line {line}, column {column})")).unwrap_or_default();
     let own = file.faults.iter().map(|fault| format!("its file {}{place}: {}", fault.message(), fault.fix()));
     let breaking = |entry: &PullEntry| {
@@ -197,13 +197,12 @@ async fn for_each(links: &Links, file: &PullFile) -> Vec<Row> {
                 host.contains('*').then(|| "is for many registries: give an image of one of them with --image".into())
             }
         };
-        let (registry, answer) = match why {
-            Some(why) => (host, Answer { state: State::NotTried, said: Some(why) }),
-            None => {
-                let target = Target::host(&host);
-                let answer = with_faults(visit(links, &target, entry.login.as_ref()).await, entry);
-                (target.host, answer)
-            }
+        let (registry, answer) = if why.is_some() {
+            (host, Answer { state: State::NotTried, said: why })
+        } else {
+            let target = Target::host(&host);
+            let answer = with_faults(visit(links, &target, entry.login.as_ref()).await, entry);
+            (target.host, answer)
         };
         rows.push(Row { entry: Some(entry.key.clone()), registry, answer });
     }

@@ -20,6 +20,8 @@ pub(super) enum Content {
     Read {
         /// Bytes of each key, where they were asked for.
         sizes: Option<BTreeMap<String, usize>>,
+        /// Whether its data may never change.
+        immutable: bool,
         /// Of a pull secret: what the kubelet finds in it.
         logins: Option<Logins>,
     },
@@ -56,7 +58,7 @@ pub(super) async fn read(client: &Client, row: &SecretRow, with_sizes: bool) -> 
         with_sizes.then(|| secret.data.iter().map(|(key, value)| (key.clone(), value.expose().len())).collect());
     let file = Form::of_type(&secret.type_).and_then(|form| Some((form, secret.data.get(form.key())?)));
     let logins = file.map(|(form, value)| Logins::of(PullFile::read(form, value.expose())));
-    Ok(Content::Read { sizes, logins })
+    Ok(Content::Read { sizes, immutable: secret.immutable, logins })
 }
 
 impl Logins {
@@ -71,6 +73,14 @@ impl Content {
     pub(super) fn sizes(&self) -> Option<&BTreeMap<String, usize>> {
         match self {
             Self::Read { sizes, .. } => sizes.as_ref(),
+            Self::Refused(_) | Self::Gone => None,
+        }
+    }
+
+    /// Whether its data may never change, where that was read.
+    pub(super) fn immutable(&self) -> Option<bool> {
+        match self {
+            Self::Read { immutable, .. } => Some(*immutable),
             Self::Refused(_) | Self::Gone => None,
         }
     }

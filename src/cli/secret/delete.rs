@@ -159,7 +159,8 @@ impl Work<'_> {
         if !stdin.is_terminal() {
             return Err(Error::Usage("there is no terminal to ask at: give --yes to delete these Secrets".into()));
         }
-        write!(err, "Delete {count} Secrets of namespace {}? [y/N] ", self.namespace)?;
+        let these = if count == 1 { "1 Secret".to_owned() } else { format!("{count} Secrets") };
+        write!(err, "Delete {these} of namespace {}? [y/N] ", self.namespace)?;
         err.flush()?;
         let mut answer = String::new();
         stdin.read_line(&mut answer)?;
@@ -202,7 +203,10 @@ impl Work<'_> {
                 users.why_unknown().unwrap_or_default()
             ))),
             // Where there is no such kind there is no such object.
-            Users::NotServed => Ok(()),
+            Users::NotServed => {
+                eprintln!("lockgate: {}", users.why_unknown().unwrap_or_default());
+                Ok(())
+            }
         }
     }
 

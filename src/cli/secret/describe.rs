@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::civil::Date;
 use k8s_openapi::jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::content::Content;
 use super::shown::Shown;
@@ -51,9 +51,16 @@ impl Description {
         self.users(out)
     }
 
+    /// The field itself only comes with the values; who wrote it stands in `managedFields`.
     fn immutable(&self) -> Option<&'static str> {
-        self.secret.row.as_ref().filter(|row| row.may_be_immutable)?;
-        Some("it was said whether it is: kubectl get secret -o jsonpath={.immutable} shows what")
+        match self.content.as_ref().and_then(Content::immutable) {
+            Some(true) => Some("yes: to change it, delete it and create it anew"),
+            Some(false) => None,
+            None => {
+                self.secret.row.as_ref().filter(|row| row.may_be_immutable)?;
+                Some("yes or no was written to it; --sizes reads which")
+            }
+        }
     }
 
     fn data(&self, out: &mut impl Write) -> io::Result<()> {
@@ -91,6 +98,7 @@ impl Description {
         let mut object = self.secret.json();
         if let (Some(content), Some(fields)) = (&self.content, object.as_object_mut()) {
             fields.extend(content.json());
+            fields.insert("immutable".into(), json!(content.immutable()));
         }
         object
     }

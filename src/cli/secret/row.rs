@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn table(metadata: Value) -> SecretRow {
+    fn table(metadata: &Value) -> SecretRow {
         let mut whole =
             json!({"name": "db", "namespace": "team-a", "uid": "u", "creationTimestamp": "2026-11-22T13:00:00Z"});
         whole.as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_kubectl_keeps_in_an_annotation_is_not_kept_here() {
-        let row = table(json!({
+        let row = table(&json!({
             "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary-7c1f"},
             "managedFields": [{"fieldsV1": {"f:data": {"f:password": {}}, "f:immutable": {}}}],
         }));
@@ -186,7 +186,7 @@ mod tests {
             (json!({"annotations": {"cert-manager.io/certificate-name": "web"}}), Some("cert-manager")),
             (json!({"labels": {"team": "a"}}), None),
         ] {
-            let found = table(metadata).managed_by.and_then(|text| text.split(" (").next());
+            let found = table(&metadata).managed_by.and_then(|text| text.split(" (").next());
             assert_eq!(found, whose);
         }
     }
@@ -195,8 +195,8 @@ mod tests {
     fn what_belongs_to_others_is_kept() {
         let owned =
             json!({"ownerReferences": [{"apiVersion": "v1", "kind": "Certificate", "name": "web", "uid": "o"}]});
-        assert_eq!(table(owned).is_kept().as_deref(), Some("it belongs to Certificate/web"));
-        let mut row = table(json!({}));
+        assert_eq!(table(&owned).is_kept().as_deref(), Some("it belongs to Certificate/web"));
+        let mut row = table(&json!({}));
         assert_eq!(row.is_kept(), None);
         row.type_ = HELM_RELEASE.into();
         assert_eq!(row.is_kept().as_deref(), Some("a release of Helm"));

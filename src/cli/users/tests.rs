@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn users(items: Value) -> Users {
+fn users(items: &Value) -> Users {
     let page = serde_json::from_value(json!({"metadata": {}, "items": items})).unwrap();
     Users::Known(index(vec![page]))
 }
 
-fn pipeline(name: &str, spec: Value) -> Value {
+fn pipeline(name: &str, spec: &Value) -> Value {
     json!({"metadata": {"namespace": "team-a", "name": name}, "spec": spec})
 }
 
@@ -15,7 +15,7 @@ fn pipeline(name: &str, spec: Value) -> Value {
 fn a_secret_has_its_users_in_its_own_namespace_only() {
     let spec = json!({"transform": {"image": "a:1", "image_pull_secrets": ["regcred"],
         "secrets": [{"name": "db", "env_var": "DB", "key": "password", "mount_path": "/etc/db"}]}});
-    let users = users(json!([pipeline("edges", spec.clone()), pipeline("other", spec)]));
+    let users = users(&json!([pipeline("edges", &spec), pipeline("other", &spec)]));
     let found: Vec<_> = users.of("team-a", "db").unwrap().iter().map(|user| user.pipeline.as_str()).collect();
     assert_eq!(found, ["edges", "other"]);
     assert_eq!(users.of("team-a", "db").unwrap()[0].places.len(), 2);
@@ -26,12 +26,12 @@ fn a_secret_has_its_users_in_its_own_namespace_only() {
 
 #[test]
 fn what_a_service_account_brings_is_used_too_and_says_so() {
-    let mut edges = pipeline("edges", json!({"transform": {"image": "a:1"}}));
+    let mut edges = pipeline("edges", &json!({"transform": {"image": "a:1"}}));
     edges["status"] = json!({"references": [
         {"step": "main", "use": "ImagePull", "name": "brought", "via": "serviceaccount/default", "state": "Resolved"},
         {"step": "main", "use": "Volume", "kind": "ConfigMap", "name": "app", "state": "Resolved"},
     ]});
-    let users = users(json!([edges]));
+    let users = users(&json!([edges]));
     let [user] = users.of("team-a", "brought").unwrap() else { panic!() };
     assert_eq!(user.places[0].to_string(), "step main: image_pull_secrets, via serviceaccount/default");
     assert!(users.of("team-a", "app").unwrap().is_empty());
@@ -63,18 +63,18 @@ fn who_restarts_is_a_matter_of_policy_and_use() {
     ] {
         let spec =
             json!({"mode": "Service", "on_secret_change": policy, "transform": {"image": "a:1", "secrets": [use_]}});
-        let users = users(json!([pipeline("web", spec)]));
+        let users = users(&json!([pipeline("web", &spec)]));
         assert_eq!(users.of("team-a", "db").unwrap()[0].restarts(), restarts, "{use_} {policy}");
     }
     let pull = json!({"on_secret_change": "RestartAll", "transform": {"image": "a:1", "image_pull_secrets": ["db"]}});
-    assert!(!users(json!([pipeline("web", pull)])).of("team-a", "db").unwrap()[0].restarts());
+    assert!(!users(&json!([pipeline("web", &pull)])).of("team-a", "db").unwrap()[0].restarts());
 }
 
 #[test]
 fn the_json_of_a_user_has_the_words_of_spec_and_status() {
     let spec = json!({"mode": "Service", "transform": {"image": "a:1", "secrets": [
         {"name": "db", "env_var": "DB", "key": "password", "mount_path": "/etc/db", "optional": true}]}});
-    let users = users(json!([pipeline("web", spec)]));
+    let users = users(&json!([pipeline("web", &spec)]));
     assert_eq!(
         users.of("team-a", "db").unwrap()[0].json(),
         json!({"pipeline": "web", "mode": "Service", "onSecretChange": "Restart", "restarts": true, "places": [

@@ -3,8 +3,11 @@
 
 use super::*;
 
+/// Key, login as text, faults.
+type Shown = (String, Option<String>, Vec<Fault>);
+
 /// What is read, in a form that can be compared: faults of the file; per entry its key, its login as text and its faults.
-fn shown(form: Form, text: &str) -> (Vec<Fault>, Vec<(String, Option<String>, Vec<Fault>)>) {
+fn shown(form: Form, text: &str) -> (Vec<Fault>, Vec<Shown>) {
     let file = PullFile::read(form, text.as_bytes());
     let login = |login: Login| {
         let text = |value: &SecretValue| String::from_utf8_lossy(value.expose()).into_owned();

@@ -4,9 +4,11 @@
 //! the schema speaks and ours where a rule does. `tests/schema` holds both against one corpus.
 
 mod defaults;
+mod editor;
 mod strict;
 
 pub use defaults::pod_defaults;
+pub use editor::json_schema;
 use serde_json::Value;
 
 use super::names::is_dns_subdomain;

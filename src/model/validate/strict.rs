@@ -54,7 +54,11 @@ pub(super) fn check_as<T: JsonSchema>(document: &Value, found: &mut Vec<Violatio
     Ok(Strict::of(schema_of::<T>())?.check(document, found))
 }
 
-fn manifest_schema() -> Result<Value, String> {
+/// The CRD's schema with that of the metadata that every object has.
+///
+/// # Errors
+/// Only if the CRD cannot be made.
+pub(super) fn manifest_schema() -> Result<Value, String> {
     let crd = serde_json::to_value(crd::pipeline().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().ok_or("the CRD has no schema")?;
     let text = json!({"type": "string"});
@@ -75,7 +79,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 }
 
 /// Where properties are listed, no others are allowed; an int-or-string is either; Kubernetes' own keywords are gone.
-fn refuse_unknown(schema: &mut Value) {
+pub(super) fn refuse_unknown(schema: &mut Value) {
     let Some(map) = schema.as_object_mut() else { return };
     if map.contains_key("properties") && !map.contains_key("additionalProperties") {
         map.insert("additionalProperties".into(), json!(false));

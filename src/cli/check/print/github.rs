@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::check::finding::Finding;
+use crate::cli::check::finding::{Finding, Severity};
 
 /// Prints a command for each finding.
 pub(in crate::cli::check) fn github(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
@@ -14,7 +14,8 @@ pub(in crate::cli::check) fn github(out: &mut impl Write, findings: &[Finding]) 
         }
         properties.push(format!("title={}", finding.rule.id()));
         let message = data(&finding.sentence());
-        writeln!(out, "::{} {}::{message}", finding.severity.word(), properties.join(","))?;
+        let command = if finding.severity == Severity::Note { "notice" } else { finding.severity.word() };
+        writeln!(out, "::{command} {}::{message}", properties.join(","))?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(in crate::cli) struct CreateArgs {
     pub(super) words: Vec<OsString>,
 
     /// A manifest of Secrets, YAML or JSON, several documents or Lists, or `-` for standard input. May be given several times.
-    #[arg(short, long = "filename", value_name = "FILE", help_heading = "From manifests")]
+    #[arg(short, long = "filename", alias = "file", value_name = "FILE", help_heading = "From manifests")]
     pub(super) filename: Vec<PathBuf>,
 
     /// A key and its value. Others on this machine can read it in the list of processes, and your shell may keep it:
