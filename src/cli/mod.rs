@@ -1,6 +1,7 @@
 //! The command line: typed arguments in, exit code out.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use error::Error;
@@ -91,6 +92,8 @@ enum Command {
     Delete(verbs::DeleteArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
+    /// Change a Secret; `set secret` is `secret set`.
+    Set(verbs::SetArgs),
     /// Print what the Pods of a Pipeline print, with --mask without the values of its Secrets.
     Logs(Box<logs::LogsArgs>),
     /// Show all that the operator says of a Pipeline.
@@ -100,9 +103,13 @@ enum Command {
     /// Wait until Pipelines have come to a state; end early where they cannot any more.
     Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     /// Log in to registries with what is in a pull Secret, as the kubelet would.
     Registry(Box<registry::RegistryArgs>),
+    /// Change Pipelines that are there, from files of any system that `import` reads.
+    Update(verbs::UpdateArgs),
+    /// Pipelines, with the verb behind: `pipeline create` is `create pipeline`.
+    Pipeline(verbs::PipelineArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print a script with which a shell completes commands and flags.
@@ -151,12 +158,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Inspect(args) => verbs::inspect(args),
         Command::Delete(args) => verbs::delete(args),
         Command::Create(args) => verbs::create(args),
+        Command::Set(args) => verbs::set(args),
         Command::Logs(args) => logs::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Registry(args) => registry::run(*args),
+        Command::Update(args) => verbs::update(args),
+        Command::Pipeline(args) => verbs::pipeline(args),
         Command::Crd => crd::run(),
         Command::Completion(args) => completion::run(&args),
         Command::Man(args) => man::run(&args),
@@ -168,7 +178,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Whoever reads has seen enough, as in `lockgate … | head`.
         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lockgate: {error}");
+            // Whoever closed stderr does not want to hear it.
+            let _ = writeln!(std::io::stderr(), "lockgate: {error}");
             ExitCode::from(error.exit_code())
         }
     }

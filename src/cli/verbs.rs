@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::error::Error;
-use super::{delete, describe, get, secret};
+use super::{delete, describe, get, import, secret};
 
 /// `lockgate create …`.
 #[derive(Args)]
@@ -16,12 +16,86 @@ pub(super) struct CreateArgs {
 enum CreateCommand {
     /// Create a Secret; the same as `lockgate secret create`.
     Secret(Box<secret::create::CreateArgs>),
+    /// Create Pipelines from files of any system that `import` reads. None of them may be there.
+    Pipeline(Box<import::PipelineArgs>),
+}
+
+/// `lockgate update …`.
+#[derive(Args)]
+pub(super) struct UpdateArgs {
+    #[command(subcommand)]
+    command: UpdateCommand,
+}
+
+#[derive(Subcommand)]
+enum UpdateCommand {
+    /// Change Pipelines from files of any system that `import` reads. All of them have to be there.
+    Pipeline(Box<import::PipelineArgs>),
+}
+
+/// `lockgate pipeline …`.
+#[derive(Args)]
+pub(super) struct PipelineArgs {
+    #[command(subcommand)]
+    command: PipelineCommand,
+}
+
+#[derive(Subcommand)]
+enum PipelineCommand {
+    /// The same as `lockgate create pipeline`.
+    Create(Box<import::PipelineArgs>),
+    /// The same as `lockgate update pipeline`.
+    Update(Box<import::PipelineArgs>),
+    /// The same as `lockgate get pipelines`.
+    List(Box<get::ListArgs>),
+    /// The same as `lockgate describe`.
+    Inspect(Box<describe::DescribeArgs>),
+    /// Delete Pipelines, and their Pods with them.
+    Delete(Box<delete::DeleteArgs>),
 }
 
 /// Runs it.
 pub(super) fn create(args: CreateArgs) -> Result<(), Error> {
     match args.command {
         CreateCommand::Secret(args) => secret::create::run(&args),
+        CreateCommand::Pipeline(args) => import::create(&args),
+    }
+}
+
+/// Runs it.
+pub(super) fn update(args: UpdateArgs) -> Result<(), Error> {
+    let UpdateCommand::Pipeline(args) = args.command;
+    import::update(&args)
+}
+
+/// Runs it.
+pub(super) fn pipeline(args: PipelineArgs) -> Result<(), Error> {
+    match args.command {
+        PipelineCommand::Create(args) => import::create(&args),
+        PipelineCommand::Update(args) => import::update(&args),
+        PipelineCommand::List(args) => get::list_pipelines(&args.names, &args.flags),
+        PipelineCommand::Inspect(args) => describe::run(&args),
+        PipelineCommand::Delete(args) => delete::run(&args),
+    }
+}
+
+/// `lockgate set …`.
+#[derive(Args)]
+pub(super) struct SetArgs {
+    #[command(subcommand)]
+    command: SetCommand,
+}
+
+#[derive(Subcommand)]
+enum SetCommand {
+    /// Change keys of a Secret; the same as `lockgate secret set`.
+    Secret(Box<secret::set::SetArgs>),
+}
+
+/// Runs it.
+pub(super) fn set(args: SetArgs) -> Result<(), Error> {
+    match args.command {
+        SetCommand::Secret(args) => secret::set::run(&args),
     }
 }
 

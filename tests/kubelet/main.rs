@@ -17,6 +17,7 @@ mod explain;
 mod graph;
 mod healing;
 mod image;
+mod imported;
 mod installed;
 mod keyring;
 mod last_words;

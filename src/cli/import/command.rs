@@ -1,59 +1,45 @@
-//! The command: files in, objects to stdout, the report to stderr.
+//! The commands: files in, objects to stdout or to the cluster, the report to stderr.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
+use super::apply::{ApplyArgs, Verb, apply};
+use super::args::SourceArgs;
 use super::draft::Draft;
 use super::finding::Severity;
 use super::read::File;
-use super::system::System;
-use super::{Imported, Options, import, yaml};
-use crate::api::pipeline::{OnMissingSecret, Security};
-use crate::cli::connect;
+use super::secrets::Sealed;
+use super::{Imported, import, yaml};
 use crate::cli::error::Error;
 use crate::cli::output::{Format, OutputArgs, json as write_json, printable};
 
 /// Flags of `lockgate import`.
 #[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  # Pachyderm's pipeline specs as Pipelines, with a comment where something differs; the report is on stderr.
+  lockgate import -f edges.json > pipelines.yaml
+
+  # Pipelines that read each other's results, as the steps of one; nothing may get lost.
+  lockgate import -f edges.json -f montage.json --as-steps --name edges --strict
+
+  # A Deployment, straight into the cluster, with what stands beside it in the file.
+  lockgate import -f deployment.yaml --apply
+
+Findings are `note` (mapped, and behaves otherwise), `lost` (has no counterpart, and is not in what comes out) and `error` (has to be
+mended before it can be applied: exit code 1).")]
 pub(in crate::cli) struct ImportArgs {
-    /// A file of another system's objects, YAML or JSON, or `-` for standard input. May be given several times.
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
-    filename: Vec<String>,
+    #[command(flatten)]
+    source: SourceArgs,
 
-    /// Whose objects they are. Absent: told by their shape.
-    #[arg(long, value_enum, value_name = "SYSTEM")]
-    from: Option<System>,
-
-    /// The Pipeline's name; there must be one only. Absent: the object's own, made good where it has to be.
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-
-    /// The namespace of objects that name none. Absent: none is written.
-    #[arg(short, long, value_name = "NAME", value_parser = connect::namespace)]
-    namespace: Option<String>,
-
-    /// Pipelines that read each other's results become the steps of one Pipeline, with needs.
-    #[arg(long)]
-    as_steps: bool,
-
-    /// The security of every Pipeline. Absent: none is written, which means Baseline.
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    security: Option<SecurityLevel>,
-
-    /// What a missing Secret means to every Pipeline. Absent: none is written, which means Wait. Pachyderm's way is Fail.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    on_missing_secret: Option<Missing>,
-
-    /// Where DataOS' Secrets appear as files. Its older pages say /opt/dataos/secret.
-    #[arg(long, value_name = "DIR", default_value = "/etc/dataos/secret")]
-    dataos_secret_dir: String,
-
-    /// A field without a counterpart is an error: exit code 1.
-    #[arg(long)]
-    strict: bool,
+    /// Apply the objects in place of printing them.
+    #[arg(long, conflicts_with_all = ["split", "output"])]
+    apply: bool,
 
     /// Write each object into a file of its own in this folder, which is made where it is not there. No file is overwritten.
     #[arg(long, value_name = "DIR")]
@@ -61,63 +47,101 @@ pub(in crate::cli) struct ImportArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    send: ApplyArgs,
 }
 
-/// `--security`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-enum SecurityLevel {
-    /// Seccomp `RuntimeDefault` and nothing else.
-    Baseline,
-    /// All that the Pod Security level `restricted` asks for.
-    Restricted,
+/// Flags of `create pipeline` and `update pipeline`.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  # Pachyderm's own file, by pachctl's own words.
+  lockgate create pipeline -f edges.json
+
+  # Try it first.
+  lockgate update pipeline -f edges.json --dry-run=server")]
+pub(in crate::cli) struct PipelineArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
+    send: ApplyArgs,
 }
 
-/// `--on-missing-secret`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-enum Missing {
-    /// Nothing starts until it is there.
-    Wait,
-    /// The run fails at once.
-    Fail,
-}
-
-/// Maps the files and prints what came of them. Findings go to stderr; errors among them, and with `--strict` what was lost, are
-/// exit code 1.
+/// Maps the files and prints or applies what came of them. Findings go to stderr; errors among them, and with `--strict` what was
+/// lost, are exit code 1.
 pub(in crate::cli) fn run(args: &ImportArgs) -> Result<(), Error> {
+    if args.apply {
+        return send(&args.source, &args.send, Verb::Apply);
+    }
+    args.send.is_given()?;
+    if !args.source.extract.is_empty() && args.source.secret_file.is_none() {
+        return Err(Error::Usage(
+            "--extract-env needs --apply or --secret-file: the value has to be somewhere, and is printed nowhere"
+                .into(),
+        ));
+    }
     let format = args.output.output.unwrap_or(Format::Yaml).one_of(&[Format::Yaml, Format::Json])?;
+    let imported = read(&args.source)?;
+    match &args.split {
+        Some(folder) => split(folder, &imported.drafts, format)?,
+        None => print(&imported.drafts, format)?,
+    }
+    report(&imported, args.source.strict)
+}
+
+/// `create pipeline`: none of its Pipelines may be there.
+pub(in crate::cli) fn create(args: &PipelineArgs) -> Result<(), Error> {
+    send(&args.source, &args.send, Verb::Create)
+}
+
+/// `update pipeline`: all of its Pipelines have to be there.
+pub(in crate::cli) fn update(args: &PipelineArgs) -> Result<(), Error> {
+    send(&args.source, &args.send, Verb::Update)
+}
+
+fn send(source: &SourceArgs, args: &ApplyArgs, verb: Verb) -> Result<(), Error> {
+    let imported = read(source)?;
+    report(&imported, source.strict)?;
+    let made: Vec<&Sealed> = imported.secrets.iter().filter(|sealed| sealed.is_extracted()).collect();
+    let secrets = if source.secret_file.is_some() { Vec::new() } else { made };
+    crate::cli::block_on(apply(&imported.drafts, &secrets, &source.namespace, args, verb))
+}
+
+fn read(args: &SourceArgs) -> Result<Imported, Error> {
     let files = args.filename.iter().map(|name| file(name)).collect::<Result<Vec<_>, _>>()?;
-    let imported = import(&files, &options(args));
+    let imported = import(&files, &args.options());
+    if let Some(path) = &args.secret_file {
+        write_secrets(path, &imported.secrets)?;
+    }
     let pipelines = imported.drafts.iter().filter(|draft| draft.is_pipeline()).count();
     if args.name.is_some() && pipelines > 1 {
         return Err(Error::Usage(format!(
             "--name is for one Pipeline, and these files have {pipelines}: import them one by one, or as one with --as-steps"
         )));
     }
-    match &args.split {
-        Some(folder) => split(folder, &imported.drafts, format)?,
-        None => print(&imported.drafts, format)?,
-    }
-    report(&imported, args.strict)
+    Ok(imported)
 }
 
-fn options(args: &ImportArgs) -> Options {
-    Options {
-        from: args.from,
-        name: args.name.clone(),
-        namespace: args.namespace.clone(),
-        security: args.security.map(|level| match level {
-            SecurityLevel::Baseline => Security::Baseline,
-            SecurityLevel::Restricted => Security::Restricted,
-        }),
-        on_missing_secret: args.on_missing_secret.map(|what| match what {
-            Missing::Wait => OnMissingSecret::Wait,
-            Missing::Fail => OnMissingSecret::Fail,
-        }),
-        as_steps: args.as_steps,
-        dataos_secret_dir: Some(args.dataos_secret_dir.clone()),
+/// One file of all Secrets, for its owner alone.
+fn write_secrets(path: &Path, secrets: &[Sealed]) -> Result<(), Error> {
+    let wrong = |why| unwritable(path, &why);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+    for sealed in secrets {
+        file.write_all(b"---\n").map_err(wrong)?;
+        file.write_all(sealed.manifest().expose()).map_err(wrong)?;
+        file.write_all(b"\n").map_err(wrong)?;
     }
+    let path = path.display();
+    let count = secrets.len();
+    eprintln!(
+        "{}",
+        printable(&format!(
+            "note: {path}: holds {count} of the Secrets: lockgate secret create -f {path} makes them; then remove it"
+        ))
+    );
+    Ok(())
 }
 
 fn file(name: &str) -> Result<File, Error> {
@@ -149,21 +173,34 @@ fn print(drafts: &[Draft], format: Format) -> Result<(), Error> {
 
 /// One file for each object, named after it; what is there already stays.
 fn split(folder: &Path, drafts: &[Draft], format: Format) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(|why| Error::File(folder.display().to_string(), why))?;
+    std::fs::create_dir_all(folder).map_err(|why| unwritable(folder, &why))?;
     let ending = if format == Format::Json { "json" } else { "yaml" };
     for draft in drafts {
         let kind = draft.text("/kind").to_lowercase();
-        let path = folder.join(format!("{kind}-{}.{ending}", draft.name().replace(['/', '\\'], "-")));
-        let wrong = |why| Error::File(path.display().to_string(), why);
+        let name = format!("{kind}-{}.{ending}", draft.name()).replace(['/', '\\'], "-");
+        let path = folder.join(name);
+        let wrong = |why| unwritable(&path, &why);
         let mut file = std::fs::File::create_new(&path).map_err(wrong)?;
         if format == Format::Json {
             write_json(&mut file, &draft.object)?;
         } else {
             file.write_all(yaml::write(draft).as_bytes()).map_err(wrong)?;
         }
-        println!("{}", path.display());
+        let path = path.display().to_string();
+        writeln!(std::io::stdout(), "{}", printable(&path))?;
     }
     Ok(())
+}
+
+/// Why a file cannot be written, and what to do.
+fn unwritable(path: &Path, why: &std::io::Error) -> Error {
+    let path = path.display();
+    if why.kind() == std::io::ErrorKind::AlreadyExists {
+        return Error::Conflict(format!(
+            "{path} is there already, and no file is overwritten: remove it, or name another"
+        ));
+    }
+    Error::Findings(format!("{path} cannot be written: {why}"))
 }
 
 /// Writes every finding to stderr; the error that they come to.
@@ -172,20 +209,16 @@ fn report(imported: &Imported, strict: bool) -> Result<(), Error> {
         eprintln!("{}", printable(&finding.to_string()));
     }
     let count = |severity| imported.findings.iter().filter(|finding| finding.severity == severity).count();
-    let (errors, lost) = (count(Severity::Error), count(Severity::Lost));
-    match (errors, lost) {
-        (0, lost) if lost > 0 && strict => {
-            Err(Error::Findings(format!("{} without a counterpart, and --strict is given", counted(lost))))
-        }
+    match (count(Severity::Error), count(Severity::Lost)) {
+        (0, lost) if lost > 0 && strict => Err(Error::Findings(format!(
+            "{lost} {} lost, and --strict is given",
+            if lost == 1 { "thing is" } else { "things are" }
+        ))),
         (0, _) if imported.drafts.is_empty() && imported.findings.is_empty() => Err(Error::Findings(
-            "nothing in these files can be imported: give Pachyderm's pipeline specs, DataOS' resources or Direktiv's workflows"
+            "nothing is in these files: give specs of Pachyderm, DataOS or Direktiv, or manifests of Kubernetes"
                 .to_owned(),
         )),
         (0, _) => Ok(()),
         (errors, _) => Err(Error::Findings(format!("{errors} to be mended before this can be applied"))),
     }
-}
-
-fn counted(fields: usize) -> String {
-    format!("{fields} {}", if fields == 1 { "field is" } else { "fields are" })
 }

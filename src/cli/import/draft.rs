@@ -16,10 +16,23 @@ pub struct Draft {
     pub comments: BTreeMap<String, Vec<String>>,
     /// What it was called in the source.
     pub called: String,
-    /// What of others it reads, under their names in the source, each with the path there.
-    pub reads: Vec<(String, String)>,
+    /// What of others it reads.
+    pub reads: Vec<Read>,
     /// The file and the object that it came from, as findings name them.
     pub origin: (String, String),
+    /// The line at which the object begins.
+    pub line: Option<usize>,
+}
+
+/// What of another object is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The other's name in the source.
+    pub name: String,
+    /// Where the source says so.
+    pub path: String,
+    /// In which line.
+    pub line: Option<usize>,
 }
 
 impl Draft {
@@ -51,6 +64,14 @@ impl Draft {
     #[must_use]
     pub fn name(&self) -> &str {
         self.text("/metadata/name")
+    }
+
+    /// The pointers of its containers: `transform`, or each of the steps.
+    #[must_use]
+    pub fn containers(&self) -> Vec<String> {
+        let steps = self.object.pointer("/spec/steps").and_then(Value::as_array).map_or(0, Vec::len);
+        let transform = self.object.pointer("/spec/transform").map(|_| "/spec/transform".to_owned());
+        transform.into_iter().chain((0..steps).map(|index| child("/spec/steps", index))).collect()
     }
 
     /// What stands at a pointer, if it is a text; else an empty one.
@@ -105,7 +126,7 @@ impl Draft {
     #[must_use]
     pub fn finding(&self, severity: Severity, path: &str, text: impl Into<String>) -> Finding {
         let (file, object) = self.origin.clone();
-        Finding { severity, file, object, path: path.to_owned(), text: text.into() }
+        Finding { severity, file, line: self.line, object, path: path.to_owned(), text: text.into() }
     }
 
     /// Writes a line above a field.

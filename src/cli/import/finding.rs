@@ -30,6 +30,8 @@ pub struct Finding {
     pub severity: Severity,
     /// The file, as it was given.
     pub file: String,
+    /// The line of the field, from 1, or of what is nearest to it.
+    pub line: Option<usize>,
     /// Which object of the file, as in `pipeline edges`; empty: the file itself.
     pub object: String,
     /// The field in the source, as in `input.pfs.repo`; empty: the object itself.
@@ -40,8 +42,11 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { severity, file, object, path, text } = self;
+        let Self { severity, file, line, object, path, text } = self;
         write!(f, "{severity}: {file}")?;
+        if let Some(line) = line {
+            write!(f, ":{line}")?;
+        }
         for part in [object, path].into_iter().filter(|part| !part.is_empty()) {
             write!(f, ": {part}")?;
         }

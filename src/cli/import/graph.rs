@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::draft::Draft;
-use super::finding::{Severity, child};
+use super::draft::{Draft, Read};
+use super::finding::{Finding, Severity, child};
 use super::{Imported, Options, names};
 
 /// Fields of a Pipeline that a step has as well.
@@ -23,15 +23,15 @@ pub(super) fn join(imported: &mut Imported, options: &Options) {
     let is_step = |draft: &Draft| options.as_steps && draft.object.pointer("/spec/transform").is_some();
     let mut findings = Vec::new();
     for draft in &imported.drafts {
-        for (read, path) in &draft.reads {
-            let text = match names.get(read) {
+        for Read { name, path, line } in &draft.reads {
+            let text = match names.get(name) {
                 Some(_) if is_step(draft) && draft.text("/spec/mode") != "Service" => continue,
                 Some(name) => format!(
                     "reads what {name} writes: nothing says here that {name} runs first; --as-steps makes them steps of one Pipeline, with needs"
                 ),
                 None => "is a repository, and nothing fills it here: mount a claim (transform.volumes), or let the program fetch its data, with the key as a Secret".to_owned(),
             };
-            findings.push(draft.finding(Severity::Lost, path, text));
+            findings.push(Finding { line: *line, ..draft.finding(Severity::Lost, path, text) });
         }
     }
     imported.findings.extend(findings);
@@ -82,7 +82,7 @@ fn step(draft: &Draft, names: &BTreeMap<String, String>) -> Value {
     let mut step: Map<String, Value> = spec.get("transform").and_then(Value::as_object).cloned().unwrap_or_default();
     step.insert("name".to_owned(), names::step(draft.name()).into());
     let mut needs: Vec<String> =
-        draft.reads.iter().filter_map(|(read, _)| names.get(read)).map(|name| names::step(name)).collect();
+        draft.reads.iter().filter_map(|read| names.get(&read.name)).map(|name| names::step(name)).collect();
     needs.sort();
     needs.dedup();
     if !needs.is_empty() {

@@ -3,6 +3,8 @@
 //! [`import`] is pure: files in; objects, comments and findings out. Each system takes fields from a [`source::Source`] until nothing
 //! is left that it knows; what is left is reported.
 
+mod apply;
+mod args;
 mod command;
 mod dataos;
 mod direktiv;
@@ -11,10 +13,12 @@ pub mod finding;
 #[cfg(test)]
 mod golden_tests;
 mod graph;
+mod kubernetes;
 mod line;
 mod names;
 mod pachyderm;
 pub mod read;
+pub mod secrets;
 mod settings;
 pub mod source;
 pub mod system;
@@ -22,10 +26,11 @@ pub mod system;
 mod tests;
 pub mod yaml;
 
-pub(super) use command::{ImportArgs, run};
+pub(super) use command::{ImportArgs, PipelineArgs, create, run, update};
 use draft::Draft;
 use finding::{Finding, Severity};
 use read::File;
+use secrets::{Extract, Sealed};
 use system::System;
 
 use crate::api::pipeline::{OnMissingSecret, Security};
@@ -47,17 +52,28 @@ pub struct Options {
     pub on_missing_secret: Option<OnMissingSecret>,
     /// Pipelines that read each other's results become steps of one.
     pub as_steps: bool,
+    /// Variables to be moved into Secrets.
+    pub extract: Vec<Extract>,
     /// Where Secrets of DataOS appear as files.
     pub dataos_secret_dir: Option<String>,
 }
 
+impl Options {
+    /// What a Pipeline is called that becomes no step of another.
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| !self.as_steps)
+    }
+}
+
 /// What came of the files.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Imported {
     /// The objects, in the order of the files.
     pub drafts: Vec<Draft>,
     /// What is to be known of them.
     pub findings: Vec<Finding>,
+    /// Secrets of the files, and those that were made of literals.
+    pub secrets: Vec<Sealed>,
 }
 
 /// Reads the files and maps every object. Never panics, whatever the bytes; a Pipeline that comes out is valid, or there is an error
@@ -78,9 +94,11 @@ pub fn import(files: &[File], options: &Options) -> Imported {
     }
     graph::join(&mut imported, options);
     settings::apply(&mut imported, options);
+    secrets::extract(&mut imported, options);
+    secrets::left_out(&mut imported);
     for draft in imported.drafts.iter_mut().filter(|draft| draft.is_pipeline()) {
         for Violation { field, message } in validate(&draft.object) {
-            let text = format!("the Pipeline {} cannot be applied: {field}: {message}", draft.name());
+            let text = format!("the Pipeline's {field}: {message}");
             draft.comment("", format!("To be mended: {field}: {message}"));
             imported.findings.push(draft.finding(Severity::Error, "", text));
         }
@@ -98,7 +116,9 @@ fn map(mut source: source::Source, options: &Options, stacks: &dataos::Stacks, i
     let mut drafts = system.map(&mut source, options, stacks);
     for draft in &mut drafts {
         draft.origin = source.origin();
+        draft.line = source.line("");
     }
     imported.drafts.extend(drafts);
+    imported.secrets.append(&mut source.secrets);
     imported.findings.extend(source.finish());
 }

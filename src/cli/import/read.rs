@@ -1,10 +1,10 @@
 //! Text in, documents out: YAML, JSON, several of them, lists of them.
 
-use serde_json::{Deserializer, Value};
+use serde_json::Value;
 
 use super::finding::{Finding, Severity};
 use super::source::Source;
-use crate::cli::manifest;
+use crate::cli::manifest::{self, Node};
 
 /// A file, as it was given.
 #[derive(Clone, Debug)]
@@ -20,68 +20,53 @@ pub struct File {
 /// # Errors
 /// Where it is neither YAML nor JSON. Nothing of the text is shown.
 pub(super) fn documents(file: &File) -> Result<Vec<Source>, Finding> {
-    let wrong = |text: String| Finding {
+    let wrong = |line: Option<usize>, text: String| Finding {
         severity: Severity::Error,
         file: file.name.clone(),
+        line,
         object: String::new(),
         path: String::new(),
         text,
     };
-    let text = std::str::from_utf8(&file.bytes).map_err(|_| wrong("is no UTF-8: save it as such".to_owned()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let values = json(text).map_or_else(|| manifest::read(text).map_err(|error| error.to_string()), Ok);
-    let values = values.map_err(|error| wrong(why(&file.name, text, &error)))?;
+    let text = std::str::from_utf8(&file.bytes).map_err(|_| wrong(None, "is no UTF-8: save it as such".to_owned()))?;
+    let documents = manifest::documents(text).map_err(|error| {
+        if is_jsonnet(&file.name, text) {
+            wrong(None, format!("is jsonnet, a program that writes pipelines: render it first, as in jsonnet {} > pipelines.json, with its arguments as --tla-str", file.name))
+        } else {
+            wrong(Some(error.place.line), error.why)
+        }
+    })?;
     let mut found = Vec::new();
-    values.into_iter().for_each(|value| flatten(value, &mut found));
+    documents.into_iter().for_each(|document| flatten(document.value, &document.root, &mut found));
     let sources = found.into_iter().enumerate();
-    Ok(sources.map(|(index, value)| Source::new(&file.name, index.saturating_add(1), value)).collect())
-}
-
-/// JSON documents one after the other, as `jq` and `pachctl` write them; `None`: it is something else.
-fn json(text: &str) -> Option<Vec<Value>> {
-    if !text.trim_start().starts_with(['{', '[']) {
-        return None;
-    }
-    Deserializer::from_str(text).into_iter().collect::<Result<_, _>>().ok()
+    Ok(sources.map(|(i, (value, root))| Source::new(&file.name, i.saturating_add(1), value).located(root)).collect())
 }
 
 /// The elements of an array or of a Kubernetes `List`, else the document itself.
-fn flatten(value: Value, found: &mut Vec<Value>) {
+fn flatten(value: Value, root: &Node, found: &mut Vec<(Value, Node)>) {
     let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let all = |items: Vec<Value>, root: &Node, found: &mut Vec<_>| {
+        items.into_iter().zip(root.items()).for_each(|(item, root)| flatten(item, root, found));
+    };
     match value {
         Value::Null => {}
-        Value::Array(items) => items.into_iter().for_each(|item| flatten(item, found)),
-        Value::Object(mut fields) if is_list => match fields.remove("items") {
-            Some(Value::Array(items)) => items.into_iter().for_each(|item| flatten(item, found)),
-            _ => found.push(Value::Object(fields)),
-        },
-        other => found.push(other),
+        Value::Array(items) => all(items, root, found),
+        Value::Object(mut fields) if is_list && fields.get("items").is_some_and(Value::is_array) => {
+            if let Some(Value::Array(items)) = fields.remove("items") {
+                all(items, root.find("items").node, found);
+            }
+        }
+        other => found.push((other, root.clone())),
     }
 }
 
-/// Why it could not be read, and what to do.
-fn why(name: &str, text: &str, error: &str) -> String {
-    let jsonnet = std::path::Path::new(name).extension().is_some_and(|ending| ending == "jsonnet")
-        || text.lines().any(|line| {
-            let line = line.trim_start();
-            line.starts_with("function(") || line.starts_with("local ") || line.starts_with("std.")
-        });
-    if jsonnet {
-        return format!(
-            "is jsonnet, a program that writes a pipeline: render it first, as in jsonnet {name} > pipeline.json with its arguments as --tla-str"
-        );
-    }
-    let tab = text.lines().position(|line| {
-        let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
-        indent.contains('\t')
-    });
-    match tab {
-        Some(line) => format!(
-            "line {} is indented with a tab, which YAML forbids: write blanks, as in expand -t 2 {name}",
-            line.saturating_add(1)
-        ),
-        None => format!("is neither YAML nor JSON: {error}"),
-    }
+/// Whether it is a program for `pachctl --jsonnet`.
+fn is_jsonnet(name: &str, text: &str) -> bool {
+    std::path::Path::new(name).extension().is_some_and(|ending| ending == "jsonnet")
+        || text
+            .lines()
+            .map(str::trim_start)
+            .any(|line| line.starts_with("function(") || line.starts_with("local ") || line.starts_with("std."))
 }
 
 #[cfg(test)]
@@ -93,11 +78,12 @@ mod tests {
     }
 
     fn count(text: &str) -> usize {
-        documents(&file("f", text)).unwrap().len()
+        documents(&file("f", text)).ok().unwrap().len()
     }
 
     fn refused(name: &str, text: &str) -> String {
-        documents(&file(name, text)).unwrap_err().text
+        let Err(finding) = documents(&file(name, text)) else { panic!("{text} was read") };
+        finding.to_string()
     }
 
     #[test]
@@ -107,7 +93,6 @@ mod tests {
             "- a: 1\n- b: 2\n",
             "{\"a\": 1}\n{\"b\": 2}",
             "[{\"a\": 1}, {\"b\": 2}]",
-            "[{\"a\": 1}]\n{\"b\": 2}",
             "{\"a\": 1}\n---\n{\"b\": 2}",
             "{kind: List, apiVersion: v1, items: [{a: 1}, {b: 2}]}",
             "\u{feff}a: 1\n---\n---\nb: 2\n",
@@ -119,11 +104,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_says_what_to_do() {
-        assert!(refused("a.yaml", "a:\n\tb: 1\n").starts_with("line 2 is indented with a tab"));
+        let tab = refused("a.yaml", "a:\n\tb: 1\n");
+        assert!(tab.starts_with("error: a.yaml:2: ") && tab.contains("tab"), "{tab}");
         assert!(refused("a.jsonnet", "{a: 1,").contains("jsonnet a.jsonnet >"));
         assert!(refused("a", "function(suffix)\n{ pipeline: { name: 'edges'+suffix } }").contains("is jsonnet"));
         let error = refused("a.yaml", "a: [canary-7c1f");
-        assert!(error.starts_with("is neither YAML nor JSON") && !error.contains("canary"), "{error}");
-        assert!(documents(&File { name: "a".to_owned(), bytes: vec![0xff] }).unwrap_err().text.contains("UTF-8"));
+        assert!(error.starts_with("error: a.yaml:") && !error.contains("canary"), "{error}");
+        let bytes = File { name: "a".to_owned(), bytes: vec![0xff] };
+        assert!(documents(&bytes).is_err_and(|finding| finding.text.contains("UTF-8")));
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::finding::Severity;
+use super::draft::Draft;
+use super::finding::{Finding, Severity};
 use super::{Imported, Options};
 use crate::api::pipeline::Security;
 
@@ -28,12 +29,8 @@ pub(super) fn apply(imported: &mut Imported, options: &Options) {
 }
 
 /// Whether nothing of the Pipeline runs as root. What says no user ran as root where it came from, and gets that written out.
-fn secure(draft: &mut super::draft::Draft, findings: &mut Vec<super::finding::Finding>) -> bool {
-    let steps = draft.object.pointer("/spec/steps").and_then(serde_json::Value::as_array).map_or(0, Vec::len);
-    let mut containers: Vec<String> = (0..steps).map(|index| format!("/spec/steps/{index}")).collect();
-    if draft.object.pointer("/spec/transform").is_some() {
-        containers.push("/spec/transform".to_owned());
-    }
+fn secure(draft: &mut Draft, findings: &mut Vec<Finding>) -> bool {
+    let containers = draft.containers();
     let mut secure = true;
     for container in containers {
         let user = format!("{container}/user");

@@ -6,23 +6,49 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::finding::{Finding, Severity, child, path_of};
+use super::secrets::Sealed;
+use crate::cli::manifest::Node;
 
 /// One document of a file, and what is said of it. Fields are named by JSON pointers in `snake_case`; the same in camelCase is
-/// found as well.
-#[derive(Clone, Debug)]
+/// found as well. It may hold values of a Secret, and has no `Debug`.
 pub struct Source {
     value: Value,
+    /// Where its parts stand.
+    root: Option<Node>,
     file: String,
     /// What findings call it, as in `pipeline edges`.
     pub object: String,
     findings: Vec<Finding>,
+    /// Secrets that it was, or held.
+    pub(super) secrets: Vec<Sealed>,
 }
 
 impl Source {
     /// A document; `number` is its place in the file, from 1, and names it until it says its own name.
     #[must_use]
     pub fn new(file: &str, number: usize, value: Value) -> Self {
-        Self { value, file: file.to_owned(), object: format!("document {number}"), findings: Vec::new() }
+        let (file, object) = (file.to_owned(), format!("document {number}"));
+        Self { value, root: None, file, object, findings: Vec::new(), secrets: Vec::new() }
+    }
+
+    /// The same with the places of its parts.
+    #[must_use]
+    pub fn located(mut self, root: Node) -> Self {
+        self.root = Some(root);
+        self
+    }
+
+    /// What is there now, to be taken from a second time; what is said of it is forgotten.
+    #[must_use]
+    pub(super) fn again(&self) -> Self {
+        Self::new(&self.file, 0, self.value.clone())
+    }
+
+    /// The line in which a field stands, or what is nearest to it.
+    #[must_use]
+    pub fn line(&self, pointer: &str) -> Option<usize> {
+        let found = self.root.as_ref()?.find(&path_of(&self.spelling(pointer)));
+        Some(found.field.map_or(found.node.place, |field| field.place).line)
     }
 
     /// What stands there, and stays there.
@@ -151,6 +177,7 @@ impl Source {
         self.findings.push(Finding {
             severity,
             file: self.file.clone(),
+            line: self.line(pointer),
             object: self.object.clone(),
             path,
             text: text.into(),
@@ -195,7 +222,10 @@ impl Source {
         for part in pointer.split('/').skip(1) {
             let given = format!("{spelled}/{part}");
             let camel = format!("{spelled}/{}", camel_case(part));
-            let is_there = |pointer: &str| self.value.pointer(pointer).is_some_and(|value| !value.is_null());
+            // What was taken is still known by its place.
+            let was_there = |pointer: &str| self.root.as_ref().is_some_and(|root| root.find(&path_of(pointer)).whole);
+            let is_there =
+                |pointer: &str| self.value.pointer(pointer).is_some_and(|value| !value.is_null()) || was_there(pointer);
             spelled = if !is_there(&given) && is_there(&camel) { camel } else { given };
         }
         spelled
@@ -261,10 +291,10 @@ mod tests {
     fn what_nobody_took_is_reported_and_what_was_emptied_is_not() {
         let mut source =
             Source::new("f", 1, json!({"a": {"b": 1, "c": [{"d": "x"}, {"e": [1, 2], "f": {}}]}, "g": null}));
-        assert_eq!(lost(source.clone()), ["a.b", "a.c[0].d", "a.c[1].e", "a.c[1].f"]);
+        assert_eq!(lost(source.again()), ["a.b", "a.c[0].d", "a.c[1].e", "a.c[1].f"]);
         assert_eq!(source.text("/a/c/0/d").as_deref(), Some("x"));
         assert_eq!(source.texts("/a/c/1/e"), ["1", "2"]);
-        assert_eq!(lost(source.clone()), ["a.b", "a.c[1].f"]);
+        assert_eq!(lost(source.again()), ["a.b", "a.c[1].f"]);
         source.take("/a/c/1/f");
         assert_eq!(source.integer("/a/b"), Some(1));
         assert_eq!(lost(source), Vec::<String>::new());

@@ -6,13 +6,15 @@ use serde_json::Value;
 use super::dataos::Stacks;
 use super::draft::Draft;
 use super::source::Source;
-use super::{Options, dataos, direktiv, pachyderm};
+use super::{Options, dataos, direktiv, kubernetes, pachyderm};
 
 /// A system whose objects become Pipelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum System {
     /// Pachyderm's pipeline specs.
     Pachyderm,
+    /// Pods and what makes Pods; Secrets are left out, other kinds pass through.
+    Kubernetes,
     /// DataOS' services, workers, workflows and bundles; its Secrets are named.
     #[value(name = "dataos")]
     DataOs,
@@ -25,6 +27,9 @@ impl System {
     #[must_use]
     pub fn of(document: &Value) -> Option<Self> {
         let has = |name: &str| document.get(name).is_some();
+        if has("apiVersion") && has("kind") {
+            return Some(Self::Kubernetes);
+        }
         if dataos::is_resource(document) {
             return Some(Self::DataOs);
         }
@@ -41,6 +46,7 @@ impl System {
     pub fn map(self, source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft> {
         match self {
             Self::Pachyderm => pachyderm::map(source, options),
+            Self::Kubernetes => kubernetes::map(source, options),
             Self::DataOs => dataos::map(source, options, stacks),
             Self::Direktiv => direktiv::map(source, options),
         }

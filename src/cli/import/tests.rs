@@ -62,6 +62,42 @@ fn valid_or_told(imported: &Imported) -> bool {
     }) != Some(false)
 }
 
+#[test]
+fn a_literal_is_moved_into_a_secret_and_shown_nowhere() {
+    let mut spec = edges();
+    spec["transform"]["env"] = json!({"DB_PASSWORD": "canary-7c1f", "LEVEL": "info"});
+    let found = imported(&spec, &Options::default());
+    assert!(found.findings.iter().any(|finding| finding.text.contains("--extract-env DB_PASSWORD")));
+    assert!(found.secrets.is_empty());
+    let extract = |text: &str| Options { extract: vec![Extract::parse(text).unwrap()], ..Options::default() };
+    for (asked, secret, key) in
+        [("DB_PASSWORD", "edges-env", "DB_PASSWORD"), ("DB_PASSWORD=db/password", "db", "password")]
+    {
+        let found = imported(&spec, &extract(asked));
+        let transform = &found.drafts[0].object["spec"]["transform"];
+        assert_eq!(transform["env"], json!({"LEVEL": "info"}));
+        assert_eq!(transform["secrets"], json!([{"name": secret, "env_var": "DB_PASSWORD", "key": key}]));
+        let manifest: Value = serde_json::from_slice(found.secrets[0].manifest().expose()).unwrap();
+        assert_eq!(
+            (&manifest["metadata"]["name"], &manifest["data"][key]),
+            (&json!(secret), &json!("Y2FuYXJ5LTdjMWY="))
+        );
+        let printed: String = found.drafts.iter().map(yaml::write).collect();
+        assert!(!format!("{printed}{:?}", found.findings).contains("canary"));
+    }
+    let found = imported(&spec, &extract("OTHER"));
+    assert_eq!(paths(&found, Severity::Error), [""]);
+}
+
+#[test]
+fn a_finding_has_the_line_of_its_field() {
+    let text =
+        "pipeline: {name: a}\ntransform:\n  image: a:1\n  errCmd: [x]\njobTimeout: x\ninput:\n  pfs:\n    repo: b\n";
+    let found = import(&[File { name: "a.yaml".to_owned(), bytes: text.into() }], &Options::default());
+    let said: Vec<_> = found.findings.iter().map(|finding| (finding.line, finding.path.as_str())).collect();
+    assert_eq!(said, [(Some(4), "transform.errCmd"), (Some(5), "jobTimeout"), (Some(8), "input.pfs.repo")]);
+}
+
 proptest! {
     #[test]
     fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -81,6 +117,6 @@ proptest! {
             spec["spout"] = json!({"service": {"internalPort": count}});
         }
         let found = imported(&spec, &Options { as_steps, ..Options::default() });
-        prop_assert!(valid_or_told(&found), "{:?}", found);
+        prop_assert!(valid_or_told(&found), "{:?}", found.findings);
     }
 }

@@ -12,47 +12,56 @@ use super::finding::child;
 use crate::cli::output::printable;
 
 /// Fields that stand before others, in this order; the others follow by name.
-const ORDER: [&str; 40] = [
+const ORDER: [&str; 49] = [
     "apiVersion",
     "kind",
     "name",
-    "metadata",
     "namespace",
-    "spec",
+    "env_var",
+    "env_prefix",
+    "key",
+    "path",
     "mode",
     "parallelism",
     "needs",
     "transform",
+    "steps",
     "image",
     "cmd",
     "args",
     "stdin",
     "env",
-    "env_var",
-    "env_prefix",
-    "key",
-    "mount_path",
-    "items",
-    "path",
-    "claim",
-    "config_map",
-    "scratch",
-    "sub_path",
     "secrets",
     "image_pull_secrets",
     "volumes",
+    "claim",
+    "config_map",
+    "scratch",
+    "mount_path",
+    "items",
+    "sub_path",
     "working_dir",
     "user",
     "group",
     "fs_group",
-    "steps",
     "ports",
     "readiness_probe",
     "liveness_probe",
+    "max_surge",
+    "max_unavailable",
     "retries",
     "timeout",
     "resource_requests",
     "resource_limits",
+    "image_pull_policy",
+    "service_account_name",
+    "scheduling_spec",
+    "tolerations",
+    "on_missing_secret",
+    "security",
+    "suspend",
+    "metadata",
+    "spec",
 ];
 
 /// Lines longer than this are broken: lists become blocks, comments several lines.
@@ -205,14 +214,28 @@ fn is_plain(text: &str, narrow: bool) -> bool {
     /// What YAML 1.1 reads as a switch, as nothing or as a number.
     const WORDS: [&str; 14] =
         ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", "nil", "none"];
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_');
+    // A flag, as in `-c` or `--port`.
+    let word = text.strip_prefix("--").or_else(|| text.strip_prefix('-')).unwrap_or(text);
+    let starts_well = word.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_'));
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '-' | '+' | '@' | '=');
     let wide = |c: char| !narrow && matches!(c, ':' | ' ' | ',' | '$' | '(' | ')');
+    if is_amount(text) {
+        return true;
+    }
     starts_well
         && text.chars().all(|c| known(c) || wide(c))
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+        && !WORDS.contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// An amount or a duration, as in `500m`, `64Mi` or `1h30m`: it begins like a number and cannot be one.
+fn is_amount(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.ends_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, 'h' | 'm' | 's' | 'k' | 'K' | 'M' | 'G' | 'T' | 'P' | 'i'))
 }
 
 /// A text in double quotes; what is not printable is escaped.
@@ -369,8 +392,10 @@ spec:
             assert!(line.starts_with("a: \""), "{line}");
             assert_eq!(manifest::read(&line).unwrap(), [json!({"a": text})]);
         }
-        for text in ["edges", "/edges.py", "a b", "registry:5000/a:1", "$(x", "a,b"] {
-            assert_eq!(flow(&json!(text)) == text, !text.starts_with('$'), "{text}");
+        for text in ["edges", "/edges.py", "a b", "registry:5000/a:1", "a,b", "500m", "64Mi", "1h30m", "-c", "--port=1"]
+        {
+            assert_eq!(flow(&json!(text)), text);
+            assert_eq!(manifest::read(&format!("a: {text}")).unwrap(), [json!({"a": text})]);
         }
     }
 

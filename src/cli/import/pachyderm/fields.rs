@@ -44,3 +44,67 @@ const LOST: [(&str, &str); 27] = [
 pub fn lost() -> impl Iterator<Item = (String, &'static str)> {
     LOST.iter().map(|(field, why)| (format!("/{field}"), *why))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::LOST;
+    use crate::cli::manifest;
+
+    /// Objects whose names are the user's own.
+    const FREE: [&str; 7] = ["labels", "annotations", "env", "node_selector", "unheard_of", "determined", "egress"];
+
+    /// What a field holds that is reported as one.
+    const WHOLE: [&str; 6] = ["tf_job", "chunk_spec", "datum_set_spec", "hashtree_spec", "spec_commit", "trigger"];
+
+    fn fields(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                for (name, inner) in object {
+                    let snake: String = name
+                        .chars()
+                        .flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain([c.to_ascii_lowercase()]))
+                        .collect();
+                    if snake != "unheard_of" {
+                        found.insert(snake.clone());
+                    }
+                    if !FREE.contains(&&*snake)
+                        && !WHOLE.contains(&&*snake)
+                        && !snake.starts_with("sidecar")
+                        && snake != "build"
+                    {
+                        fields(inner, found);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| fields(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_page_names_every_field() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(root.join("docs/coming-from/pachyderm.md")).unwrap();
+        let mut all: BTreeSet<String> =
+            LOST.iter().filter_map(|(field, _)| Some(field.rsplit('/').next()?.to_owned())).collect();
+        for file in std::fs::read_dir(root.join("tests/import/pachyderm")).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.is_file() {
+                let documents = manifest::read(&std::fs::read_to_string(file).unwrap()).unwrap();
+                documents.iter().for_each(|document| fields(document, &mut all));
+            }
+        }
+        assert!(all.len() > 80, "{all:?}");
+        let named = |field: &&String| {
+            ["`", ".", "`$"]
+                .iter()
+                .any(|before| ["`", "."].iter().any(|after| page.contains(&format!("{before}{field}{after}"))))
+        };
+        let missing: Vec<&String> = all.iter().filter(|field| !named(field)).collect();
+        assert!(missing.is_empty(), "docs/coming-from/pachyderm.md does not name {missing:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli::import::draft::Draft;
+use crate::cli::import::draft::{Draft, Read};
 use crate::cli::import::finding::path_of;
 use crate::cli::import::source::Source;
 
@@ -18,7 +18,8 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft) {
 fn one(source: &mut Source, draft: &mut Draft, at: &str) {
     if let Some(repo) = source.text(&format!("{at}/pfs/repo")) {
         let pointer = format!("{at}/pfs/repo");
-        draft.reads.push((repo, path_of(&pointer)));
+        let line = source.line(&pointer);
+        draft.reads.push(Read { name: repo, path: path_of(&pointer), line });
         for (field, why) in [
             (
                 "glob",

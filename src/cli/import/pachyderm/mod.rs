@@ -15,11 +15,11 @@ use super::{Options, names};
 #[must_use]
 pub(super) fn map(source: &mut Source, options: &Options) -> Vec<Draft> {
     let called = source.text("/pipeline/name").unwrap_or_default();
-    let name = options.name.clone().unwrap_or_else(|| names::pipeline(&called));
+    let name = options.name().map_or_else(|| names::pipeline(&called), ToOwned::to_owned);
     source.object = format!("pipeline {called}");
     if called.is_empty() {
         source.error("/pipeline/name", "is missing: every pipeline has a name");
-    } else if name != called && options.name.is_none() {
+    } else if name != called && options.name().is_none() {
         source.note(
             "/pipeline/name",
             format!(
