@@ -248,14 +248,21 @@ fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             '\r' => quoted.push_str("\\r"),
-            c if !is_printable(c) && u32::from(c) <= 0xff => quoted.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c if !is_printable(c) && u32::from(c) <= 0xffff => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c if !is_printable(c) => quoted.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c if !is_printable(c) => quoted.push_str(&escaped(c)),
             c => quoted.push(c),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// A character by its number.
+fn escaped(c: char) -> String {
+    match u32::from(c) {
+        number @ ..=0xff => format!("\\x{number:02X}"),
+        number @ ..=0xffff => format!("\\u{number:04X}"),
+        number => format!("\\U{number:08X}"),
+    }
 }
 
 /// What may stand in YAML as it is and does nothing to a terminal.
