@@ -89,6 +89,8 @@ enum Command {
     Delete(verbs::DeleteArgs),
     /// Create a Secret, in the word order of kubectl.
     Create(verbs::CreateArgs),
+    /// Change a Secret; `set secret` is `secret set`.
+    Set(verbs::SetArgs),
     /// Print what the Pods of a Pipeline print, with --mask without the values of its Secrets.
     Logs(Box<logs::LogsArgs>),
     /// Show all that the operator says of a Pipeline.
@@ -140,6 +142,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Inspect(args) => verbs::inspect(args),
         Command::Delete(args) => verbs::delete(args),
         Command::Create(args) => verbs::create(args),
+        Command::Set(args) => verbs::set(args),
         Command::Logs(args) => logs::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Get(args) => get::run(&args),

@@ -125,6 +125,19 @@ pub(super) fn decoded(object: Value) -> Result<Pipeline, Error> {
 mod tests {
     use super::*;
 
+    fn not_found(details: &Value) -> Error {
+        let status = serde_json::json!({"code": 404, "message": "m", "reason": "NotFound", "details": details});
+        kube::Error::Api(Box::new(serde_json::from_value(status).unwrap())).into()
+    }
+
+    #[test]
+    fn a_missing_pipeline_is_told_from_a_cluster_without_pipelines() {
+        let missing = told(not_found(&serde_json::json!({"name": "edges", "kind": "pipelines"})), "team-a", "edges");
+        assert!(matches!(missing, Error::NotFound(_)) && missing.exit_code() == 4, "{missing}");
+        let unknown = told(not_found(&Value::Null), "team-a", "edges");
+        assert!(matches!(unknown, Error::NotServed) && unknown.exit_code() == 3, "{unknown}");
+    }
+
     #[test]
     fn names_are_read_as_kubectl_reads_them() {
         let read = |line: &str| names(&line.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>());

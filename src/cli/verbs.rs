@@ -79,6 +79,26 @@ pub(super) fn pipeline(args: PipelineArgs) -> Result<(), Error> {
     }
 }
 
+/// `lockgate set …`.
+#[derive(Args)]
+pub(super) struct SetArgs {
+    #[command(subcommand)]
+    command: SetCommand,
+}
+
+#[derive(Subcommand)]
+enum SetCommand {
+    /// Change keys of a Secret; the same as `lockgate secret set`.
+    Secret(Box<secret::set::SetArgs>),
+}
+
+/// Runs it.
+pub(super) fn set(args: SetArgs) -> Result<(), Error> {
+    match args.command {
+        SetCommand::Secret(args) => secret::set::run(&args),
+    }
+}
+
 /// `lockgate list …`.
 #[derive(Args)]
 pub(super) struct ListArgs {

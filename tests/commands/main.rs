@@ -6,10 +6,12 @@ mod support;
 
 mod check;
 mod check_live;
+mod create;
 mod explain;
 mod import;
 mod import_systems;
 mod plan;
+mod registry;
 mod run;
 mod secrets;
 mod shell;

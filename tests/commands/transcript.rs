@@ -57,7 +57,7 @@ async fn holds(path: PathBuf) -> Result<(), String> {
     let shell = Shell::new(&format!("says-{name}")).await;
     let actual = tokio::task::spawn_blocking(move || run(&shell, &text)).await.unwrap();
     assert!(actual.contains("$ "), "{name} has no command");
-    let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+    let assert = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
     let expected = snapbox::Data::read_from(&path, None);
     assert.try_eq(Some(&name), actual.into(), expected).map_err(|error| error.to_string())
 }

@@ -58,11 +58,10 @@ async fn make(space: &Space, secret: Value) {
 /// The line of a stage, with what stands below it.
 #[track_caller]
 fn stage<'a>(text: &'a str, stage: &str) -> &'a str {
-    let begin = text.find(&format!("\n{stage} ")).unwrap_or_else(|| panic!("no {stage} in {text}")) + 1;
-    let rest = &text[begin..];
-    let end =
-        rest.match_indices('\n').find(|(at, _)| !rest[at + 1..].starts_with(' ')).map_or(rest.len(), |(at, _)| at);
-    &rest[..end]
+    let (_, rest) = text.split_once(&format!("\n{stage} ")).unwrap_or_else(|| panic!("no {stage} in {text}"));
+    // What belongs to it is indented.
+    let end = rest.match_indices('\n').find(|(at, _)| !rest.get(at + 1..).unwrap().starts_with(' '));
+    rest.get(..end.map_or(rest.len(), |(at, _)| at)).unwrap()
 }
 
 #[tokio::test]

@@ -129,9 +129,12 @@ mod tests {
     #[test]
     fn the_page_has_a_heading_for_every_rule_and_no_other() {
         let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/check.md")).unwrap();
-        let (_, findings) = page.split_once("\n## Findings\n").unwrap();
-        let section = findings.split("\n## ").next().unwrap();
-        let headings: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let section = |title: &str| {
+            let (_, rest) = page.split_once(&format!("\n## {title}\n")).unwrap();
+            rest.split("\n## ").next().unwrap()
+        };
+        let lines = ["Findings", "With a cluster"].into_iter().flat_map(|title| section(title).lines());
+        let headings: Vec<&str> = lines.filter_map(|line| line.strip_prefix("### ")).collect();
         let ids: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
         assert_eq!(headings, ids);
     }

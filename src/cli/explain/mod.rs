@@ -112,7 +112,7 @@ async fn ways(args: &ExplainArgs) -> Result<Vec<Way>, Error> {
         let [name] = states::names(std::slice::from_ref(name))?.try_into().unwrap_or_default();
         let place = Place { client, namespace: &namespace, operator_namespace };
         if args.watch {
-            return watch::follow(&place, &name).await.map(|()| Vec::new());
+            return Box::pin(watch::follow(&place, &name)).await.map(|()| Vec::new());
         }
         let pipeline = states::read(client, &namespace, &name).await?;
         return Ok(vec![judge::way(&place.look(pipeline).await)]);
@@ -126,7 +126,7 @@ async fn ways(args: &ExplainArgs) -> Result<Vec<Way>, Error> {
             let mut wire = offline::wire(&file.name, pipeline.value)?;
             let namespace = wire.metadata.namespace.get_or_insert_with(|| namespace.clone()).clone();
             let place = Place { client, namespace: &namespace, operator_namespace };
-            ways.push(forecast::way(&place, wire, &file.name).await?);
+            ways.push(Box::pin(forecast::way(&place, wire, &file.name)).await?);
         }
     }
     if ways.is_empty() { Err(Error::NothingToCheck) } else { Ok(ways) }

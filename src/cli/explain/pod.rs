@@ -246,10 +246,10 @@ impl Look<'_> {
     fn trouble(&self, stage: Stage) -> Option<Problem> {
         let is_told = self.step.pod.as_deref() == Some(self.facts.name.as_str());
         let said = self.step.message.as_deref().filter(|_| is_told);
-        if let Some((trouble, said)) = self.step.trouble.filter(|_| is_told).zip(said) {
-            if stage_of(trouble) == stage {
-                return Some(words::problem(trouble.as_str(), said));
-            }
+        if let Some((trouble, said)) = self.step.trouble.filter(|_| is_told).zip(said)
+            && stage_of(trouble) == stage
+        {
+            return Some(words::problem(trouble.as_str(), said));
         }
         if self.facts.phase == PodPhase::Failed {
             let reason = self.step.reason.map(Reason::as_str).or(self.reason_of_end());

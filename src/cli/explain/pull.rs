@@ -65,6 +65,7 @@ mod tests {
     use crate::cli::doctor::seen::Unread;
     use crate::model::registry::Fault;
 
+    #[allow(clippy::unnecessary_wraps, reason = "it stands beside those that were not read")]
     fn with(entries: &[&str]) -> Read<Option<PullSecret>> {
         Ok(Some(PullSecret { entries: entries.iter().map(|key| (*key).to_owned()).collect(), breaks: None }))
     }

@@ -121,8 +121,8 @@ fn sign(leg: &Leg) -> String {
         State::Failed => '!',
         State::NotYet => '-',
     };
-    let reasons: String = leg.problems.iter().map(|problem| format!("/{}", problem.reason)).collect();
-    format!("{sign}{}{reasons}", leg.stage.as_str())
+    let reasons: Vec<String> = leg.problems.iter().map(|problem| format!("/{}", problem.reason)).collect();
+    format!("{sign}{}{}", leg.stage.as_str(), reasons.concat())
 }
 
 fn signs(way: &Way) -> String {

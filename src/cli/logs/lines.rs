@@ -60,7 +60,9 @@ mod tests {
     fn through(patterns: Option<&Patterns>, prefix: Option<&str>, pieces: &[&str]) -> String {
         let mut lines = Lines::new(patterns, prefix.map(ToOwned::to_owned));
         let mut out = Vec::new();
-        pieces.iter().for_each(|piece| lines.push(&mut out, piece.as_bytes()).unwrap());
+        for piece in pieces {
+            lines.push(&mut out, piece.as_bytes()).unwrap();
+        }
         lines.finish(&mut out).unwrap();
         String::from_utf8(out).unwrap()
     }

@@ -50,9 +50,10 @@ pub fn read(text: &str) -> Result<Vec<Value>, ReadError> {
 /// As [`read`].
 pub fn documents(text: &str) -> Result<Vec<Document>, ReadError> {
     // kubectl ends the last line, too.
-    let text: Cow<'_, str> = if text.ends_with('\n') { text.into() } else { format!("{text}\n").into() };
+    let ended = text.ends_with('\n');
+    let text: Cow<'_, str> = if ended { text.into() } else { format!("{text}\n").into() };
     let mut documents = Vec::new();
-    for part in split::parts(&text)? {
+    for part in split::parts(&text, ended)? {
         let root = compose::compose(&part)?;
         let value = match part.form {
             split::Form::Yaml => root.value(),

@@ -125,8 +125,11 @@ impl<'a> Narrow<'a> {
             return Ok(());
         };
         let behind = span.byte_range().and_then(|bytes| self.text.get(bytes.end..)).unwrap_or_default();
-        let colon = behind.trim_start();
-        let is_apart = behind.strip_suffix(colon).is_some_and(|blanks| blanks.contains('\n'));
+        let mut colon = behind.trim_start();
+        while let Some(comment) = colon.strip_prefix('#') {
+            colon = comment.split_once('\n').map_or("", |(_, rest)| rest.trim_start());
+        }
+        let is_apart = behind.strip_suffix(colon).is_some_and(|between| between.contains('\n'));
         if self.brackets > 0 && is_apart && colon.starts_with(':') {
             return Err((span.start, "the colon of a key must stand in its line"));
         }

@@ -63,15 +63,15 @@ fn lines(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
-/// Every document's text.
+/// Every document's text. `ended` tells whether the last line's end is the text's own.
 ///
 /// # Errors
 /// A separator with something behind it, a character that YAML does not have, or a stream of JSON that breaks off.
-pub(super) fn parts(whole: &str) -> Result<Vec<Part<'_>>, ReadError> {
+pub(super) fn parts(whole: &str, ended: bool) -> Result<Vec<Part<'_>>, ReadError> {
     let mut parts = Vec::new();
     let mut from = 0;
     if whole.trim_start().starts_with('{') {
-        from = stream(whole, &mut parts)?;
+        from = stream(whole, ended, &mut parts)?;
     }
     // Behind such a mark nothing is JSON, for kubectl.
     let whole = whole.strip_prefix('\u{feff}').unwrap_or(whole);
@@ -102,7 +102,7 @@ pub(super) fn parts(whole: &str) -> Result<Vec<Part<'_>>, ReadError> {
 
 /// JSON values one behind the other, as far as there are any. Where the rest is none, it is YAML's turn: but not any more after
 /// the second value.
-fn stream<'a>(whole: &'a str, parts: &mut Vec<Part<'a>>) -> Result<usize, ReadError> {
+fn stream<'a>(whole: &'a str, ended: bool, parts: &mut Vec<Part<'a>>) -> Result<usize, ReadError> {
     let mut values = Deserializer::from_str(whole).into_iter::<IgnoredAny>();
     let mut cursor = Cursor::new(whole, 0);
     let mut from = 0;
@@ -115,17 +115,27 @@ fn stream<'a>(whole: &'a str, parts: &mut Vec<Part<'a>>) -> Result<usize, ReadEr
                 cursor.pass(begin);
                 parts.push(cursor.part(from, Form::Json));
             }
-            Some(Err(error)) if parts.len() > 1 || begin == whole.len() => {
-                let place = Place { line: error.line(), column: error.column().max(1) };
-                return Err(ReadError::at(place, "this is no JSON, as what stands before it is"));
-            }
-            Some(Err(_)) => {
+            Some(Err(error)) => {
                 let rest = whole.get(from..).unwrap_or_default();
                 let spaces = rest.get(..blank(rest)).unwrap_or_default();
-                return Ok(from + spaces.find('\n').map_or(spaces.len(), |end| end + 1));
+                let line_end = spaces.find('\n');
+                if parts.is_empty() || goes_on_as_yaml(rest, line_end, ended) && parts.len() == 1 {
+                    return Ok(from + line_end.map_or(spaces.len(), |end| end + 1));
+                }
+                let place = Place { line: error.line(), column: error.column().max(1) };
+                return Err(ReadError::at(place, "behind JSON only more JSON can stand, or --- and YAML"));
             }
         }
     }
+}
+
+/// Whether YAML goes on behind JSON. kubectl turns to it for more than this, but takes a number or a word for JSON first, and
+/// looks at four bytes at once.
+fn goes_on_as_yaml(rest: &str, line_end: Option<usize>, ended: bool) -> bool {
+    let yaml = rest.trim_start();
+    let begin = line_end.unwrap_or(rest.len() - yaml.len());
+    let looked_at = rest.len().saturating_sub(begin).saturating_sub(usize::from(!ended));
+    looked_at >= 4 && (yaml.starts_with("---") || yaml.starts_with('#'))
 }
 
 fn blank(text: &str) -> usize {
@@ -162,12 +172,14 @@ fn whole_numbers(value: &mut Value) {
 /// Characters that go-yaml refuses, and those that it takes for the end of a line, while everybody else does not.
 fn check_characters(whole: &str, from: usize) -> Result<(), ReadError> {
     for (index, line) in whole.split('\n').enumerate().skip(lines(whole.get(..from).unwrap_or_default())) {
+        // Together with the line feed.
+        let line = line.strip_suffix('\r').unwrap_or(line);
         for (column, character) in line.chars().enumerate() {
             let why = match character {
                 '\u{85}' | '\u{2028}' | '\u{2029}' => {
                     "a line break that only some readers know: write it as an escape between double quotes"
                 }
-                '\t' | '\r' | '\u{20}'..='\u{7e}' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => {
+                '\t' | '\u{20}'..='\u{7e}' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => {
                     continue;
                 }
                 _ => "a control character: write it as an escape between double quotes",

@@ -42,8 +42,10 @@ pub(super) struct Reply {
 pub(super) enum Broken {
     /// Nobody is there, or nobody answers in time.
     Unreachable(String),
-    /// The certificate, or no TLS at all.
+    /// The certificate, or what else TLS asks for.
     Tls(String),
+    /// What answers speaks no TLS.
+    NoTls(String),
     /// An answer that cannot be followed.
     Strange(String),
 }
@@ -167,8 +169,10 @@ fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Error> {
 fn broken(error: &kube::Error) -> Broken {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
-        if error.is::<rustls::Error>() {
-            return Broken::Tls(error.to_string());
+        match error.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidMessage(_)) => return Broken::NoTls("it speaks no TLS".into()),
+            Some(error) => return Broken::Tls(error.to_string()),
+            None => {}
         }
         // `source` of an I/O error passes over what it holds.
         let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

@@ -60,10 +60,7 @@ type Asked<T> = Result<T, Answer>;
 /// Asks a registry, as somebody or as nobody.
 pub(super) async fn visit(links: &Links, target: &Target, login: Option<&Login>) -> Answer {
     let login = login.filter(|login| !login.is_empty());
-    match ask(links, target, login).await {
-        Ok(state) => state.into(),
-        Err(answer) => Answer { said: answer.said.and_then(|said| without(&said, login)), ..answer },
-    }
+    ask(links, target, login).await.map_or_else(|answer| answer, Answer::from)
 }
 
 async fn ask(links: &Links, target: &Target, login: Option<&Login>) -> Asked<State> {
@@ -74,7 +71,7 @@ async fn ask(links: &Links, target: &Target, login: Option<&Login>) -> Asked<Sta
     };
     let mut uri = at(if links.plain_http { "http" } else { "https" })?;
     let mut first = links.send(&method, &uri, None, accept).await;
-    if matches!(first, Err(Broken::Tls(_))) && target.is_local() {
+    if matches!(first, Err(Broken::NoTls(_))) && target.is_local() {
         uri = at("http")?;
         first = links.send(&method, &uri, None, accept).await;
     }
@@ -82,8 +79,8 @@ async fn ask(links: &Links, target: &Target, login: Option<&Login>) -> Asked<Sta
     if first.status != StatusCode::UNAUTHORIZED {
         return match state_of(&first, target) {
             Some(State::Ok) if target.image.is_none() => Ok(State::Open),
-            Some(state) => told(state, &first),
-            None => told(State::NotARegistry, &first),
+            Some(state) => told(state, &first, login),
+            None => told(State::NotARegistry, &first, login),
         };
     }
     let offered: Vec<Challenge> = first
@@ -107,7 +104,7 @@ async fn ask(links: &Links, target: &Target, login: Option<&Login>) -> Asked<Sta
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _, Some(_)) => State::NoPermission,
         _ => state_of(&second, target).unwrap_or(State::NotARegistry),
     };
-    told(state, &second)
+    told(state, &second, login)
 }
 
 /// What an answer means where it is not about a login.
@@ -123,8 +120,8 @@ fn state_of(reply: &Reply, target: &Target) -> Option<State> {
 }
 
 /// A state with the registry's words, where it is not a good one.
-fn told(state: State, reply: &Reply) -> Asked<State> {
-    if state.is_good() { Ok(state) } else { Err(answer(state, &said(reply))) }
+fn told(state: State, reply: &Reply, login: Option<&Login>) -> Asked<State> {
+    if state.is_good() { Ok(state) } else { Err(Answer { state, said: Some(said(reply, login)) }) }
 }
 
 fn answer(state: State, said: &str) -> Answer {
@@ -134,7 +131,7 @@ fn answer(state: State, said: &str) -> Answer {
 fn no_answer(broken: Broken) -> Answer {
     match broken {
         Broken::Unreachable(why) => answer(State::Unreachable, &why),
-        Broken::Tls(why) => answer(State::Tls, &why),
+        Broken::Tls(why) | Broken::NoTls(why) => answer(State::Tls, &why),
         Broken::Strange(why) => answer(State::NotARegistry, &why),
     }
 }
@@ -176,11 +173,13 @@ async fn bearer(
             let is_good = scope.is_some()
                 && login.is_some()
                 && token(links, registry, challenge, None, login).await?.status.is_success();
-            return Err(answer(refusal(login, is_good), &said(&reply)));
+            return Err(Answer { state: refusal(login, is_good), said: Some(said(&reply, login)) });
         }
-        StatusCode::TOO_MANY_REQUESTS => return Err(answer(State::Busy, &said(&reply))),
-        status if status.is_server_error() => return Err(answer(State::Busy, &said(&reply))),
-        _ => return Err(answer(State::NotARegistry, &said(&reply))),
+        StatusCode::TOO_MANY_REQUESTS => return Err(Answer { state: State::Busy, said: Some(said(&reply, login)) }),
+        status if status.is_server_error() => {
+            return Err(Answer { state: State::Busy, said: Some(said(&reply, login)) });
+        }
+        _ => return Err(Answer { state: State::NotARegistry, said: Some(said(&reply, login)) }),
     }
     let token = serde_json::from_slice::<Token>(&reply.body).ok().and_then(|found| found.token.or(found.access_token));
     let token = token.ok_or_else(|| answer(State::NotARegistry, "it gives no token"))?;
@@ -227,7 +226,7 @@ fn escaped(text: &str) -> String {
 
 /// The registry's own words: the status, and the first of its errors
 /// (`distribution-spec`, "Error Codes"; others write `details`).
-fn said(reply: &Reply) -> String {
+fn said(reply: &Reply, login: Option<&Login>) -> String {
     #[derive(Default, Deserialize)]
     struct Said {
         #[serde(default)]
@@ -244,19 +243,26 @@ fn said(reply: &Reply) -> String {
 
     let body: Said = serde_json::from_slice(&reply.body).unwrap_or_default();
     let first = body.errors.first().map(|One { code, message }| format!("{code} {message}"));
-    let words = first.or(body.details).map(|words| format!(": {}", words.trim())).unwrap_or_default();
-    let words: String = words.chars().take(MOST_SAID).collect();
-    format!("it answers {}{words}", reply.status.as_u16())
+    let words: String = first.or(body.details).unwrap_or_default().trim().chars().take(MOST_SAID).collect();
+    let status = reply.status.as_u16();
+    if words.is_empty() || login.is_some_and(|login| repeats(&words, login)) {
+        return format!("it answers {status}");
+    }
+    format!("it answers {status}: {words}")
 }
 
-/// The words, unless they have a part of the login in them.
-fn without(said: &str, login: Option<&Login>) -> Option<String> {
-    let holds = |value: &[u8]| {
+/// Whether these words have user or password in them; a short one as a word by itself.
+fn repeats(words: &str, login: &Login) -> bool {
+    let has = |value: &[u8]| {
         let value = String::from_utf8_lossy(value);
-        !value.trim().is_empty() && said.contains(value.trim())
+        let value = value.trim();
+        match value.len() {
+            0 => false,
+            1..4 => words.split(|c: char| !c.is_alphanumeric()).any(|word| word == value),
+            _ => words.contains(value),
+        }
     };
-    let leaks = login.is_some_and(|login| holds(login.user.expose()) || holds(login.password.expose()));
-    (!leaks).then(|| said.to_owned())
+    has(login.user.expose()) || has(login.password.expose())
 }
 
 #[cfg(test)]

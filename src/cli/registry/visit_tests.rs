@@ -235,8 +235,11 @@ async fn words_with_the_login_in_them_are_not_told() {
     })
     .await;
     let answer = ask_for(&echo.host, None, Some(&login("puller", PASSWORD))).await;
-    assert_eq!(answer, State::WrongLogin.into());
+    assert_eq!(answer.said.as_deref(), Some("it answers 401"));
     assert!(answer.sentence().contains("give those that it knows"));
+    for (user, password, is_told) in [("ci", "canary-7c1f", true), ("a", "x", false), ("", "", true)] {
+        assert_eq!(!repeats("DENIED incident of a token", &login(user, password)), is_told, "{user}");
+    }
 }
 
 #[tokio::test]
@@ -244,7 +247,7 @@ async fn tls_is_told_apart_and_only_this_machine_is_asked_without() {
     let server = by_basic().await;
     // No TLS there.
     let uri = format!("https://{}/v2/", server.host).parse().unwrap();
-    assert!(matches!(links().send(&Method::GET, &uri, None, ANYTHING).await, Err(Broken::Tls(_))));
+    assert!(matches!(links().send(&Method::GET, &uri, None, ANYTHING).await, Err(Broken::NoTls(_))));
     for (host, is_local) in [
         ("localhost", true),
         ("localhost:5000", true),

@@ -7,8 +7,10 @@ mod describe;
 pub(super) mod inspect;
 pub(super) mod list;
 mod pachctl;
+mod restarts;
 mod reveal;
 mod row;
+pub(super) mod set;
 mod shown;
 
 use clap::{Args, Subcommand};
@@ -27,6 +29,8 @@ pub(super) struct SecretArgs {
 enum SecretCommand {
     /// Create a Secret from values, files, a key pair, registry credentials or manifests.
     Create(Box<create::CreateArgs>),
+    /// Change keys of a Secret that is there; all others stay.
+    Set(Box<set::SetArgs>),
     /// List Secrets, without their values.
     #[command(visible_alias = "ls")]
     List(Box<list::ListArgs>),
@@ -43,6 +47,7 @@ enum SecretCommand {
 pub(super) fn run(args: SecretArgs) -> Result<(), Error> {
     match args.command {
         SecretCommand::Create(args) => create::run(&args),
+        SecretCommand::Set(args) => set::run(&args),
         SecretCommand::List(args) => list::run(&args),
         SecretCommand::Inspect(args) => inspect::run(&args),
         SecretCommand::Describe(args) => inspect::describe(*args),

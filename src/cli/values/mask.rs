@@ -159,6 +159,7 @@ mod tests {
         assert_eq!(masker.push(b"can"), b"");
         assert_eq!(masker.push(b"did\n"), b"candid\n");
         assert_eq!(masker.push(b"canary-7c1f\n"), b"***\n");
+        assert_eq!(masker.push(b"canary-7c1f"), b"***", "no longer one begins with it");
     }
 
     #[test]

@@ -31,9 +31,10 @@ impl<T: Serialize> Has<T> {
 
 #[test]
 fn what_holds_a_value_can_be_neither_printed_nor_serialized() {
-    assert!(
-        Has::<String>::DEBUG && Has::<String>::DISPLAY && Has::<String>::SERIALIZE,
-        "the question is asked wrongly"
+    assert_eq!(
+        [Has::<String>::DEBUG, Has::<String>::DISPLAY, Has::<String>::SERIALIZE],
+        [true; 3],
+        "it is asked wrongly"
     );
     let debug = [Has::<SecretValue>::DEBUG, Has::<Tree>::DEBUG, Has::<Draft>::DEBUG, Has::<Secret>::DEBUG];
     let display = [Has::<SecretValue>::DISPLAY, Has::<Tree>::DISPLAY, Has::<Draft>::DISPLAY, Has::<Secret>::DISPLAY];

@@ -2,7 +2,7 @@
 //! which keys the kubelet can read at all, and what of them it compares. (The crate `url` follows another standard: it turns hosts
 //! to lower case, drops default ports and mends what Go refuses.)
 
-use std::net::Ipv6Addr;
+use core::net::Ipv6Addr;
 
 /// Host and path of a URL; both decoded. The rest is not looked at.
 #[derive(Debug, PartialEq, Eq)]

@@ -31,23 +31,27 @@ pub(super) async fn findings(
         return Ok(one(Rule::MayNotCreate, "", message));
     }
     let Some(refusal) = dry_run(client, namespace, value).await? else { return Ok(Vec::new()) };
+    let told = told(refusal, namespace).into_iter();
+    Ok(told.map(|(rule, field, message)| pipeline.finding(rule, Severity::Error, &field, message)).collect())
+}
+
+/// What a refusal means: rule, field and message of each finding.
+fn told(refusal: Status, namespace: &str) -> Vec<(Rule, String, String)> {
     let kind = refusal.details.as_ref().map_or("", |details| details.kind.as_str());
     if refusal.code == 404 && kind == "namespaces" {
         let message = format!("there is no namespace {namespace}: kubectl create namespace {namespace}");
-        return Ok(one(Rule::ServerRefuses, NAMESPACE, message));
+        return vec![(Rule::ServerRefuses, NAMESPACE.into(), message)];
     }
     if refusal.code == 404 {
         let message = "the cluster knows no Pipelines of lockgate.dev/v1alpha1: install Lockgate; lockgate doctor says what is missing";
-        return Ok(one(Rule::NotServed, "apiVersion", message.to_owned()));
+        return vec![(Rule::NotServed, "apiVersion".into(), message.into())];
     }
     let causes = refusal.details.map(|details| details.causes).unwrap_or_default();
     if causes.is_empty() {
-        return Ok(one(Rule::ServerRefuses, "", format!("the API server would refuse it: {}", refusal.message)));
+        let message = format!("the API server would refuse it: {}", refusal.message);
+        return vec![(Rule::ServerRefuses, String::new(), message)];
     }
-    let finding = |cause: &kube::core::response::StatusCause| {
-        pipeline.finding(Rule::ServerRefuses, Severity::Error, &cause.field, cause.message.clone())
-    };
-    Ok(causes.iter().map(finding).collect())
+    causes.into_iter().map(|cause| (Rule::ServerRefuses, cause.field, cause.message)).collect()
 }
 
 /// Whether there is nothing to look into.
@@ -106,5 +110,36 @@ async fn send(
             Ok(Some(*status))
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rows(status: Value) -> Vec<(Rule, String, String)> {
+        told(serde_json::from_value(status).unwrap(), "team-a")
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing_or_wrong() {
+        let [(rule, field, message)] = <[_; 1]>::try_from(rows(json!({"code": 404}))).unwrap();
+        assert_eq!((rule, field.as_str()), (Rule::NotServed, "apiVersion"));
+        assert!(message.contains("lockgate doctor"), "{message}");
+
+        let no_namespace = json!({"code": 404, "details": {"kind": "namespaces", "name": "team-a"}});
+        let [(rule, field, message)] = <[_; 1]>::try_from(rows(no_namespace)).unwrap();
+        assert_eq!((rule, field.as_str()), (Rule::ServerRefuses, NAMESPACE));
+        assert!(message.ends_with("kubectl create namespace team-a"), "{message}");
+
+        let policy = json!({"code": 422, "message": "denied", "details": {"kind": "pipelines"}});
+        let sentence = "the API server would refuse it: denied".to_owned();
+        assert_eq!(rows(policy), [(Rule::ServerRefuses, String::new(), sentence)]);
+
+        let cause = |field: &str| json!({"field": field, "message": "Invalid value", "reason": "FieldValueInvalid"});
+        let two = json!({"code": 422, "details": {"causes": [cause("spec.retries"), cause("spec.mode")]}});
+        let fields: Vec<String> = rows(two).into_iter().map(|(_, field, _)| field).collect();
+        assert_eq!(fields, ["spec.retries", "spec.mode"]);
     }
 }

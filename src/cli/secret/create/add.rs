@@ -2,10 +2,11 @@
 
 use kube::Client;
 
+use super::super::restarts::{self, Effect};
 use super::args::{CreateArgs, DryRun};
 use super::limits::Limits;
 use super::print::{Line, Printer};
-use super::refuse::{of_data, told};
+use super::refuse::refuse_change;
 use super::registry::{CONFIG_KEY, CONFIG_TYPE, Entry, add_to, entries};
 use super::send::{Failures, TRIES, changes_too_often, is_immutable};
 use super::words;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error
     }
     let mut draft = Draft::new(&name, CONFIG_TYPE);
     super::finish(&mut draft, args)?;
-    let addition = Addition { entries: entries(args)?, draft, limits: args.limits.limits()?, write: args.write() };
+    let addition = Addition { entries: entries(args)?, draft, limits: args.limits.limits(None)?, write: args.write() };
     block_on(async {
         let connection = args.cluster.connect().await?;
         let own = [connection.default_namespace.clone()];
@@ -50,6 +51,9 @@ pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error
             let dry_run = if addition.write.dry_run { " (server dry run)" } else { "" };
             let line = Line { name: &name, verb: "updated", place, note: &format!(": {}{dry_run}", said.join(", ")) };
             printer.object(object, &line, addition.write.dry_run)?;
+            if format.is_none() {
+                restarts::tell(&connection.client, namespace, &name, Effect::NewValues).await?;
+            }
         }
         failures.end()
     })
@@ -100,7 +104,7 @@ impl Addition {
         let mut after = Draft::new(name, CONFIG_TYPE);
         after.data = there.data.clone();
         after.data.insert(CONFIG_KEY.into(), compact(&config)?);
-        told(&of_data(&after, &self.limits))?;
+        refuse_change(&after, &self.limits)?;
         let mut metadata = Tree::Map(Vec::new());
         metadata.set("resourceVersion", Tree::text(&*there.metadata.resource_version));
         if let Some(labels) = self.draft.metadata.get("labels") {

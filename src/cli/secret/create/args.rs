@@ -89,6 +89,11 @@ pub(in crate::cli) struct CreateArgs {
     #[command(flatten)]
     pub(super) limits: super::limits::LimitArgs,
 
+    /// How many Secrets the namespace may have with the new one. Helm's releases and service accounts' tokens do not count. Absent:
+    /// what the file of --config says, else no limit.
+    #[arg(long, value_name = "NUMBER", help_heading = "Limits")]
+    pub(super) max_count: Option<u32>,
+
     /// The namespace. Given several times: the Secret is created in each. Absent: the context's.
     #[arg(short, long, value_name = "NAME", value_parser = namespace, help_heading = "Cluster")]
     pub(super) namespace: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::refuse::told;
+use super::refuse::of_names;
 use crate::cli::error::Error;
 use crate::cli::output::printable;
 use crate::cli::values::{Draft, SecretValue, Tree, manifests, read_file, read_stdin};
@@ -16,8 +16,16 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The fields of a Secret.
 const FIELDS: [&str; 7] = ["apiVersion", "kind", "metadata", "type", "immutable", "data", "stringData"];
 
-/// The Secrets of all files; every mistake of all of them. `validation` says what happens with unknown fields.
-pub(super) fn read(files: &[PathBuf], validation: &str) -> Result<Vec<Draft>, Error> {
+/// What the files hold.
+pub(super) struct Documents {
+    /// The Secrets that can be read.
+    pub drafts: Vec<Draft>,
+    /// Every mistake of the others.
+    pub problems: Vec<String>,
+}
+
+/// Reads all files. `validation` says what happens with unknown fields.
+pub(super) fn read(files: &[PathBuf], validation: &str) -> Result<Documents, Error> {
     let mut reader = Reader { drafts: Vec::new(), problems: Vec::new(), validation };
     for path in files {
         let is_stdin = path == Path::new("-");
@@ -30,11 +38,10 @@ pub(super) fn read(files: &[PathBuf], validation: &str) -> Result<Vec<Draft>, Er
             reader.document(&printable(&place), document);
         }
     }
-    told(&reader.problems)?;
-    if reader.drafts.is_empty() {
+    if reader.drafts.is_empty() && reader.problems.is_empty() {
         return Err(Error::Findings("no Secret is in these files: give the file that holds it with -f".into()));
     }
-    Ok(reader.drafts)
+    Ok(Documents { drafts: reader.drafts, problems: reader.problems })
 }
 
 struct Reader<'a> {
@@ -80,19 +87,13 @@ impl Reader<'_> {
     }
 
     fn secret(&mut self, place: &str, mut document: Tree) {
+        let before = self.problems.len();
         let mut metadata = document.take("metadata").unwrap_or(Tree::Null);
-        let mut text = |tree: &mut Tree, field: &str, path: &str| match tree.take(field) {
-            None | Some(Tree::Null) => None,
-            Some(Tree::Text(text)) => text.expose_text().map(ToOwned::to_owned),
-            Some(other) => {
-                self.problems.push(format!("{place}: {path} is {}, and has to be text: quote it", other.kind()));
-                None
-            }
-        };
-        let name = text(&mut metadata, "name", "metadata.name").unwrap_or_default();
-        let namespace = text(&mut metadata, "namespace", "metadata.namespace").filter(|name| !name.is_empty());
-        let type_ = text(&mut document, "type", "type").unwrap_or_default();
+        let name = self.text(place, "metadata.name", metadata.take("name")).unwrap_or_default();
         let place = if name.is_empty() { place.to_owned() } else { format!("{place} (Secret {})", printable(&name)) };
+        let namespace = self.text(&place, "metadata.namespace", metadata.take("namespace"));
+        let type_ = self.text(&place, "type", document.take("type")).unwrap_or_default();
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
         let mut draft = Draft { namespace, ..Draft::new(&name, &type_) };
         draft.immutable = match document.take("immutable") {
             None | Some(Tree::Null) => None,
@@ -105,7 +106,23 @@ impl Reader<'_> {
         self.data(&place, &mut document, &mut draft);
         self.metadata(&place, metadata, &mut draft);
         self.unknown(&place, &document);
-        self.drafts.push(draft);
+        if self.problems.len() == before {
+            self.drafts.push(draft);
+        } else {
+            self.problems.extend(of_names(&draft).into_iter().map(|problem| format!("{place}: {problem}")));
+        }
+    }
+
+    /// A field that has to be text.
+    fn text(&mut self, place: &str, path: &str, value: Option<Tree>) -> Option<String> {
+        match value? {
+            Tree::Null => None,
+            Tree::Text(text) => text.expose_text().map(ToOwned::to_owned),
+            other => {
+                self.problems.push(format!("{place}: {path} is {}, and has to be text: quote it", other.kind()));
+                None
+            }
+        }
     }
 
     /// `data`, and over it `stringData`, as the API server does it.

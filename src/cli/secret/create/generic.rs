@@ -37,7 +37,7 @@ pub(super) fn draft(args: &CreateArgs, name: &str) -> Result<Draft, Error> {
 }
 
 /// What stands before and behind the first `=`.
-pub(super) fn halves(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(in crate::cli) fn halves(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = bytes.iter().position(|byte| *byte == b'=')?;
     Some((bytes.get(..at)?, bytes.get(at.checked_add(1)?..)?))
 }
@@ -138,5 +138,5 @@ pub(super) fn add(draft: &mut Draft, key: &[u8], value: SecretValue) -> Result<(
 }
 
 /// What Kubernetes asks of a key.
-pub(super) const KEY_RULE: &str =
+pub(in crate::cli) const KEY_RULE: &str =
     "a key has letters, digits, '-', '_' and '.', at most 253 of them, is not '.' and does not begin with '..'";

@@ -10,16 +10,11 @@ use crate::cli::error::Error;
 /// The flags.
 #[derive(Args)]
 #[command(next_help_heading = "Limits")]
-pub(super) struct LimitArgs {
+pub(in crate::cli) struct LimitArgs {
     /// How many bytes the values of a Secret may hold together, as in 4096 or 4Ki. Absent: what the file of --config says, else
     /// what Kubernetes allows (1Mi).
     #[arg(long, value_name = "SIZE", value_parser = crate::cli::config::size)]
     max_size: Option<u64>,
-
-    /// How many Secrets the namespace may have with the new one. Helm's releases and service accounts' tokens do not count. Absent:
-    /// what the file of --config says, else no limit.
-    #[arg(long, value_name = "NUMBER")]
-    max_count: Option<u32>,
 
     /// The file with the limits that hold where no flag says otherwise. Absent: lockgate/config.yaml in `XDG_CONFIG_HOME` (else
     /// ~/.config), if it is there.
@@ -37,9 +32,9 @@ pub(in crate::cli) struct Limits {
 }
 
 impl LimitArgs {
-    /// The flags', else the file's.
-    pub(super) fn limits(&self) -> Result<Limits, Error> {
+    /// The flags', else the file's. `max_count` is the flag of who makes new ones.
+    pub(in crate::cli) fn limits(&self, max_count: Option<u32>) -> Result<Limits, Error> {
         let file = Config::read(self.config.as_deref())?.secret;
-        Ok(Limits { max_size: self.max_size.or(file.max_size), max_count: self.max_count.or(file.max_count) })
+        Ok(Limits { max_size: self.max_size.or(file.max_size), max_count: max_count.or(file.max_count) })
     }
 }

@@ -3,19 +3,20 @@
 mod add;
 mod args;
 mod documents;
-mod generic;
+pub(in crate::cli) mod generic;
 mod hash;
-mod limits;
-mod print;
-mod refuse;
+pub(in crate::cli) mod limits;
+pub(in crate::cli) mod print;
+pub(in crate::cli) mod refuse;
 mod registry;
-mod send;
-mod tls;
+pub(in crate::cli) mod send;
+pub(in crate::cli) mod tls;
 mod words;
 
 pub(in crate::cli) use args::CreateArgs;
 
 use args::DryRun;
+use documents::Documents;
 use words::Kind;
 
 use crate::cli::block_on;
@@ -37,12 +38,12 @@ pub(in crate::cli) fn run(args: &CreateArgs) -> Result<(), Error> {
     if args.add {
         return add::run(args, format);
     }
-    let limits = args.limits.limits()?;
-    let mut drafts = drafts(args)?;
+    let limits = args.limits.limits(args.max_count)?;
+    let Documents { mut drafts, problems } = drafts(args)?;
     for draft in &mut drafts {
         finish(draft, args)?;
     }
-    refuse::refuse(&drafts, &limits, &args.namespace)?;
+    refuse::refuse(&drafts, problems, &limits, &args.namespace)?;
     if args.common.dry_run == DryRun::Client {
         return print::drafts(&drafts, &args.namespace, format);
     }
@@ -66,7 +67,7 @@ impl CreateArgs {
 }
 
 /// What is to be created, as far as the flags of its type say.
-fn drafts(args: &CreateArgs) -> Result<Vec<Draft>, Error> {
+fn drafts(args: &CreateArgs) -> Result<Documents, Error> {
     if !args.filename.is_empty() {
         words::none(args)?;
         return documents::read(&args.filename, args.common.validate);
@@ -77,7 +78,7 @@ fn drafts(args: &CreateArgs) -> Result<Vec<Draft>, Error> {
         Kind::Tls => tls::draft(args, &name)?,
         Kind::DockerRegistry => registry::draft(args, &name)?,
     };
-    Ok(vec![draft])
+    Ok(Documents { drafts: vec![draft], problems: Vec::new() })
 }
 
 /// What goes with every type.

@@ -7,7 +7,7 @@ use crate::cli::output::{Format, printable};
 use crate::cli::values::{self, Draft, Tree};
 
 /// What `--dry-run=client` prints.
-pub(super) fn drafts(drafts: &[Draft], namespaces: &[String], format: Option<Format>) -> Result<(), Error> {
+pub(in crate::cli) fn drafts(drafts: &[Draft], namespaces: &[String], format: Option<Format>) -> Result<(), Error> {
     let mut printer = Printer::new(format);
     for draft in drafts {
         // As kubectl does it: the namespace stands in the object where it was named.
@@ -23,7 +23,7 @@ pub(super) fn drafts(drafts: &[Draft], namespaces: &[String], format: Option<For
 }
 
 /// One line for people.
-pub(super) struct Line<'a> {
+pub(in crate::cli) struct Line<'a> {
     /// The Secret's name.
     pub name: &'a str,
     /// What became of it.
@@ -35,19 +35,19 @@ pub(super) struct Line<'a> {
 }
 
 /// Prints one after the other.
-pub(super) struct Printer {
+pub(in crate::cli) struct Printer {
     format: Option<Format>,
     is_first: bool,
 }
 
 impl Printer {
     /// In this format.
-    pub(super) fn new(format: Option<Format>) -> Self {
+    pub(in crate::cli) fn new(format: Option<Format>) -> Self {
         Self { format, is_first: true }
     }
 
     /// Prints an object; its values only if it was not written anywhere.
-    pub(super) fn object(&mut self, mut object: Tree, line: &Line<'_>, with_values: bool) -> Result<(), Error> {
+    pub(in crate::cli) fn object(&mut self, mut object: Tree, line: &Line<'_>, with_values: bool) -> Result<(), Error> {
         if !with_values {
             object.take("data");
         }

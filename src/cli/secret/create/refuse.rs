@@ -5,11 +5,12 @@ use super::limits::Limits;
 use super::registry::{CONFIG_KEY, CONFIG_TYPE};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
-use crate::cli::values::Draft;
+use crate::cli::values::{Draft, Form, PullFile};
 use crate::model::names::{SecretKey, is_dns_subdomain};
+use crate::model::registry::{Fault, Gravity};
 
 /// What Kubernetes allows the values of a Secret to hold together (`MaxSecretSize`).
-pub(super) const MAX_SIZE: u64 = 1024 * 1024;
+pub(in crate::cli) const MAX_SIZE: u64 = 1024 * 1024;
 
 /// The keys that a type has to have (`ValidateSecret` in Kubernetes' `pkg/apis/core/validation`): all of the first, or one of the
 /// second.
@@ -21,21 +22,42 @@ const REQUIRED: [(&str, &[&str], &[&str]); 5] = [
     ("kubernetes.io/basic-auth", &[], &["username", "password"]),
 ];
 
-/// Refuses them with all that is wrong with any.
-pub(super) fn refuse(drafts: &[Draft], limits: &Limits, namespaces: &[String]) -> Result<(), Error> {
-    let mut problems = Vec::new();
+/// Refuses them with all that is wrong with any, beside what was found already; warns of what is not refused.
+pub(super) fn refuse(
+    drafts: &[Draft],
+    mut problems: Vec<String>,
+    limits: &Limits,
+    namespaces: &[String],
+) -> Result<(), Error> {
+    let mut warnings = Vec::new();
+    let are_several = drafts.len() > 1 || !problems.is_empty();
     for draft in drafts {
-        let found = of_name(draft).into_iter().chain(of_namespace(draft, namespaces)).chain(of_data(draft, limits));
-        problems.extend(found.map(|problem| match drafts {
-            [_] => problem,
-            _ => format!("Secret {}: {problem}", printable(&draft.name)),
-        }));
+        let prefix = if are_several { format!("Secret {}: ", printable(&draft.name)) } else { String::new() };
+        let pull = of_pull_file(draft);
+        let of_place = of_names(draft).into_iter().chain(of_namespace(draft, namespaces));
+        let found = of_place.chain(of_data(draft, limits)).chain(pull.problems);
+        problems.extend(found.map(|problem| format!("{prefix}{problem}")));
+        warnings.extend(pull.warnings.iter().map(|warning| format!("{prefix}{warning}")));
+    }
+    for warning in &warnings {
+        eprintln!("Warning: {warning}");
+    }
+    told(&problems)
+}
+
+/// The same for one that is there, and is to hold this.
+pub(in crate::cli) fn refuse_change(after: &Draft, limits: &Limits) -> Result<(), Error> {
+    let pull = of_pull_file(after);
+    let problems: Vec<String> =
+        of_names(after).into_iter().chain(of_data(after, limits)).chain(pull.problems).collect();
+    for warning in &pull.warnings {
+        eprintln!("Warning: {warning}");
     }
     told(&problems)
 }
 
 /// One problem as it is; of several each on a line.
-pub(super) fn told(problems: &[String]) -> Result<(), Error> {
+fn told(problems: &[String]) -> Result<(), Error> {
     match problems {
         [] => Ok(()),
         [problem] => Err(Error::Findings(problem.clone())),
@@ -43,14 +65,17 @@ pub(super) fn told(problems: &[String]) -> Result<(), Error> {
     }
 }
 
-fn of_name(draft: &Draft) -> Option<String> {
+/// What is wrong with its name and the names of its keys.
+pub(super) fn of_names(draft: &Draft) -> Vec<String> {
     let is_generated = draft.name.is_empty() && draft.metadata.get("generateName").is_some();
-    (!is_generated && !is_dns_subdomain(&draft.name)).then(|| {
+    let name = (!is_generated && !is_dns_subdomain(&draft.name)).then(|| {
         format!(
             "{:?} cannot be a name: lower-case letters, digits, '-' and '.', a letter or digit at both ends and beside each '.', 1 to 253 of them",
             draft.name
         )
-    })
+    });
+    let wrong = draft.data.keys().filter(|key| SecretKey::parse(key).is_err());
+    name.into_iter().chain(wrong.map(|key| format!("{} cannot be a key: {KEY_RULE}", printable(key)))).collect()
 }
 
 fn of_namespace(draft: &Draft, namespaces: &[String]) -> Option<String> {
@@ -59,8 +84,8 @@ fn of_namespace(draft: &Draft, namespaces: &[String]) -> Option<String> {
     Some(format!("its metadata.namespace is {}, and -n says {other}: leave one of them away", printable(own)))
 }
 
-/// What is wrong with the keys and values that the Secret would have.
-pub(in crate::cli) fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
+/// What is wrong with its type, with the keys that this asks for, and with its size.
+fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
     let mut problems = Vec::new();
     let type_ = draft.type_name();
     if type_ == "kubernetes.io/service-account-token" {
@@ -68,11 +93,6 @@ pub(in crate::cli) fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
             "type kubernetes.io/service-account-token: a token that never expires is not made here; kubectl create token NAME makes one that does. (A Pipeline may name a Secret of this type that is there.)"
                 .into(),
         );
-    }
-    for key in draft.data.keys() {
-        if SecretKey::parse(key).is_err() {
-            problems.push(format!("{} cannot be a key: {KEY_RULE}", printable(key)));
-        }
     }
     let has = |key: &&str| draft.data.contains_key(*key);
     for (_, all, one) in REQUIRED.iter().filter(|(name, _, _)| *name == type_) {
@@ -94,8 +114,34 @@ pub(in crate::cli) fn of_data(draft: &Draft, limits: &Limits) -> Vec<String> {
         ));
     } else if let Some(most) = limits.max_size.filter(|most| size > *most) {
         problems.push(format!(
-            "its values hold {size} bytes together, and --max-size allows {most}: split it into several Secrets, or raise that limit"
+            "its values hold {size} bytes together, and {most} are allowed (--max-size, or max_size in the file of --config): split it into several Secrets, or raise that limit"
         ));
     }
     problems
+}
+
+/// What is wrong with a docker config.
+struct PullVerdict {
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Refused is what makes the kubelet pull nothing, and a password that was meant otherwise; the rest may be on purpose.
+fn of_pull_file(draft: &Draft) -> PullVerdict {
+    let mut verdict = PullVerdict { problems: Vec::new(), warnings: Vec::new() };
+    let form = Form::of_type(draft.type_name());
+    let Some((form, bytes)) = form.and_then(|form| Some((form, draft.data.get(form.key())?))) else { return verdict };
+    let file = PullFile::read(form, bytes.expose());
+    let place = file.place.map(|(line, column)| format!(" (line {line}, column {column})")).unwrap_or_default();
+    let of_file = file.faults.iter().map(|fault| (format!("{}{place}", form.key()), *fault));
+    let of_entries = file.entries.iter().flat_map(|entry| {
+        let name = format!("the entry {} of {}", printable(&entry.key), form.key());
+        entry.faults.iter().map(move |fault| (name.clone(), *fault))
+    });
+    for (name, fault) in of_file.chain(of_entries) {
+        let is_refused = fault.gravity() == Gravity::Breaks || fault == Fault::TrailingNewline;
+        let told = if is_refused { &mut verdict.problems } else { &mut verdict.warnings };
+        told.push(format!("{name} {}: {}", fault.message(), fault.fix()));
+    }
+    verdict
 }

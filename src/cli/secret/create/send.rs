@@ -5,6 +5,7 @@ use kube::Api;
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 
+use super::super::restarts::{self, Effect};
 use super::print::{Line, Printer};
 use crate::cli::connect::Connection;
 use crate::cli::error::Error;
@@ -12,10 +13,10 @@ use crate::cli::output::{Format, printable};
 use crate::cli::values::{self, Draft, Secret, Tree, Write};
 
 /// How often a Secret that others change at the same time is written anew.
-pub(super) const TRIES: usize = 5;
+pub(in crate::cli) const TRIES: usize = 5;
 
 /// How they are to be created.
-pub(super) struct Order {
+pub(in crate::cli) struct Order {
     /// What every request says.
     pub write: Write,
     /// Whether those that are there get the new values.
@@ -27,7 +28,7 @@ pub(super) struct Order {
 }
 
 /// Tries all.
-pub(super) async fn all(
+pub(in crate::cli) async fn all(
     connection: &Connection,
     drafts: &[Draft],
     namespaces: &[String],
@@ -44,6 +45,9 @@ pub(super) async fn all(
             let note = if order.write.dry_run { " (server dry run)" } else { "" };
             let line = Line { name: &name_of(&object, draft), verb, place, note };
             printer.object(object, &line, order.write.dry_run)?;
+            if verb == "replaced" && order.format.is_none() {
+                restarts::tell(&connection.client, namespace, &draft.name, Effect::NewValues).await?;
+            }
         }
     }
     failures.end()
@@ -51,20 +55,20 @@ pub(super) async fn all(
 
 /// What could not be done of several things, of which each is tried.
 #[derive(Default)]
-pub(super) struct Failures {
+pub(in crate::cli) struct Failures {
     tried: usize,
     failed: Vec<(String, Error)>,
 }
 
 impl Failures {
     /// Keeps an error for the end.
-    pub(super) fn sift<T>(&mut self, name: &str, namespace: &str, result: Result<T, Error>) -> Option<T> {
+    pub(in crate::cli) fn sift<T>(&mut self, name: &str, namespace: &str, result: Result<T, Error>) -> Option<T> {
         self.tried = self.tried.saturating_add(1);
         result.map_err(|error| self.failed.push((format!("secret/{name} in {namespace}"), error))).ok()
     }
 
     /// The error of the command: its own if one thing was tried, else a line for each and their number.
-    pub(super) fn end(mut self) -> Result<(), Error> {
+    pub(in crate::cli) fn end(mut self) -> Result<(), Error> {
         let (failed, tried) = (self.failed.len(), self.tried);
         let Some(code) = self.failed.first().map(|(_, error)| error.exit_code()) else { return Ok(()) };
         if tried == 1 {
@@ -96,7 +100,7 @@ async fn one(
             let is_there = order.replace && values::read(client, namespace, &draft.name).await?.is_some();
             if !is_there && count(connection, namespace, most).await? >= most {
                 return Err(Error::Findings(format!(
-                    "namespace {namespace} has {most} Secrets already, and --max-count allows no more: delete one, or raise that limit"
+                    "namespace {namespace} has as many Secrets as --max-count allows ({most}): delete one, or raise that limit"
                 )));
             }
         }
@@ -121,7 +125,7 @@ async fn one(
 }
 
 /// Others write to it all the time.
-pub(super) fn changes_too_often(name: &str, namespace: &str) -> Error {
+pub(in crate::cli) fn changes_too_often(name: &str, namespace: &str) -> Error {
     Error::Conflict(format!(
         "Secret {name} in {namespace} was changed by somebody else {TRIES} times meanwhile: see who writes to it (kubectl get secret {name} -n {namespace} -o yaml --show-managed-fields), then try again"
     ))
@@ -159,7 +163,7 @@ fn replacement(draft: &Draft, there: &Secret, namespace: &str) -> Result<Tree, E
 }
 
 /// Nobody changes it any more.
-pub(super) fn is_immutable(name: &str, namespace: &str) -> Error {
+pub(in crate::cli) fn is_immutable(name: &str, namespace: &str) -> Error {
     Error::Conflict(format!(
         "Secret {name} in {namespace} is immutable: delete it and create it anew, or create one with another name, as --append-hash does"
     ))
