@@ -3,14 +3,14 @@
 mod add;
 mod args;
 mod documents;
-pub(in crate::cli) mod generic;
+pub(super) mod generic;
 mod hash;
-pub(in crate::cli) mod limits;
-pub(in crate::cli) mod print;
-pub(in crate::cli) mod refuse;
+pub(super) mod limits;
+pub(super) mod print;
+pub(super) mod refuse;
 mod registry;
-pub(in crate::cli) mod send;
-pub(in crate::cli) mod tls;
+pub(super) mod send;
+pub(super) mod tls;
 mod words;
 
 pub(in crate::cli) use args::CreateArgs;
