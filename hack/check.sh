@@ -20,6 +20,10 @@ if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" crd) crds/pipelines.yam
   echo "crds/pipelines.yaml is stale: make generate" >&2
   exit 1
 fi
+if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" man --markdown) docs/cli.md >/dev/null; then
+  echo "docs/cli.md is stale: make generate" >&2
+  exit 1
+fi
 if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" schema) crds/schemas/pipeline_v1alpha1.json >/dev/null; then
   echo "crds/schemas/pipeline_v1alpha1.json is stale: make generate" >&2
   exit 1

@@ -52,6 +52,9 @@ pub(super) enum Error {
     /// A file of manifests that cannot be read.
     #[error("{0} cannot be read: {1}")]
     File(String, std::io::Error),
+    /// A file or folder that cannot be written.
+    #[error("{0} cannot be written: {1}")]
+    Write(String, std::io::Error),
     /// A file that is no YAML.
     #[error("{0} is no YAML: {1}")]
     Manifest(String, String),
@@ -128,10 +131,22 @@ pub(super) mod exit {
     pub const NOT_FOUND: u8 = 4;
     /// It is there already, changed meanwhile, or is in use.
     pub const CONFLICT: u8 = 5;
-    /// Ctrl-C, as a shell tells it: 128 and the number of the signal.
-    pub const INTERRUPTED: u8 = 130;
     /// It did not come in time. `timeout` of coreutils has the same.
     pub const TIMEOUT: u8 = 124;
+    /// Ctrl-C, as a shell tells it: 128 and the number of the signal.
+    pub const INTERRUPTED: u8 = 130;
+
+    /// All of them, in words for who reads docs/cli.md.
+    pub const ALL: [(u8, &str); 8] = [
+        (0, "it was done, and nothing was found"),
+        (FINDINGS, "something has to be mended, differs, failed, or is not as it was asked whether it is"),
+        (USAGE, "the arguments cannot be used; with `plan --diff` also that it could not be compared"),
+        (CLUSTER, "the cluster cannot be reached, or refuses"),
+        (NOT_FOUND, "there is none of that name"),
+        (CONFLICT, "it is there already, changed meanwhile, or is in use"),
+        (TIMEOUT, "it did not come in time"),
+        (INTERRUPTED, "Ctrl-C"),
+    ];
 }
 
 impl Error {

@@ -1,6 +1,7 @@
 //! The command line: typed arguments in, exit code out.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use error::Error;
@@ -11,6 +12,7 @@ mod ages;
 mod argv;
 mod ask;
 mod check;
+mod completion;
 mod config;
 mod connect;
 mod crd;
@@ -25,6 +27,7 @@ mod follow;
 mod get;
 pub mod import;
 mod logs;
+mod man;
 pub mod manifest;
 mod operator;
 mod output;
@@ -70,10 +73,10 @@ enum Command {
     Resume(Box<suspend::SuspendArgs>),
     /// `start pipeline NAME` is `resume NAME`, as pachctl has it.
     #[command(subcommand)]
-    Start(suspend::PachctlWord),
+    Start(suspend::StartWord),
     /// `stop pipeline NAME` is `suspend NAME`, as pachctl has it.
     #[command(subcommand)]
-    Stop(suspend::PachctlWord),
+    Stop(suspend::StopWord),
     /// Say whether Lockgate is installed as it should be, and what to do where it is not.
     Doctor(Box<doctor::DoctorArgs>),
     /// Say why a Pipeline is not running, stage by stage, and what mends it.
@@ -109,10 +112,23 @@ enum Command {
     Pipeline(verbs::PipelineArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
+    /// Print a script with which a shell completes commands and flags.
+    Completion(completion::CompletionArgs),
+    /// Print the manual, or write a page for each command.
+    Man(man::ManArgs),
     /// Print the JSON Schema of a kind, for editors and validators.
     Schema(schema::SchemaArgs),
     /// Print the version of this program.
     Version(version::VersionArgs),
+}
+
+/// The longest line of a help.
+const WIDTH: usize = 100;
+
+/// Every command with its flags, as `lockgate`.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().bin_name("lockgate").max_term_width(WIDTH)
 }
 
 /// Parses the command line, program name included, and runs the command. Errors go to stderr.
@@ -120,8 +136,8 @@ enum Command {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = argv::flags_last(arguments.into_iter().collect());
     let name = argv::called_as(arguments.first().map(OsString::as_os_str));
-    let command = Cli::command().bin_name(name);
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        command().bin_name(name).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         // To stdout and with 0 where help or the version was asked for, to stderr and with 2 else.
@@ -133,8 +149,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Rerun(args) => rerun::run(&args),
-        Command::Suspend(args) | Command::Stop(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, true),
-        Command::Resume(args) | Command::Start(suspend::PachctlWord::Pipeline(args)) => suspend::run(&args, false),
+        Command::Suspend(args) | Command::Stop(suspend::StopWord::Pipeline(args)) => suspend::run(&args, true),
+        Command::Resume(args) | Command::Start(suspend::StartWord::Pipeline(args)) => suspend::run(&args, false),
         Command::Doctor(args) => doctor::run(*args),
         Command::Explain(args) => explain::run(&args),
         Command::Secret(args) => secret::run(args),
@@ -152,6 +168,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Update(args) => verbs::update(args),
         Command::Pipeline(args) => verbs::pipeline(args),
         Command::Crd => crd::run(),
+        Command::Completion(args) => completion::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Version(args) => version::run(&args),
     };
@@ -160,7 +178,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Whoever reads has seen enough, as in `lockgate … | head`.
         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lockgate: {error}");
+            // Whoever closed stderr does not want to hear it.
+            let _ = writeln!(std::io::stderr(), "lockgate: {error}");
             ExitCode::from(error.exit_code())
         }
     }

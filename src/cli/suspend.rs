@@ -35,10 +35,18 @@ pub(super) struct SuspendArgs {
     cluster: ClusterArgs,
 }
 
-/// `pachctl start pipeline NAME`, `pachctl stop pipeline NAME`.
+/// `pachctl start pipeline NAME`.
 #[derive(Debug, Subcommand)]
-pub(super) enum PachctlWord {
-    /// The Pipeline.
+pub(super) enum StartWord {
+    /// Let suspended Pipelines go on; the same as `lockgate resume`.
+    #[command(visible_alias = "pipelines")]
+    Pipeline(Box<SuspendArgs>),
+}
+
+/// `pachctl stop pipeline NAME`.
+#[derive(Debug, Subcommand)]
+pub(super) enum StopWord {
+    /// Hold back every new Pod of Pipelines; the same as `lockgate suspend`.
     #[command(visible_alias = "pipelines")]
     Pipeline(Box<SuspendArgs>),
 }

@@ -76,12 +76,12 @@ impl Said {
 }
 
 fn doctor(kubeconfig: &Path) -> Said {
-    let run = |format: &str| {
+    let run = |format: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lockgate"));
-        command.args(["doctor", "--namespace", SYSTEM_NAMESPACE, "--output", format, "--kubeconfig"]).arg(kubeconfig);
+        command.args(["doctor", "--namespace", SYSTEM_NAMESPACE]).args(format).arg("--kubeconfig").arg(kubeconfig);
         command.output().unwrap()
     };
-    let (json, text) = (run("json"), run("text"));
+    let (json, text) = (run(&["--output", "json"]), run(&[]));
     let all: Value = serde_json::from_slice(&json.stdout).unwrap();
     // The lines say the same.
     let text = String::from_utf8(text.stdout).unwrap();
@@ -134,10 +134,20 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     // All but the Deployment is installed. The stored definition is found to be ours.
     let said = doctor(cluster.kubeconfig());
     assert_eq!(said.code, 1);
-    let expected = [("server", "ok"), ("crd", "ok"), ("operator", "failed"), ("names", "ok"), ("rights", "ok")];
+    let expected = [
+        ("server", "ok"),
+        ("crd", "ok"),
+        ("operator", "failed"),
+        ("skew", "ok"),
+        ("names", "ok"),
+        ("rights", "ok"),
+        ("at-rest", "warn"),
+        ("kubelets", "ok"),
+    ];
     assert_eq!(said.states(), expected);
+    said.says("at-rest", &["no sign of encrypting Secrets", "docs/encryption.md"]);
     said.says("operator", &["no Deployment in namespace lockgate-system", "--namespace"]);
-    assert_eq!((&said.all["failed"], &said.all["warnings"]), (&json!(1), &json!(0)));
+    assert_eq!((&said.all["failed"], &said.all["warnings"]), (&json!(1), &json!(1)));
 
     // The Deployment, without and with a Pod that is ready.
     let objects = rendered(&cluster, "deploy/base");
@@ -149,6 +159,22 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     let said = doctor(cluster.kubeconfig());
     assert_eq!((said.code, said.all["failed"].as_u64()), (0, Some(0)), "{:#?}", said.all);
     said.says("operator", &["ok", "1 of 1 available", concat!("version ", env!("CARGO_PKG_VERSION"))]);
+    said.says(
+        "access",
+        &["ok: ServiceAccount lockgate-system/lockgate may do what the operator does, in all namespaces"],
+    );
+    said.says("skew", &["ok: this lockgate is", "operator lockgate"]);
+
+    // The operator's role loses rights.
+    let bind = "clusterrolebinding/lockgate";
+    output(cluster.kubectl().args(["delete", bind]));
+    let said = doctor(cluster.kubeconfig());
+    assert_eq!(said.code, 1);
+    said.says("access", &["failed", "may not: list pipelines, watch pipelines", "create pods", "deploy/base"]);
+    let binding: Vec<_> =
+        rendered(&cluster, "deploy/base").into_iter().filter(|o| o.contains("kind: ClusterRoleBinding")).collect();
+    apply(&cluster, &binding);
+    assert_eq!(doctor(cluster.kubeconfig()).code, 0);
 
     // Other definitions under the same name.
     let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
@@ -181,9 +207,19 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     let said = doctor(&few);
     assert_eq!((said.code, said.all["warnings"].as_u64()), (0, Some(0)), "{:#?}", said.all);
     said.says("rights", &["ok: this account may not list Pipelines"]);
+    said.says("access", &["unseen", "create on subjectaccessreviews"]);
     let none = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "nobody").unwrap();
     let said = doctor(&none);
-    let expected = [("server", "ok"), ("crd", "warn"), ("operator", "warn"), ("names", "ok"), ("rights", "ok")];
+    let expected = [
+        ("server", "ok"),
+        ("crd", "warn"),
+        ("operator", "warn"),
+        ("skew", "ok"),
+        ("names", "ok"),
+        ("rights", "ok"),
+        ("at-rest", "unseen"),
+        ("kubelets", "unseen"),
+    ];
     assert_eq!((said.code, said.states()), (0, expected.to_vec()));
     said.says("crd", &["not checked: this account may not read it (403)", "grant it get on customresourcedefinitions"]);
 

@@ -6,8 +6,10 @@ mod support;
 
 mod check;
 mod check_live;
+mod completion;
 mod create;
 mod explain;
+mod help;
 mod import;
 mod import_systems;
 mod plan;

@@ -263,3 +263,22 @@ async fn where_pipelines_are_not_served_it_is_said_and_what_cannot_be_read_is_no
     let (code, said) = shell.bad(&format!("lockgate secret list -n broken --server {url}"));
     assert!(code == 1 && said.contains("could not be read") && !said.contains(CANARY), "{said}");
 }
+
+#[test]
+fn no_transcript_of_secrets_shows_a_value_but_that_of_reveal() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands/transcripts");
+    let mut shown = Vec::new();
+    for name in ["secret-list", "secret-inspect", "secret-delete", "pachyderm-secrets"] {
+        let text = std::fs::read_to_string(folder.join(name).with_extension("txt")).unwrap();
+        let mut command = "";
+        for line in text.lines() {
+            match line.strip_prefix("$ ") {
+                Some(line) => command = line,
+                None if line.contains(CANARY) || line.contains(ENCODED) => shown.push(command.to_owned()),
+                None => {}
+            }
+        }
+    }
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(shown[0].contains("--reveal"), "{shown:?}");
+}

@@ -3,11 +3,12 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use super::crd::{Difference, Kind, VERSION_LABEL, compare, numbers};
+use super::crd::{Difference, Kind, compare};
 use super::seen::{CRD, LABEL, Read, Resource, Seen, Unread};
+use super::{access, at_rest, kubelets, skew};
 
 /// The version of this binary.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The oldest Kubernetes that is meant to work: resource versions are comparable since then.
 const OLDEST: (u64, u64) = (1, 35);
 /// The version of the API that this binary speaks.
@@ -24,6 +25,8 @@ pub(super) enum State {
     Ok,
     Warn,
     Failed,
+    /// It was not looked at, since few accounts may.
+    Unseen,
 }
 
 impl State {
@@ -32,6 +35,7 @@ impl State {
             Self::Ok => "ok",
             Self::Warn => "warn",
             Self::Failed => "failed",
+            Self::Unseen => "unseen",
         }
     }
 }
@@ -45,24 +49,43 @@ pub(super) struct Check {
     pub mend: Option<String>,
 }
 
-fn ok(name: &'static str, seen: impl Into<String>) -> Check {
+/// All is well.
+pub(super) fn ok(name: &'static str, seen: impl Into<String>) -> Check {
     Check { name, state: State::Ok, seen: seen.into(), mend: None }
 }
 
-fn warn(name: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Check {
+/// It works, and something should be mended all the same.
+pub(super) fn warn(name: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Check {
     Check { name, state: State::Warn, seen: seen.into(), mend: Some(mend.into()) }
 }
 
-fn failed(name: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Check {
+/// It does not work.
+pub(super) fn failed(name: &'static str, seen: impl Into<String>, mend: impl Into<String>) -> Check {
     Check { name, state: State::Failed, seen: seen.into(), mend: Some(mend.into()) }
 }
+
+/// What few accounts may look at. That this one may not is no fault of anything.
+pub(super) fn unseen(name: &'static str, why: &Unread, right: &str) -> Check {
+    match why {
+        Unread::Forbidden => Check {
+            name,
+            state: State::Unseen,
+            seen: "not looked at: this account may not (403)".into(),
+            mend: Some(format!("to see it, grant {right}")),
+        },
+        why => unread(name, why, right),
+    }
+}
+
+/// The names of the checks, always in this order.
+const NAMES: [&str; 9] = ["server", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"];
 
 /// All checks, always in the same order.
 pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str) -> Vec<Check> {
     let mut checks = vec![server(&seen.server)];
     // Where the server does not answer at all, that is said once.
     if matches!(seen.server, Err(Unread::NoAnswer(_) | Unread::Unauthorized)) {
-        checks.extend(["crd", "operator", "names", "rights"].map(|name| Check {
+        checks.extend(NAMES.iter().skip(1).map(|name| Check {
             name,
             state: State::Warn,
             seen: "not checked: the API server did not answer".into(),
@@ -78,6 +101,11 @@ pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str)
         Ok(found) => checks.extend(operator(found, namespace)),
         Err(why) => checks.push(unread("operator", why, &format!("list on deployments in namespace {namespace}"))),
     }
+    checks.extend(access::judge(&seen.access));
+    checks.push(skew::judge(
+        seen.deployments.as_deref().unwrap_or_default(),
+        seen.crd.as_ref().ok().and_then(Option::as_ref),
+    ));
     checks.push(match &seen.others {
         Ok(others) => names(others),
         Err(why) => unread("names", why, "get on the discovery paths (ClusterRole system:discovery)"),
@@ -87,6 +115,8 @@ pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str)
         Ok(false) => ok("rights", "this account may not list Pipelines in all namespaces"),
         Err(ref why) => unread("rights", why, "create on selfsubjectaccessreviews (ClusterRole system:basic-user)"),
     });
+    checks.push(at_rest::judge(&seen.at_rest));
+    checks.push(kubelets::judge(&seen.kubelets));
     checks
 }
 
@@ -221,8 +251,7 @@ fn of_deployment(deployment: &Deployment, namespace: &str) -> Check {
     let available = status.available_replicas.unwrap_or(0);
     let containers = spec.and_then(|spec| spec.template.spec.as_ref()).map(|pod| pod.containers.as_slice());
     let image = containers.and_then(<[_]>::first).and_then(|container| container.image.as_deref()).unwrap_or_default();
-    let label = deployment.metadata.labels.as_ref().and_then(|labels| labels.get(VERSION_LABEL)).map(String::as_str);
-    let version = label.filter(|label| numbers(label).is_some()).or_else(|| tag(image));
+    let version = skew::version(deployment);
     let told = version.map(|version| format!(", version {version}")).unwrap_or_default();
     let seen = format!("Deployment {called}: {available} of {wanted} available{told}, image {image}");
     let describe = format!("see kubectl describe deployment {called} -n {namespace}, and its Pods' logs");
@@ -238,17 +267,7 @@ fn of_deployment(deployment: &Deployment, namespace: &str) -> Check {
     if available < wanted || updated < wanted || !observed {
         return warn(name, format!("{seen}; {updated} of them are of its last version"), describe);
     }
-    if version.and_then(numbers).is_some_and(|found| numbers(VERSION) != Some(found)) {
-        return warn(name, format!("{seen}; this lockgate is {VERSION}"), "use one version of both");
-    }
     ok(name, seen)
-}
-
-/// The version in an image's tag, where it is one.
-fn tag(image: &str) -> Option<&str> {
-    let name = image.split('@').next()?.rsplit('/').next()?;
-    let (_, tag) = name.split_once(':')?;
-    numbers(tag).map(|_| tag)
 }
 
 fn names(others: &[Resource]) -> Check {

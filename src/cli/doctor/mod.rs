@@ -1,8 +1,12 @@
 //! `lockgate doctor`: whether Lockgate is installed as it should be, and what to do where it is not. It only reads.
 
+mod access;
+mod at_rest;
 mod crd;
 mod judge;
+mod kubelets;
 pub(in crate::cli) mod seen;
+mod skew;
 
 use std::io::Write;
 use std::time::Duration;
@@ -27,10 +31,10 @@ pub(super) struct DoctorArgs {
     namespace: String,
 
     #[command(flatten)]
-    cluster: ClusterArgs,
+    output: OutputArgs,
 
     #[command(flatten)]
-    output: OutputArgs,
+    cluster: ClusterArgs,
 }
 
 /// Looks, judges, prints. A check that failed: exit code 1.

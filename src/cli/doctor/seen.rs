@@ -1,4 +1,4 @@
-//! What is looked at: five reads, each of which may be refused by itself.
+//! What is looked at: one read after another, each of which may be refused by itself.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,6 +9,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
+use super::access::{Lacking, Operator};
+use super::at_rest::{self, Transformed};
+use super::kubelets::{self, Kubelet};
 use crate::api::GROUP;
 use crate::ops::causes::with_causes;
 
@@ -47,6 +50,12 @@ pub(super) struct Seen {
     pub others: Read<Vec<Resource>>,
     /// Whether this account may list Pipelines in all namespaces.
     pub may_list: Read<bool>,
+    /// Of each operator, the rights that it does not have.
+    pub access: Vec<(Operator, Read<Vec<Lacking>>)>,
+    /// What the API server encrypted.
+    pub at_rest: Read<Transformed>,
+    /// The kubelets of the nodes.
+    pub kubelets: Read<Vec<Kubelet>>,
 }
 
 /// How `kubectl` may call a resource.
@@ -57,24 +66,35 @@ pub(super) struct Resource {
     pub names: Vec<String>,
 }
 
-/// Looks at everything at once, so that a server that does not answer is waited for once.
+/// Looks at everything that hangs on nothing else at once, so that a server that does not answer is waited for once.
 pub(super) async fn look(client: &Client, namespace: &str, patience: Duration) -> Seen {
     let all = Api::<CustomResourceDefinition>::all(client.clone());
     let there = Api::<Deployment>::namespaced(client.clone(), namespace);
     let ours = ListParams::default().labels(LABEL);
-    let (server, crd, deployments, others, may_list) = tokio::join!(
+    let (server, crd, deployments, others, may_list, at_rest, kubelets) = tokio::join!(
         read(patience, client.apiserver_version()),
         read(patience, all.get_opt(CRD)),
         read(patience, there.list(&ours)),
         read(patience, others(client)),
         read(patience, may_list(client)),
+        read(patience, at_rest::look(client)),
+        read(patience, kubelets::look(client)),
     );
+    let deployments = deployments.map(|list| list.items);
+    let mut access = Vec::new();
+    for operator in deployments.iter().flatten().filter_map(Operator::of) {
+        let lacking = read(patience, operator.lacking(client)).await;
+        access.push((operator, lacking));
+    }
     Seen {
         server: server.map(|info| (info.git_version, info.major, info.minor)),
         crd,
-        deployments: deployments.map(|list| list.items),
+        deployments,
         others,
         may_list,
+        access,
+        at_rest,
+        kubelets,
     }
 }
 

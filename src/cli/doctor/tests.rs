@@ -3,9 +3,11 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
+use super::access::{Lacking, Operator};
+use super::at_rest::Transformed;
 use super::crd::numbers;
 use super::judge::{Check, State, all};
-use super::seen::{Resource, Seen, Unread};
+use super::seen::{Read, Resource, Seen, Unread};
 use crate::api::crd::pipeline;
 
 const NAMESPACE: &str = "edges";
@@ -21,7 +23,7 @@ fn crd(change: impl FnOnce(&mut Value)) -> CustomResourceDefinition {
 
 fn deployment(change: impl FnOnce(&mut Value)) -> Value {
     let mut value = json!({
-        "metadata": {"name": "lockgate", "generation": 2},
+        "metadata": {"name": "lockgate", "namespace": NAMESPACE, "generation": 2},
         "spec": {"replicas": 1, "selector": {}, "template": {"spec": {"containers": [
             {"name": "operator", "image": format!("registry.test:5000/lockgate:{}", env!("CARGO_PKG_VERSION"))}]}}},
         "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
@@ -37,7 +39,16 @@ fn seen(deployments: &[Value]) -> Seen {
         deployments: Ok(serde_json::from_value(json!(deployments)).unwrap()),
         others: Ok(vec![Resource { group: "apps".into(), names: vec!["deployments".into(), "deploy".into()] }]),
         may_list: Ok(true),
+        access: deployments_of(deployments),
+        at_rest: Err(Unread::Forbidden),
+        kubelets: Ok(vec![]),
     }
+}
+
+/// Each operator may do all that it has to.
+fn deployments_of(deployments: &[Value]) -> Vec<(Operator, Read<Vec<Lacking>>)> {
+    let operators = deployments.iter().filter_map(|d| Operator::of(&serde_json::from_value(d.clone()).unwrap()));
+    operators.map(|operator| (operator, Ok(vec![]))).collect()
 }
 
 fn well() -> Seen {
@@ -63,8 +74,10 @@ fn assert_told(seen: &Seen, name: &str, words: &[&str]) {
 fn where_all_is_well_nothing_is_to_be_mended() {
     let checks = judged(&well());
     let names: Vec<&str> = checks.iter().map(|check| check.name).collect();
-    assert_eq!(names, ["server", "crd", "operator", "names", "rights"]);
-    assert!(checks.iter().all(|check| check.state == State::Ok && check.mend.is_none()), "{checks:#?}");
+    assert_eq!(names, ["server", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"]);
+    let (unseen, others): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.name == "at-rest");
+    assert!(others.iter().all(|check| check.state == State::Ok && check.mend.is_none()), "{others:#?}");
+    assert!(unseen[0].state == State::Unseen && unseen[0].mend.is_some(), "{unseen:#?}");
 }
 
 #[test]
@@ -75,10 +88,14 @@ fn whatever_is_not_well_has_a_mend() {
         deployments: Ok(vec![]),
         others: Err(Unread::Forbidden),
         may_list: Err(Unread::Refused("500 sorry".into())),
+        access: vec![],
+        at_rest: Ok(Transformed::default()),
+        kubelets: Err(Unread::Refused("500 sorry".into())),
     };
-    let checks = judged(&none);
+    let mut checks = judged(&none);
+    checks.retain(|check| check.name != "skew");
     let states: Vec<&str> = checks.iter().map(|check| check.state.as_str()).collect();
-    assert_eq!(states, ["failed", "failed", "failed", "warn", "failed"]);
+    assert_eq!(states, ["failed", "failed", "failed", "warn", "failed", "warn", "failed"]);
     assert!(checks.iter().all(|check| check.mend.is_some()), "{checks:#?}");
 }
 
@@ -105,11 +122,14 @@ fn a_server_that_does_not_answer_is_told_once() {
             crd: Err(why.clone()),
             deployments: Err(why.clone()),
             others: Err(why.clone()),
-            may_list: Err(why),
+            may_list: Err(why.clone()),
+            access: vec![],
+            at_rest: Err(why.clone()),
+            kubelets: Err(why),
         };
         let checks = judged(&away);
         assert_eq!(checks.iter().filter(|check| check.state == State::Failed).count(), 1, "{checks:#?}");
-        assert_eq!(checks.len(), 5);
+        assert_eq!(checks.len(), 9);
         assert_told(&away, "server", &["failed", "--context"]);
         assert_told(&away, "crd", &["warn: not checked"]);
     }
@@ -123,10 +143,15 @@ fn what_may_not_be_read_is_said_and_fails_nothing() {
         deployments: Err(Unread::Forbidden),
         others: Err(Unread::Forbidden),
         may_list: Err(Unread::Forbidden),
+        access: vec![],
+        at_rest: Err(Unread::Forbidden),
+        kubelets: Err(Unread::Forbidden),
     };
-    for check in judged(&blind) {
-        assert_eq!(check.state, State::Warn);
-        assert!(check.seen.contains("403") && check.mend.unwrap().starts_with("grant it "), "{}", check.seen);
+    for check in judged(&blind).into_iter().filter(|check| check.name != "skew") {
+        let mend = check.mend.unwrap();
+        assert!(check.seen.contains("403") && mend.contains("grant "), "{}: {mend}", check.seen);
+        let few_may = ["at-rest", "kubelets"].contains(&check.name);
+        assert_eq!(check.state, if few_may { State::Unseen } else { State::Warn });
     }
     assert_told(&blind, "operator", &["list on deployments in namespace edges"]);
 }
@@ -246,7 +271,7 @@ fn each_deployment_is_judged() {
         (Box::new(|d| d["spec"]["replicas"] = json!(2)), &["warn", "1 of 2 available"]),
         (Box::new(|d| d["status"]["updatedReplicas"] = json!(0)), &["warn", "0 of them are of its last version"]),
         (Box::new(|d| d["metadata"]["generation"] = json!(3)), &["warn", "of its last version"]),
-        (Box::new(|d| labelled(d, "9.0.0")), &["warn", "version 9.0.0", "this lockgate is", "use one version"]),
+        (Box::new(|d| labelled(d, "9.0.0")), &["ok: ", "version 9.0.0"]),
         // The label says it better than the tag; a digest says nothing.
         (
             Box::new(|d| {
@@ -256,7 +281,7 @@ fn each_deployment_is_judged() {
             &["ok: ", "image mirror.test/lockgate:9.0.0"],
         ),
         (Box::new(|d| image(d, "registry.test:5000/lockgate")), &["ok: ", "available, image registry.test:5000/"]),
-        (Box::new(|d| image(d, "lockgate:9.0.0@sha256:abc")), &["warn", "version 9.0.0"]),
+        (Box::new(|d| image(d, "lockgate:9.0.0@sha256:abc")), &["ok: ", "version 9.0.0"]),
         (Box::new(|d| image(d, "lockgate:latest")), &["ok: ", "available, image lockgate:latest"]),
     ];
     for (change, words) in table {
@@ -269,6 +294,27 @@ fn each_deployment_is_judged() {
         "operator",
         &["failed", "namespace edges", "app.kubernetes.io/part-of=lockgate", "--namespace"],
     );
+}
+
+#[test]
+fn all_versions_are_to_be_one() {
+    let label = |object: &mut Value, version: &str| {
+        object["metadata"]["labels"] = json!({"app.kubernetes.io/version": version});
+    };
+    assert_told(&well(), "skew", &["ok: this lockgate is ", "operator lockgate "]);
+    assert_told(
+        &seen(&[deployment(|d| label(d, "9.0.0"))]),
+        "skew",
+        &["warn", "operator lockgate 9.0.0", "use one version"],
+    );
+    let by_tag =
+        |d: &mut Value| d["spec"]["template"]["spec"]["containers"][0]["image"] = json!("lockgate:9.0.0@sha256:a");
+    assert_told(&seen(&[deployment(by_tag)]), "skew", &["warn", "operator lockgate 9.0.0"]);
+    let definition = Seen { crd: Ok(Some(crd(|crd| label(crd, "0.0.9")))), ..well() };
+    assert_told(&definition, "skew", &["warn", "CustomResourceDefinition 0.0.9"]);
+    let silent =
+        seen(&[deployment(|d| d["spec"]["template"]["spec"]["containers"][0]["image"] = json!("lockgate:latest"))]);
+    assert_told(&silent, "skew", &["ok: ", "nothing else says its version"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod log;
 mod tell;
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -114,7 +115,8 @@ pub(super) async fn taken_up(followed: &Followed, request: &str) -> Result<i64, 
 
 /// A line for who waits.
 pub(super) fn tell(line: &str) {
-    eprintln!("{}", printable(line));
+    // A run does not end because nobody listens any more.
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }
 
 impl End {

@@ -84,8 +84,12 @@ pub(super) async fn apply(
     let (first, then): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.text("/kind") == "Namespace");
     let drafts: Vec<&Draft> = first.into_iter().chain(then).collect();
     if args.dry_run == Some(DryRun::Client) {
-        secrets.iter().for_each(|sealed| say_secret(sealed, "checked (dry run)"));
-        drafts.iter().for_each(|draft| say(draft, "checked (dry run)"));
+        for sealed in secrets {
+            say_secret(sealed, "checked (dry run)");
+        }
+        for draft in drafts {
+            say(draft, "checked (dry run)");
+        }
         return Ok(());
     }
     let connection = args.cluster.connect().await?;

@@ -61,10 +61,10 @@ pub fn path_of(pointer: &str) -> String {
     for part in pointer.split('/').skip(1) {
         let part = part.replace("~1", "/").replace("~0", "~");
         if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
-            path.push_str(&format!("[{part}]"));
+            path.extend(["[", &part, "]"]);
         } else {
             let dot = if path.is_empty() { "" } else { "." };
-            path.push_str(&format!("{dot}{part}"));
+            path.extend([dot, &part]);
         }
     }
     path

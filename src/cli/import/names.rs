@@ -42,9 +42,9 @@ fn short(name: &str, longest: usize, whole: &str) -> String {
     if name.len() <= longest {
         return name.to_owned();
     }
-    let digest: String = Sha256::digest(whole).iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+    let digest = Sha256::digest(whole).iter().take(3).fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
     let kept: String = name.chars().take(longest.saturating_sub(7)).collect();
-    format!("{}-{digest}", kept.trim_end_matches(['-', '.']))
+    format!("{}-{digest:06x}", kept.trim_end_matches(['-', '.']))
 }
 
 #[cfg(test)]

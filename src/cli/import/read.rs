@@ -37,7 +37,9 @@ pub(super) fn documents(file: &File) -> Result<Vec<Source>, Finding> {
         }
     })?;
     let mut found = Vec::new();
-    documents.into_iter().for_each(|document| flatten(document.value, &document.root, &mut found));
+    for document in documents {
+        flatten(document.value, &document.root, &mut found);
+    }
     let sources = found.into_iter().enumerate();
     Ok(sources.map(|(i, (value, root))| Source::new(&file.name, i.saturating_add(1), value).located(root)).collect())
 }

@@ -75,13 +75,13 @@ pub(super) struct PlanArgs {
     pod_defaults: Option<PathBuf>,
 
     #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
     namespace: NamespaceArg,
 
     #[command(flatten)]
     cluster: ClusterArgs,
-
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 /// Plans and prints. With `--diff` a difference is exit code 1, so that an error has another.

@@ -33,20 +33,18 @@ Ends with 0 where the run ended well, and with 1 where it failed, whatever the c
 Ctrl-C leaves the Pipeline as it is, unless --rm was given.
 
 Examples:
-  # Wait for the Secret db, then print a row count
-  lockgate run count --image registry.example.com/psql:17 --secret db:url=DATABASE_URL -- psql -c 'select count(*) from edges'
+  # Wait for the Secret db, then run the command with its key as a variable
+  lockgate run count --image psql:17 --secret db:url=DATABASE_URL -- psql -c 'select 1'
 
   # A private image, a file from a Secret, and nothing left behind
-  lockgate run once --rm --image registry.example.com/app:1 --image-pull-secrets regcred --secret tls:/etc/tls
+  lockgate run once --rm --image registry.example.com/app:1 --image-pull-secrets regcred \\
+    --secret tls:/etc/tls
 
   # The manifest, to keep
   lockgate run once --image app:1 --dry-run=client -o yaml")]
 pub(super) struct RunArgs {
     /// The name of the Pipeline.
     name: String,
-
-    #[command(flatten)]
-    spec: SpecArgs,
 
     /// Delete the Pipeline, and with it its Pods, when the run has ended or Ctrl-C is pressed.
     #[arg(long, conflicts_with_all = ["detach", "dry_run"])]
@@ -61,13 +59,16 @@ pub(super) struct RunArgs {
     dry_run: Option<DryRun>,
 
     #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
+    spec: SpecArgs,
+
+    #[command(flatten)]
     namespace: NamespaceArg,
 
     #[command(flatten)]
     cluster: ClusterArgs,
-
-    #[command(flatten)]
-    output: OutputArgs,
 }
 
 /// Where it is tried.

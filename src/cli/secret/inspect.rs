@@ -47,6 +47,9 @@ who manages it, and the Pipelines that use it. Of a pull secret (kubernetes.io/d
 the registries, and whether the kubelet can use the login of each: for this, and for --sizes, its
 value is read with your rights; none is shown. --reveal shows one.
 
+-o json and -o yaml print the object of `secret list`, and where the value was read also immutable,
+sizes, registries and findings, or notRead with the reason.
+
 Examples:
   lockgate secret inspect regcred
   lockgate secret describe regcred

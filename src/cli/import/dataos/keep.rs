@@ -53,10 +53,12 @@ fn create(source: &mut Source, section: &str, name: &str, in_namespace: &str) ->
         source.error(section, "its name cannot be a Secret's in Kubernetes: lower case letters, digits, - and . only");
     }
     match kind.as_str() {
-        "cloud-kernel-image-pull" => format!(
-            "lockgate secret create docker-registry {}{in_namespace} --docker-server=HOST --docker-username=USER --docker-password-stdin < FILE",
-            word(name)
-        ),
+        "cloud-kernel-image-pull" => {
+            format!(
+                "lockgate secret create docker-registry {}{in_namespace} --from-file=.dockerconfigjson=FILE",
+                word(name)
+            )
+        }
         "key-value-properties" => format!(
             "{} (DataOS hands its pairs over as one properties file: where a program reads that, make it of one key, --from-file={}.properties)",
             create_generic(name, in_namespace, &keys, &paths),

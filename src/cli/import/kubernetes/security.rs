@@ -53,8 +53,8 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, contexts: &[String; 2]
 /// Whether it asks for what `security: Restricted` sets.
 fn is_restricted(source: &Source, contexts: &[String; 2]) -> bool {
     let says = |name: &str, value: &Value| {
-        let all = contexts.iter().filter_map(|context| source.peek(&child(context, name)));
-        all.last() == Some(value)
+        let mut all = contexts.iter().filter_map(|context| source.peek(&child(context, name)));
+        all.next_back() == Some(value)
     };
     says("runAsNonRoot", &json!(true))
         && says("allowPrivilegeEscalation", &json!(false))

@@ -1,4 +1,4 @@
-//! Deployments, Jobs, CronJobs and bare Pods: how their Pods live.
+//! `Deployment`, `Job`, `CronJob` and bare `Pod`: how their Pods live.
 
 use serde_json::{Value, json};
 

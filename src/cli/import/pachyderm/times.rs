@@ -57,9 +57,12 @@ fn duration(text: &str) -> Option<String> {
     }
     let seconds: u64 = format!("{:.0}", (nanoseconds / 1e9).ceil()).parse().ok()?;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let parts = [(hours, 'h'), (minutes, 'm'), (seconds, 's')];
-    let text: String =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let parts = [(hours, "h"), (minutes, "m"), (seconds, "s")];
+    let text: String = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .flat_map(|(count, unit)| [count.to_string(), (*unit).to_owned()])
+        .collect();
     (!text.is_empty()).then_some(text)
 }
 
