@@ -60,7 +60,7 @@ enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
-    Check(check::CheckArgs),
+    Check(Box<check::CheckArgs>),
     /// Print the exact Pods that the operator would create, and what it would wait for and delete.
     Plan(Box<plan::PlanArgs>),
     /// Make a Pipeline of one container and follow it to its end.

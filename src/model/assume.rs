@@ -4,7 +4,7 @@ use super::attached::secret_names;
 use super::names::SecretName;
 use super::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretFacts, SecretKnowledge};
 use super::volume::ObjectKnowledge;
-use super::work::{Step, Usage};
+use super::work::{SecretUse, Step, Usage};
 use super::world::{WorkState, World};
 
 impl World {
@@ -40,7 +40,7 @@ fn fitting(steps: &[Step], name: &SecretName) -> SecretFacts {
         uid: String::new(),
         resource_version: String::new(),
         type_: if is_pulled_with { pull_secret } else { "Opaque" }.to_owned(),
-        keys: Keys::Known(uses().flat_map(|usage| usage.required_keys()).map(|key| key.to_string()).collect()),
+        keys: Keys::Known(uses().flat_map(SecretUse::required_keys).map(|key| key.to_string()).collect()),
         data_changed_at: None,
         touched_since: false,
         expires_on: None,

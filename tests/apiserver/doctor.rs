@@ -126,6 +126,25 @@ async fn with_crd(cluster: &Cluster, client: &Client, change: impl FnOnce(&mut V
     said
 }
 
+/// Takes the operator's role away, looks, and gives it back.
+fn lost_rights_are_told(cluster: &Cluster) {
+    let bind = "clusterrolebinding/lockgate";
+    output(cluster.kubectl().args(["delete", bind]));
+    let said = doctor(cluster.kubeconfig());
+    assert_eq!(said.code, 1);
+    said.says("access", &["failed", "may not: list pipelines, watch pipelines", "create pods", "deploy/base"]);
+    let binding: Vec<_> =
+        rendered(cluster, "deploy/base").into_iter().filter(|o| o.contains("kind: ClusterRoleBinding")).collect();
+    apply(cluster, &binding);
+    let said = doctor(cluster.kubeconfig());
+    assert_eq!(said.code, 0);
+    said.says(
+        "access",
+        &["ok: ServiceAccount lockgate-system/lockgate may do what the operator does, in all namespaces"],
+    );
+    said.says("skew", &["ok: this lockgate is", "operator lockgate"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_says_what_is_not_as_it_should_be() {
     let cluster = Heavy::start().await;
@@ -159,22 +178,8 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     let said = doctor(cluster.kubeconfig());
     assert_eq!((said.code, said.all["failed"].as_u64()), (0, Some(0)), "{:#?}", said.all);
     said.says("operator", &["ok", "1 of 1 available", concat!("version ", env!("CARGO_PKG_VERSION"))]);
-    said.says(
-        "access",
-        &["ok: ServiceAccount lockgate-system/lockgate may do what the operator does, in all namespaces"],
-    );
-    said.says("skew", &["ok: this lockgate is", "operator lockgate"]);
 
-    // The operator's role loses rights.
-    let bind = "clusterrolebinding/lockgate";
-    output(cluster.kubectl().args(["delete", bind]));
-    let said = doctor(cluster.kubeconfig());
-    assert_eq!(said.code, 1);
-    said.says("access", &["failed", "may not: list pipelines, watch pipelines", "create pods", "deploy/base"]);
-    let binding: Vec<_> =
-        rendered(&cluster, "deploy/base").into_iter().filter(|o| o.contains("kind: ClusterRoleBinding")).collect();
-    apply(&cluster, &binding);
-    assert_eq!(doctor(cluster.kubeconfig()).code, 0);
+    lost_rights_are_told(&cluster);
 
     // Other definitions under the same name.
     let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";

@@ -37,7 +37,7 @@ fn every_command_has_a_help_that_fits_under_each_name_of_the_program() {
     std::os::unix::fs::symlink(lockgate, &plugin).unwrap();
     let all = all();
     for path in &all {
-        let words = path.iter().map(|word| format!(" {word}")).collect::<String>();
+        let words = path.iter().flat_map(|word| [" ", word]).collect::<String>();
         for (program, name) in [(lockgate, "lockgate"), (&plugin, "kubectl lockgate")] {
             let text = help(program, path);
             let usage = format!("Usage: {name}{words}");

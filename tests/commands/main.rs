@@ -1,5 +1,12 @@
 //! The command line against a real API server, as people type it: transcripts, and what a transcript cannot show.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::large_futures)] // It is a test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    clippy::format_push_string
+)] // It is a test.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -29,7 +36,7 @@ use support::Operator;
 /// plays it, or is a journey of `tests/kubelet`.
 struct Shared {
     cluster: Cluster,
-    operator: Operator,
+    _operator: Operator,
 }
 
 fn shared() -> &'static Shared {
@@ -37,6 +44,6 @@ fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         let cluster = support::install(Options::new().audit(true));
         let operator = Operator::start(&cluster);
-        Shared { cluster, operator }
+        Shared { cluster, _operator: operator }
     })
 }

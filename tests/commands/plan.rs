@@ -116,7 +116,7 @@ fn plain(mut pod: Value) -> Value {
     // The end of this volume's name is random.
     let text = pod.to_string();
     match text.split_once("kube-api-access-") {
-        Some((_, rest)) => serde_json::from_str(&text.replace(&rest[..5], "xxxxx")).unwrap(),
+        Some((_, rest)) => serde_json::from_str(&text.replace(rest.split('"').next().unwrap(), "xxxxx")).unwrap(),
         None => pod,
     }
 }

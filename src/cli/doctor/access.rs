@@ -166,7 +166,7 @@ mod tests {
     use crate::cli::doctor::judge::State;
     use crate::cli::doctor::seen::Unread;
 
-    fn deployment(args: &[&str], env: Value) -> Deployment {
+    fn deployment(args: &[&str], env: &Value) -> Deployment {
         serde_json::from_value(json!({
             "metadata": {"name": "lockgate", "namespace": "system"},
             "spec": {"selector": {}, "template": {"spec": {"serviceAccountName": "gate",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn operator(args: &[&str]) -> Operator {
-        Operator::of(&deployment(args, json!([]))).unwrap()
+        Operator::of(&deployment(args, &json!([]))).unwrap()
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(operator(&["operator", "--watch-namespaces=a,b"]).watched, two);
         assert_eq!(operator(&["operator", "--watch-namespaces", "a, b"]).watched, two);
         let by_variable = json!([{"name": "LOCKGATE_WATCH_NAMESPACES", "value": "a,b"}]);
-        assert_eq!(Operator::of(&deployment(&["operator"], by_variable)).unwrap().watched, two);
+        assert_eq!(Operator::of(&deployment(&["operator"], &by_variable)).unwrap().watched, two);
         assert!(!operator(&["--secret-access=none"]).looks_at_secrets);
     }
 

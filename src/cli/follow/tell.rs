@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn state(mode: &str, status: Value) -> WirePipeline {
+    fn state(mode: &str, status: &Value) -> WirePipeline {
         let whole = json!({"metadata": {"name": "edges", "generation": 2}, "spec": {"mode": mode}, "status": status});
         serde_json::from_value(whole).unwrap()
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     /// The second run, in this phase.
-    fn in_phase(phase: &str, more: Value) -> Value {
+    fn in_phase(phase: &str, more: &Value) -> Value {
         let mut status = json!({
             "observedGeneration": 2, "phase": phase, "run": {"number": 2, "key": "v1:a/now"},
             "conditions": [condition("Ready", if phase == "Running" { "True" } else { "False" }, "because")],
@@ -124,7 +124,7 @@ mod tests {
         status
     }
 
-    fn stage_of(mode: &str, status: Value) -> Stage {
+    fn stage_of(mode: &str, status: &Value) -> Stage {
         Moment::of(&state(mode, status), 2).stage
     }
 
@@ -133,7 +133,7 @@ mod tests {
         for status in
             [Value::Null, json!({"observedGeneration": 2, "phase": "Succeeded", "run": {"number": 1, "key": "k"}})]
         {
-            let moment = Moment::of(&state("Job", status.clone()), 2);
+            let moment = Moment::of(&state("Job", &status), 2);
             assert_eq!((moment.line, moment.stage), (None, Stage::UnderWay), "{status}");
             assert_eq!(moment.is_handled, !status.is_null());
         }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_said_with_the_phase() {
-        let moment = Moment::of(&state("Job", in_phase("Waiting", json!({}))), 2);
+        let moment = Moment::of(&state("Job", &in_phase("Waiting", &json!({}))), 2);
         assert_eq!((moment.line.as_deref(), moment.stage), (Some("Waiting: because"), Stage::UnderWay));
     }
 
@@ -151,25 +151,28 @@ mod tests {
             let result = json!({"succeeded": succeeded, "reason": "PodFailed", "message": "exit code 3"});
             in_phase(
                 if succeeded { "Succeeded" } else { "Failed" },
-                json!({"run": {"number": 2, "key": "k", "result": result}}),
+                &json!({"run": {"number": 2, "key": "k", "result": result}}),
             )
         };
-        assert_eq!(stage_of("Job", result(true)), Stage::Over(End::Good));
-        assert_eq!(stage_of("Job", result(false)), Stage::Over(End::Bad("exit code 3".into())));
+        assert_eq!(stage_of("Job", &result(true)), Stage::Over(End::Good));
+        assert_eq!(stage_of("Job", &result(false)), Stage::Over(End::Bad("exit code 3".into())));
         // The command's error says it.
-        assert_eq!(Moment::of(&state("Job", result(false)), 2).line, None);
+        assert_eq!(Moment::of(&state("Job", &result(false)), 2).line, None);
     }
 
     #[test]
     fn a_service_is_there_when_it_is_ready_and_a_job_is_not() {
-        assert_eq!(stage_of("Service", in_phase("Running", json!({}))), Stage::Over(End::Good));
-        assert_eq!(stage_of("Service", in_phase("Starting", json!({}))), Stage::UnderWay);
-        assert_eq!(stage_of("Job", in_phase("Running", json!({}))), Stage::UnderWay);
+        assert_eq!(stage_of("Service", &in_phase("Running", &json!({}))), Stage::Over(End::Good));
+        assert_eq!(stage_of("Service", &in_phase("Starting", &json!({}))), Stage::UnderWay);
+        assert_eq!(stage_of("Job", &in_phase("Running", &json!({}))), Stage::UnderWay);
     }
 
     #[test]
     fn a_later_run_takes_its_place() {
-        assert_eq!(stage_of("Job", in_phase("Running", json!({"run": {"number": 3, "key": "k"}}))), Stage::Superseded);
+        assert_eq!(
+            stage_of("Job", &in_phase("Running", &json!({"run": {"number": 3, "key": "k"}}))),
+            Stage::Superseded
+        );
     }
 
     #[test]
@@ -178,26 +181,26 @@ mod tests {
             json!({"observedGeneration": generation, "phase": "Failed",
                 "conditions": [condition("Ready", "False", "bad image"), condition("Stalled", "True", "x")]})
         };
-        assert_eq!(stage_of("Job", stalled(2)), Stage::Over(End::Bad("bad image".into())));
-        assert_eq!(stage_of("Job", stalled(1)), Stage::UnderWay, "of the spec before");
-        assert!(matches!(stage_of("Job", json!({"phase": "Levitating"})), Stage::Over(End::Bad(_))));
+        assert_eq!(stage_of("Job", &stalled(2)), Stage::Over(End::Bad("bad image".into())));
+        assert_eq!(stage_of("Job", &stalled(1)), Stage::UnderWay, "of the spec before");
+        assert!(matches!(stage_of("Job", &json!({"phase": "Levitating"})), Stage::Over(End::Bad(_))));
     }
 
     #[test]
     fn logs_come_from_pods_that_run_or_ran() {
         let step = |name: &str, state: &str| json!({"name": name, "state": state, "pod": format!("edges-{name}"), "parallelism": 1, "attempts": 0, "replacements": 0});
-        let one = in_phase("Running", json!({"steps": [step("main", "Running")]}));
-        assert_eq!(Moment::of(&state("Job", one), 2).running, [("edges-main".to_owned(), String::new())]);
+        let one = in_phase("Running", &json!({"steps": [step("main", "Running")]}));
+        assert_eq!(Moment::of(&state("Job", &one), 2).running, [("edges-main".to_owned(), String::new())]);
         let steps = [step("a", "Succeeded"), step("b", "Running"), step("c", "Starting"), step("d", "Waiting")];
-        let graph = in_phase("Running", json!({"steps": steps}));
+        let graph = in_phase("Running", &json!({"steps": steps}));
         let with = |name: &str| (format!("edges-{name}"), format!("[{name}] "));
-        assert_eq!(Moment::of(&state("Job", graph), 2).running, [with("a"), with("b")]);
+        assert_eq!(Moment::of(&state("Job", &graph), 2).running, [with("a"), with("b")]);
     }
 
     #[test]
     fn a_request_is_taken_up_when_status_has_it() {
-        let status = in_phase("Starting", json!({"lastHandledRunRequest": "now"}));
-        assert_eq!(run_of(&state("Job", status.clone()), "now"), Some(2));
-        assert_eq!(run_of(&state("Job", status), "later"), None);
+        let status = in_phase("Starting", &json!({"lastHandledRunRequest": "now"}));
+        assert_eq!(run_of(&state("Job", &status), "now"), Some(2));
+        assert_eq!(run_of(&state("Job", &status), "later"), None);
     }
 }

@@ -25,14 +25,13 @@ pub(super) fn parse(text: &str) -> Result<SecretArg, &'static str> {
     }
     let entry = match usage.split_once('=') {
         None if usage == "*" => json!({"name": name, "env_prefix": ""}),
-        None if usage.starts_with('/') => json!({"name": name, "mount_path": usage}),
         Some(("*", prefix)) => json!({"name": name, "env_prefix": prefix}),
         Some((key, path)) if path.starts_with('/') && !key.is_empty() => {
             let file = path.rsplit('/').next().filter(|file| !file.is_empty()).ok_or(FORMS)?;
             json!({"name": name, "mount_path": path, "items": [{"key": key, "path": file}], "sub_path": file})
         }
         // A path may have a `=` in it.
-        Some(_) if usage.starts_with('/') => json!({"name": name, "mount_path": usage}),
+        _ if usage.starts_with('/') => json!({"name": name, "mount_path": usage}),
         Some((key, variable)) if !key.is_empty() && !variable.is_empty() => {
             json!({"name": name, "key": key, "env_var": variable})
         }

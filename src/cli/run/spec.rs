@@ -22,8 +22,8 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     image_pull_secrets: Vec<String>,
 
-    /// A Secret and what it is used for: db:password=DB_PASSWORD (a key as an environment variable), tls:/etc/tls (every key as a
-    /// file), app:conf=/etc/app.conf (a key as this file), app:*=APP_ (every key as a variable). May be given several times.
+    /// A Secret and what it is used for: `db:password=DB_PASSWORD` (a key as an environment variable), `tls:/etc/tls` (every key as a
+    /// file), `app:conf=/etc/app.conf` (a key as this file), `app:*=APP_` (every key as a variable). May be given several times.
     #[arg(long = "secret", value_name = "NAME:USE", value_parser = secret::parse)]
     secrets: Vec<SecretArg>,
 
@@ -48,7 +48,7 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "NAME", alias = "serviceaccount")]
     service_account: Option<String>,
 
-    /// When the kubelet asks the registry. Absent: Always for the tag `latest`, else IfNotPresent.
+    /// When the kubelet asks the registry. Absent: Always for the tag `latest`, else `IfNotPresent`.
     #[arg(long, value_name = "POLICY")]
     image_pull_policy: Option<PullPolicy>,
 
@@ -72,7 +72,7 @@ pub(super) struct SpecArgs {
     #[arg(long, value_name = "DURATION")]
     missing_secret_timeout: Option<String>,
 
-    /// Never is what a run is. For OnFailure give --retries, for Always apply a Pipeline of `mode: Service`.
+    /// Never is what a run is. For `OnFailure` give --retries, for Always apply a Pipeline of `mode: Service`.
     #[arg(long, value_name = "POLICY", default_value = "Never")]
     restart: Restart,
 
@@ -126,7 +126,7 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
 }
 
 /// How a choice is written.
-fn word(choice: impl ValueEnum) -> String {
+fn word(choice: &impl ValueEnum) -> String {
     choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
@@ -196,12 +196,12 @@ impl SpecArgs {
         set(&mut spec, "resource_requests", map("--requests", &self.requests)?);
         set(&mut spec, "resource_limits", map("--limits", &self.limits)?);
         set(&mut spec, "service_account_name", self.service_account.as_ref().map(|name| json!(name)));
-        set(&mut spec, "image_pull_policy", self.image_pull_policy.map(|policy| json!(word(policy))));
-        set(&mut spec, "security", (self.security != Level::Baseline).then(|| json!(word(self.security))));
+        set(&mut spec, "image_pull_policy", self.image_pull_policy.map(|policy| json!(word(&policy))));
+        set(&mut spec, "security", (self.security != Level::Baseline).then(|| json!(word(&self.security))));
         set(&mut spec, "timeout", self.timeout.as_ref().map(|time| json!(time)));
         set(&mut spec, "retries", (self.retries != 0).then(|| json!(self.retries)));
         let missing = self.on_missing_secret;
-        set(&mut spec, "on_missing_secret", (missing != Missing::Wait).then(|| json!(word(missing))));
+        set(&mut spec, "on_missing_secret", (missing != Missing::Wait).then(|| json!(word(&missing))));
         set(&mut spec, "missing_secret_timeout", self.missing_secret_timeout.as_ref().map(|time| json!(time)));
         Ok(spec)
     }
