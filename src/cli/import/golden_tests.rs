@@ -35,7 +35,7 @@ fn every_document_becomes_what_is_written() {
     for path in documents() {
         let found = of(&path);
         let objects: Vec<String> = found.drafts.iter().map(yaml::write).collect();
-        let report: String = found.findings.iter().map(|finding| format!("{finding}\n")).collect();
+        let report = found.findings.iter().fold(String::new(), |report, finding| report + &format!("{finding}\n"));
         let out = path.parent().unwrap().join("out").join(path.file_stem().unwrap());
         for (ending, text) in [("yaml", objects.join("---\n")), ("txt", report)] {
             let expected = snapbox::Data::read_from(&out.with_extension(ending), None);
@@ -82,10 +82,10 @@ fn places(value: &Value, pointer: &str, found: &mut Vec<String>) {
     found.push(pointer.to_owned());
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, field)| places(field, &finding::child(pointer, name), found))
+            fields.iter().for_each(|(name, field)| places(field, &finding::child(pointer, name), found));
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| places(item, &finding::child(pointer, index), found))
+            items.iter().enumerate().for_each(|(index, item)| places(item, &finding::child(pointer, index), found));
         }
         _ => {}
     }

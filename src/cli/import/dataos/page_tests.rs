@@ -61,7 +61,9 @@ fn the_page_names_every_field_and_every_type() {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     for path in files {
         let documents = manifest::read(&std::fs::read_to_string(path).unwrap()).unwrap_or_default();
-        documents.iter().for_each(|document| fields(document, &mut known));
+        for document in &documents {
+            fields(document, &mut known);
+        }
     }
     assert!(known.len() > 60, "the documents were not found");
     let words = words();
