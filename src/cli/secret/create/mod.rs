@@ -66,8 +66,12 @@ impl CreateArgs {
     }
 }
 
-/// For fuzzing: any bytes as an env file and as manifests, and what is good of them as the body of a request; it has to read back.
+/// For fuzzing: any bytes as an env file, as manifests, and as a certificate and its key; what is good of the first two as the body of
+/// a request, which has to read back.
 pub(in crate::cli) fn read_made_up(bytes: &[u8]) {
+    let half = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let (cert, key) = bytes.split_at(half);
+    let _ = tls::judge(&SecretValue::new(cert.to_vec()), &SecretValue::new(key.to_vec()));
     let mut from_env = Draft::new("made-up", "");
     // What is wrong with the file is of no interest here.
     let _ = generic::add_env_file(&mut from_env, "the file", &SecretValue::new(bytes.to_vec()));
