@@ -45,6 +45,7 @@ mod values;
 mod verbs;
 mod version;
 mod wait;
+mod writes;
 
 /// Holds a pipeline's Pods back until every Secret that they need is in place.
 #[derive(Parser)]

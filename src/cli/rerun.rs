@@ -14,6 +14,7 @@ use super::connect::{ClusterArgs, NamespaceArg, duration};
 use super::error::Error;
 use super::follow::{self, Followed};
 use super::pipelines::{KIND, get};
+use super::writes::FIELD_MANAGER;
 use crate::controller::object::{RUN_REQUESTED_AT, WirePipeline};
 
 /// Flags of `lockgate rerun`.
@@ -62,7 +63,7 @@ async fn ask(args: &RerunArgs) -> Result<(), Error> {
         // One of the same name that was made in between was not meant.
         "uid": there.metadata.uid, "annotations": {RUN_REQUESTED_AT: request},
     }});
-    let by = PatchParams { field_manager: Some("lockgate-cli".into()), ..PatchParams::default() };
+    let by = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     api.patch(&args.name, &by, &Patch::Merge(patch)).await?;
     let uid = there.metadata.uid.unwrap_or_default();
     let followed = Followed { client: connection.client, namespace, name: args.name.clone(), uid };

@@ -12,6 +12,7 @@ use super::connect::{ClusterArgs, NamespaceArg};
 use super::error::Error;
 use super::output::printable;
 use super::pipelines::{KIND, SelectArgs, managed_by};
+use super::writes::FIELD_MANAGER;
 use crate::controller::object::WirePipeline;
 
 /// Flags of `lockgate suspend` and `lockgate resume`.
@@ -70,7 +71,7 @@ async fn set_all(args: &SuspendArgs, suspend: bool) -> Result<(), Error> {
             Ok(pipeline) if is_suspended(&pipeline) == suspend => Ok((pipeline, false)),
             Ok(pipeline) => {
                 let patch = Patch::Merge(json!({"spec": {"suspend": suspend}}));
-                let by = PatchParams { field_manager: Some("lockgate-cli".into()), ..PatchParams::default() };
+                let by = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
                 let patched = selected.api.patch(&pipeline.name_any(), &by, &patch).await;
                 patched.map(|_| (pipeline, true)).map_err(Error::from)
             }

@@ -346,8 +346,8 @@ async fn a_label_alone_is_written_by_another_manager_than_the_values() {
             let owns = |entry: &&Value| !entry["fieldsV1"].pointer(field).unwrap_or(&Value::Null).is_null();
             managers.iter().filter(owns).map(|entry| entry["manager"].as_str().unwrap()).collect::<Vec<_>>()
         };
-        assert_eq!(owner("/f:data/f:a"), ["lockgate"]);
-        assert_eq!(owner("/f:metadata/f:labels/f:lockgate.dev~1expires-on"), ["lockgate-labels"]);
+        assert_eq!(owner("/f:data/f:a"), ["lockgate-cli"]);
+        assert_eq!(owner("/f:metadata/f:labels/f:lockgate.dev~1expires-on"), ["lockgate-cli-labels"]);
     })
     .await
     .unwrap();

@@ -1,6 +1,6 @@
 //! Objects into the cluster, by server-side apply.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use http::Request;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
@@ -16,16 +16,13 @@ use super::secrets::Sealed;
 use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
-
-/// Who writes, in `managedFields`.
-const FIELD_MANAGER: &str = "lockgate";
+use crate::cli::writes::{DryRun, DryRunArg, FIELD_MANAGER};
 
 /// How objects are sent.
 #[derive(Args, Debug)]
 pub(super) struct ApplyArgs {
-    /// Send nothing, or ask the server to try it only. Without a value: client.
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry: DryRunArg,
 
     /// Take fields over that others wrote, such as kubectl scale or Argo CD. Absent: a conflict is an error.
     #[arg(long)]
@@ -33,13 +30,6 @@ pub(super) struct ApplyArgs {
 
     #[command(flatten)]
     cluster: ClusterArgs,
-}
-
-/// Where it is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    Client,
-    Server,
 }
 
 /// What may be there already.
@@ -56,7 +46,7 @@ pub(super) enum Verb {
 impl ApplyArgs {
     /// Refuses flags that say nothing while objects are printed.
     pub(super) fn is_given(&self) -> Result<(), Error> {
-        if self.dry_run.is_some() || self.force_conflicts {
+        if self.dry.run.is_on() || self.force_conflicts {
             return Err(Error::Usage(
                 "--dry-run and --force-conflicts go with --apply; without it the objects are printed, and none is sent"
                     .into(),
@@ -83,7 +73,7 @@ pub(super) async fn apply(
 ) -> Result<(), Error> {
     let (first, then): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.text("/kind") == "Namespace");
     let drafts: Vec<&Draft> = first.into_iter().chain(then).collect();
-    if args.dry_run == Some(DryRun::Client) {
+    if args.dry.run == DryRun::Client {
         for sealed in secrets {
             say_secret(sealed, "checked (dry run)");
         }
@@ -98,7 +88,7 @@ pub(super) async fn apply(
     for draft in drafts {
         prepared.push(prepare(&connection.client, draft, &namespace, verb).await?);
     }
-    let how = if args.dry_run.is_some() { " (server dry run)" } else { "" };
+    let how = args.dry.run.suffix();
     for sealed in secrets {
         seal(&connection.client, sealed, &namespace, args).await?;
         say_secret(sealed, &format!("serverside-applied{how}"));
@@ -106,7 +96,7 @@ pub(super) async fn apply(
     for Prepared { draft, api, there } in prepared {
         let mut params = PatchParams::apply(FIELD_MANAGER);
         params.force = args.force_conflicts;
-        params.dry_run = args.dry_run.is_some();
+        params.dry_run = args.dry.run.is_on();
         params.field_validation = Some(ValidationDirective::Strict);
         let applied = api.patch(draft.name(), &params, &Patch::Apply(body(draft, there.as_ref()))).await;
         let applied = applied.map_err(|error| conflict(error, draft))?;
@@ -185,7 +175,7 @@ fn conflict(error: kube::Error, draft: &Draft) -> Error {
 async fn seal(client: &Client, sealed: &Sealed, namespace: &str, args: &ApplyArgs) -> Result<(), Error> {
     let namespace = Some(sealed.namespace.as_str()).filter(|own| !own.is_empty()).unwrap_or(namespace);
     let mut query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={}", args.force_conflicts);
-    if args.dry_run.is_some() {
+    if args.dry.run.is_on() {
         query.push_str("&dryRun=All");
     }
     let request = Request::patch(format!("/api/v1/namespaces/{namespace}/secrets/{}?{query}", sealed.name))

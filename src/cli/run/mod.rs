@@ -5,7 +5,7 @@ mod spec;
 
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Api, ResourceExt};
@@ -17,6 +17,7 @@ use super::error::Error;
 use super::follow::{self, Followed, tell};
 use super::output::{self, Format, OutputArgs};
 use super::pipelines::KIND;
+use super::writes::{DryRun, DryRunArg, FIELD_MANAGER};
 use crate::api::pipeline::Pipeline;
 use spec::SpecArgs;
 
@@ -54,9 +55,8 @@ pub(super) struct RunArgs {
     #[arg(short, long)]
     detach: bool,
 
-    /// Make nothing: `client` prints what would be sent, `server` asks the API server what it would store.
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    dry_run: Option<DryRun>,
+    #[command(flatten)]
+    dry: DryRunArg,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -71,21 +71,14 @@ pub(super) struct RunArgs {
     cluster: ClusterArgs,
 }
 
-/// Where it is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    Client,
-    Server,
-}
-
 /// Runs it.
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
     let format =
         args.output.output.map(|format| format.one_of(&[Format::Json, Format::Yaml, Format::Name])).transpose()?;
-    if format.is_some() && args.dry_run.is_none() && !args.detach {
+    if format.is_some() && !args.dry.run.is_on() && !args.detach {
         return Err(Error::Usage("-o prints the Pipeline: give --dry-run or --detach with it".into()));
     }
-    if args.dry_run == Some(DryRun::Client) {
+    if args.dry.run == DryRun::Client {
         let made = args.spec.pipeline(&args.name, args.namespace.namespace.as_deref())?;
         warn(&made.warnings);
         return print(&made.manifest, &args.name, format, "created (dry run)");
@@ -101,13 +94,13 @@ async fn create_and_follow(args: &RunArgs, format: Option<Format>) -> Result<(),
     let namespace = connection.namespace(&args.namespace);
     let kind = ApiResource::erase::<Pipeline>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(connection.client.clone(), &namespace, &kind);
-    let there = PostParams { dry_run: args.dry_run.is_some(), field_manager: Some("lockgate-cli".into()) };
+    let there = PostParams { dry_run: args.dry.run.is_on(), field_manager: Some(FIELD_MANAGER.into()) };
     let created = api.create(&there, &serde_json::from_value(made.manifest)?).await;
     let mut created = created.map_err(|error| taken(error, &args.name, &namespace))?;
     let uid = created.uid().unwrap_or_default();
-    if args.detach || args.dry_run.is_some() {
+    if args.detach || args.dry.run.is_on() {
         created.metadata.managed_fields = None;
-        let said = if args.dry_run.is_some() { "created (server dry run)" } else { "created" };
+        let said = if args.dry.run.is_on() { "created (server dry run)" } else { "created" };
         return print(&serde_json::to_value(created)?, &args.name, format, said);
     }
     tell(&format!("{KIND}/{} created", args.name));

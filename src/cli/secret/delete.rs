@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use http::Request;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -18,6 +18,7 @@ use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
 use crate::cli::users::{self, User, Users};
+use crate::cli::writes::{DryRun, DryRunArg};
 
 /// Flags of `lockgate secret delete`.
 #[derive(Args, Debug)]
@@ -45,9 +46,8 @@ pub(in crate::cli) struct DeleteArgs {
     #[arg(short, long)]
     yes: bool,
 
-    /// Delete nothing and say what would be deleted: `client` as far as can be seen, `server` by the API server's own rules.
-    #[arg(long, value_enum, value_name = "WHERE", default_value = "none")]
-    dry_run: DryRun,
+    #[command(flatten)]
+    dry: DryRunArg,
 
     /// A Secret that is not there is no failure.
     #[arg(long)]
@@ -71,24 +71,6 @@ Examples:
   lockgate secret delete db
   lockgate delete secret db regcred --dry-run=client
   lockgate secret delete -l team=a --yes";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    None,
-    Client,
-    Server,
-}
-
-impl DryRun {
-    /// What kubectl puts behind a line.
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Client => " (dry run)",
-            Self::Server => " (server dry run)",
-        }
-    }
-}
 
 /// Where it is deleted, and how.
 struct Work<'a> {
@@ -152,7 +134,7 @@ impl Work<'_> {
 
     /// Asks, unless nothing would be deleted or `--yes` was given.
     fn agreed(&self, err: &mut impl Write, count: usize) -> Result<(), Error> {
-        if self.args.yes || self.args.dry_run != DryRun::None {
+        if self.args.yes || self.args.dry.run.is_on() {
             return Ok(());
         }
         let stdin = std::io::stdin();
@@ -181,10 +163,10 @@ impl Work<'_> {
         if !self.args.force {
             self.refuse_if_used(name, &users)?;
         }
-        if self.args.dry_run != DryRun::Client {
+        if self.args.dry.run != DryRun::Client {
             self.send(&row).await?;
         }
-        writeln!(std::io::stdout(), "secret \"{name}\" deleted{}", self.args.dry_run.suffix())?;
+        writeln!(std::io::stdout(), "secret \"{name}\" deleted{}", self.args.dry.run.suffix())?;
         let back = row.managed_by.map(ToOwned::to_owned).or_else(|| row.owners.first().cloned());
         if let Some(whose) = back {
             eprintln!("lockgate: {name} is managed by {}, which may make it anew", printable(&whose));
@@ -214,7 +196,7 @@ impl Work<'_> {
     async fn send(&self, row: &SecretRow) -> Result<(), Error> {
         let preconditions = Preconditions { uid: Some(row.uid.clone()), resource_version: None };
         let params = DeleteParams {
-            dry_run: self.args.dry_run == DryRun::Server,
+            dry_run: self.args.dry.run == DryRun::Server,
             preconditions: Some(preconditions),
             ..DeleteParams::default()
         };
@@ -223,7 +205,7 @@ impl Work<'_> {
             kube::core::Request::new(path).delete(&row.name, &params).map_err(kube::Error::BuildRequest)?;
         let answer: Answer = ask::ask(self.client, request, ask::METADATA).await?;
         // With finalizers it is marked, and the server sends the object, not a Status.
-        if answer.kind != "Status" && self.args.dry_run == DryRun::None {
+        if answer.kind != "Status" && !self.args.dry.run.is_on() {
             eprintln!("lockgate: {} goes when its finalizers are taken away", printable(&row.name));
         }
         Ok(())

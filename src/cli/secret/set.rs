@@ -15,6 +15,7 @@ use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::{Format, printable};
 use crate::cli::values::{self, Draft, Secret, SecretValue, Tree, Write, argument, read_file, read_stdin};
+use crate::cli::writes::FIELD_MANAGER;
 use crate::model::names::{SecretKey, is_dns_subdomain};
 use crate::model::secret::EXPIRES_ON_LABEL;
 
@@ -40,7 +41,7 @@ pub(in crate::cli) struct SetArgs {
     dry_run: String,
 
     /// Who owns the fields that are written.
-    #[arg(long, value_name = "NAME", default_value = "lockgate")]
+    #[arg(long, value_name = "NAME", default_value = FIELD_MANAGER)]
     field_manager: String,
 
     /// How it is printed; never with values.

@@ -3,7 +3,7 @@
 use kube::Client;
 
 use super::super::restarts::{self, Effect};
-use super::args::{CreateArgs, DryRun};
+use super::args::CreateArgs;
 use super::limits::Limits;
 use super::print::{Line, Printer};
 use super::refuse::refuse_change;
@@ -14,6 +14,7 @@ use crate::cli::block_on;
 use crate::cli::error::Error;
 use crate::cli::output::{Format, printable};
 use crate::cli::values::{self, Draft, Secret, Tree, Write, compact};
+use crate::cli::writes::DryRun;
 
 /// What is to be added.
 struct Addition {
@@ -27,7 +28,7 @@ struct Addition {
 /// Adds them in each namespace.
 pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error> {
     let (_, name) = words::kind_and_name(args)?;
-    if args.common.dry_run == DryRun::Client {
+    if args.common.dry.run == DryRun::Client {
         return Err(Error::Usage("--add changes what is in the cluster: give --dry-run=server".into()));
     }
     if !args.from_file.is_empty() {

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::cli::connect::{ClusterArgs, namespace};
 use crate::cli::output::Format;
 use crate::cli::values::{SecretValue, argument};
+use crate::cli::writes::{DryRunArg, FIELD_MANAGER};
 
 /// Flags of `lockgate secret create`.
 #[derive(Args)]
@@ -131,12 +132,8 @@ pub(super) struct CommonArgs {
     #[arg(short, long = "labels", value_name = "KEY=VALUE", value_delimiter = ',')]
     pub(super) labels: Vec<String>,
 
-    /// Do not create anything: `client` prints what would be sent, `server` lets the API server judge it.
-    #[arg(
-        long, value_enum, value_name = "WHERE", default_value = "none", num_args = 0..=1, require_equals = true,
-        default_missing_value = "client"
-    )]
-    pub(super) dry_run: DryRun,
+    #[command(flatten)]
+    pub(super) dry: DryRunArg,
 
     /// Whether fields that a Secret does not have are refused (`strict`), warned of (`warn`) or dropped (`ignore`).
     #[arg(
@@ -146,7 +143,7 @@ pub(super) struct CommonArgs {
     pub(super) validate: &'static str,
 
     /// Who owns the fields that are written.
-    #[arg(long, value_name = "NAME", default_value = "lockgate")]
+    #[arg(long, value_name = "NAME", default_value = FIELD_MANAGER)]
     pub(super) field_manager: String,
 
     /// kubectl's; refused, since it keeps a copy of the values in an annotation, which more people may read.
@@ -159,17 +156,6 @@ pub(super) struct CommonArgs {
     /// How it is printed: `json` or `yaml` show the values with --dry-run, and only then.
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub(super) output: Option<Format>,
-}
-
-/// `--dry-run`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum DryRun {
-    /// The Secret is created.
-    None,
-    /// Nothing is sent.
-    Client,
-    /// The API server says what it would do.
-    Server,
 }
 
 const EXAMPLES: &str = "\

@@ -15,7 +15,6 @@ mod words;
 
 pub(in crate::cli) use args::CreateArgs;
 
-use args::DryRun;
 use documents::Documents;
 use words::Kind;
 
@@ -23,6 +22,7 @@ use crate::cli::block_on;
 use crate::cli::error::Error;
 use crate::cli::output::Format;
 use crate::cli::values::{Draft, SecretValue, Write, compact};
+use crate::cli::writes::DryRun;
 use crate::model::names::{is_label_value, is_qualified_name};
 use crate::model::secret::{EXPIRES_ON_LABEL, Expiry};
 
@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(args: &CreateArgs) -> Result<(), Error> {
         finish(draft, args)?;
     }
     refuse::refuse(&drafts, problems, &limits, &args.namespace)?;
-    if args.common.dry_run == DryRun::Client {
+    if args.common.dry.run == DryRun::Client {
         return print::drafts(&drafts, &args.namespace, format);
     }
     let write = args.write();
@@ -61,7 +61,7 @@ impl CreateArgs {
         Write {
             field_manager: self.common.field_manager.clone(),
             validation: self.common.validate,
-            dry_run: self.common.dry_run == DryRun::Server,
+            dry_run: self.common.dry.run == DryRun::Server,
         }
     }
 }
