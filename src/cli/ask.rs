@@ -2,8 +2,9 @@
 //! answer about Secrets may not stand in a log.
 
 use http::header::{ACCEPT, HeaderValue};
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::Bytes;
 use kube::Client;
 use kube::api::ListParams;
 use kube::client::Body;
@@ -44,16 +45,27 @@ pub(super) async fn ask<T: DeserializeOwned>(
 ) -> Result<T, Error> {
     let (mut parts, body) = request.into_parts();
     parts.headers.insert(ACCEPT, HeaderValue::from_static(accept));
-    let response = client.send(Request::from_parts(parts, Body::from(body))).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    if !status.is_success() {
-        return Err(refusal(status, &body));
-    }
-    serde_json::from_slice(&body).map_err(|error| {
+    let answer = answer(client, Request::from_parts(parts, Body::from(body))).await?;
+    serde_json::from_slice(answer.body()).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Error::Findings(format!("the API server's answer could not be read (line {line}, column {column})"))
     })
+}
+
+/// Sends one request; the whole answer where it is a good one, and the server's refusal as an error where it is not.
+pub(super) async fn answer(client: &Client, request: Request<Body>) -> Result<Response<Bytes>, Error> {
+    good(exchange(client, request).await?)
+}
+
+/// Sends one request; the whole answer, good or not.
+pub(super) async fn exchange(client: &Client, request: Request<Body>) -> Result<Response<Bytes>, Error> {
+    let (parts, body) = client.send(request).await?.into_parts();
+    Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
+}
+
+/// The answer, if it is no refusal.
+pub(super) fn good(answer: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+    if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer.status(), answer.body())) }
 }
 
 /// Reads a whole list, page by page. A list that grew too old in between is read once more, in one piece, as kubectl does

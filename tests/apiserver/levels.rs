@@ -11,7 +11,7 @@ use lockgate::model::work::Step;
 use lockgate::model::world::{Subject, WorkState, World};
 use serde_json::{Value, json};
 
-use crate::support::{Space, admin, corpus};
+use crate::support::{Space, admin, corpus, without_nulls};
 
 /// The Pod of each step of a spec.
 fn pods(namespace: &str, spec: &Value) -> Vec<Pod> {
@@ -40,18 +40,6 @@ fn names_a_host(pod: &Pod) -> bool {
         [http, probe.tcp_socket.as_ref().and_then(|socket| socket.host.as_ref())]
     });
     hosts.any(|host| host.is_some_and(|host| !host.is_empty()))
-}
-
-/// As the API server stores it: a null is nothing.
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, inner| !inner.is_null());
-            map.values_mut().for_each(without_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
-    }
 }
 
 /// The same spec, with all that `restricted` asks of its author.

@@ -18,22 +18,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::shell::Shell;
-use crate::support::{CANARY, DEADLINE, Space, corpus, name_of};
+use crate::support::{CANARY, DEADLINE, Space, corpus, name_of, without_nulls};
 
 /// So many manifests at once.
 const AT_ONCE: usize = 6;
-
-/// As the API server stores it: a null is nothing.
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, inner| !inner.is_null());
-            map.values_mut().for_each(without_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
-    }
-}
 
 /// Equal Pods are equal: two say as much as a thousand, and a step without a Pod would hold up the others.
 fn with_few_pods(spec: &mut Value) {

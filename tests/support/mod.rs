@@ -98,6 +98,18 @@ pub fn corpus(namespace: &str) -> Vec<(String, Value)> {
     paths.into_iter().map(read).collect()
 }
 
+/// As the API server stores it: a null is nothing.
+pub fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, inner| !inner.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
 /// Runs a command to its end and returns what it printed.
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();

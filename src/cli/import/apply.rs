@@ -3,16 +3,16 @@
 use clap::Args;
 use http::Request;
 use http::header::CONTENT_TYPE;
-use http_body_util::BodyExt;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::client::Body;
-use kube::core::{GroupVersionKind, Status};
+use kube::core::GroupVersionKind;
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::draft::Draft;
 use super::secrets::Sealed;
+use crate::cli::ask;
 use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
@@ -171,7 +171,7 @@ fn conflict(error: kube::Error, draft: &Draft) -> Error {
     }
 }
 
-/// Applies a Secret. Sent by hand: `Client::request` would log an answer that it cannot decode.
+/// Applies a Secret.
 async fn seal(client: &Client, sealed: &Sealed, namespace: &str, args: &ApplyArgs) -> Result<(), Error> {
     let namespace = Some(sealed.namespace.as_str()).filter(|own| !own.is_empty()).unwrap_or(namespace);
     let mut query = format!("fieldManager={FIELD_MANAGER}&fieldValidation=Strict&force={}", args.force_conflicts);
@@ -182,20 +182,14 @@ async fn seal(client: &Client, sealed: &Sealed, namespace: &str, args: &ApplyArg
         .header(CONTENT_TYPE, "application/apply-patch+yaml")
         .body(Body::from(sealed.manifest().expose().to_vec()))
         .map_err(|_| Error::Usage(format!("{} is no name of a Secret", printable(&sealed.name))))?;
-    let response = client.send(request).await?;
-    if response.status().is_success() {
-        return Ok(());
-    }
-    let body = response.into_body().collect().await?.to_bytes();
-    let status: Status = serde_json::from_slice(&body).unwrap_or_default();
-    if status.code == 409 {
-        return Err(Error::Conflict(format!(
+    match ask::answer(client, request).await {
+        Err(Error::Client(kube::Error::Api(status))) if status.code == 409 => Err(Error::Conflict(format!(
             "Secret {}: {}: --force-conflicts takes the fields over",
             printable(&sealed.name),
             status.message
-        )));
+        ))),
+        answer => answer.map(drop),
     }
-    Err(kube::Error::Api(Box::new(status)).into())
 }
 
 fn say_secret(sealed: &Sealed, what: &str) {

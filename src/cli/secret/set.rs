@@ -104,7 +104,7 @@ pub(in crate::cli) fn run(args: &SetArgs) -> Result<(), Error> {
         let connection = args.cluster.connect().await?;
         let namespace = connection.namespace(&args.namespace);
         let Done { object, said, effect } = order.make(&connection.client, &namespace).await?;
-        let dry_run = if order.write.dry_run { " (server dry run)" } else { "" };
+        let dry_run = order.write.suffix();
         let (verb, note) = match said.as_slice() {
             [] => ("unchanged", dry_run.to_owned()),
             said => ("updated", format!(": {}{dry_run}", said.join(", "))),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use http::{Request, StatusCode};
-use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use serde::{Deserialize, Deserializer};
 
 use super::SecretValue;
+use crate::cli::ask;
 use crate::cli::error::Error;
 
 /// A Secret, as far as commands look at it.
@@ -46,23 +46,15 @@ impl<'de> Deserialize<'de> for SecretValue {
 }
 
 /// Reads it; `None`: there is none of that name.
-///
-/// Sent by hand: `Client::request` would log an answer that it cannot decode.
 pub(in crate::cli) async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>, Error> {
     let request = Request::get(format!("/api/v1/namespaces/{namespace}/secrets/{name}"))
         .body(Body::empty())
         .map_err(|_| Error::Usage(format!("{name} is no name of a Secret")))?;
-    let response = client.send(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    match status {
-        StatusCode::OK => serde_json::from_slice(&body)
-            .map(Some)
-            .map_err(|error| Error::Findings(format!("Secret {name} could not be read (column {})", error.column()))),
-        StatusCode::NOT_FOUND => Ok(None),
-        _ => {
-            let status = serde_json::from_slice(&body).unwrap_or_default();
-            Err(kube::Error::Api(Box::new(status)).into())
-        }
-    }
+    let answer = match ask::answer(client, request).await {
+        Err(error) if error.status_code() == Some(StatusCode::NOT_FOUND) => return Ok(None),
+        answer => answer?,
+    };
+    serde_json::from_slice(answer.body())
+        .map(Some)
+        .map_err(|error| Error::Findings(format!("Secret {name} could not be read (column {})", error.column())))
 }

@@ -1,13 +1,14 @@
 //! Requests that carry values, and answers that do.
 
 use http::{Method, Request};
-use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 
 use super::{Tree, compact};
+use crate::cli::ask;
 use crate::cli::error::Error;
 use crate::cli::output::printable;
+use crate::cli::writes::DryRun;
 
 /// How a write is asked for.
 #[derive(Clone, Debug)]
@@ -21,6 +22,11 @@ pub(in crate::cli) struct Write {
 }
 
 impl Write {
+    /// What kubectl puts behind a line.
+    pub(in crate::cli) fn suffix(&self) -> &'static str {
+        if self.dry_run { DryRun::Server.suffix() } else { "" }
+    }
+
     /// The end of the request's path.
     fn query(&self) -> String {
         let manager: String = form_urlencoded::byte_serialize(self.field_manager.as_bytes()).collect();
@@ -52,25 +58,19 @@ pub(in crate::cli) async fn patch(
     send(client, Method::PATCH, &path, "application/merge-patch+json", change).await
 }
 
-/// Sent by hand: `Client::request` would log an answer that it cannot decode. What the server warns of goes to stderr, as kubectl
-/// shows it.
+/// What the server warns of goes to stderr, as kubectl shows it.
 async fn send(client: &Client, method: Method, path: &str, kind: &str, body: &Tree) -> Result<Tree, Error> {
     let body = compact(body)?;
     let request = Request::builder().method(method).uri(path).header(http::header::CONTENT_TYPE, kind);
     let request = request
         .body(Body::from(body.expose().to_vec()))
         .map_err(|_| Error::Usage("this is no name of a Secret or a namespace".into()))?;
-    let response = client.send(request).await?;
-    let status = response.status();
-    for warning in response.headers().get_all(http::header::WARNING) {
+    let answer = ask::exchange(client, request).await?;
+    for warning in answer.headers().get_all(http::header::WARNING) {
         // `299 - "TEXT"`
         let text = warning.to_str().unwrap_or_default().splitn(3, ' ').nth(2).unwrap_or_default();
         eprintln!("Warning: {}", printable(text.trim_matches('"')));
     }
-    let body = response.into_body().collect().await?.to_bytes();
-    if !status.is_success() {
-        let status = serde_json::from_slice(&body).unwrap_or_default();
-        return Err(kube::Error::Api(Box::new(status)).into());
-    }
-    serde_json::from_slice(&body).map_err(|_| Error::Findings("the API server's answer is no JSON".into()))
+    serde_json::from_slice(ask::good(answer)?.body())
+        .map_err(|_| Error::Findings("the API server's answer is no JSON".into()))
 }

@@ -49,7 +49,7 @@ pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error
             let result = addition.make(&connection.client, namespace).await;
             let Some((object, said)) = failures.sift(&name, namespace, result) else { continue };
             let place = (namespaces.len() > 1).then_some(&**namespace);
-            let dry_run = if addition.write.dry_run { " (server dry run)" } else { "" };
+            let dry_run = addition.write.suffix();
             let line = Line { name: &name, verb: "updated", place, note: &format!(": {}{dry_run}", said.join(", ")) };
             printer.object(object, &line, addition.write.dry_run)?;
             if format.is_none() {

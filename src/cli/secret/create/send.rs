@@ -42,7 +42,7 @@ pub(in crate::cli) async fn all(
             let result = one(connection, draft, namespace, order).await;
             let Some((verb, object)) = failures.sift(&draft.name, namespace, result) else { continue };
             let place = (namespaces.len() > 1).then_some(&**namespace);
-            let note = if order.write.dry_run { " (server dry run)" } else { "" };
+            let note = order.write.suffix();
             let line = Line { name: &name_of(&object, draft), verb, place, note };
             printer.object(object, &line, order.write.dry_run)?;
             if verb == "replaced" && order.format.is_none() {
