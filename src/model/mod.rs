@@ -16,6 +16,7 @@ pub mod parse;
 pub mod pod;
 pub mod ranges;
 pub mod registry;
+pub mod render;
 pub mod run;
 pub mod secret;
 pub mod table;

@@ -107,6 +107,12 @@ pub fn import(files: &[File], options: &Options) -> Imported {
 }
 
 fn map(mut source: source::Source, options: &Options, stacks: &dataos::Stacks, imported: &mut Imported) {
+    if !source.peek("").is_some_and(serde_json::Value::is_object) {
+        source.error("", "is no object: fields and their values are expected here");
+        source.take("");
+        imported.findings.extend(source.finish());
+        return;
+    }
     let Some(system) = options.from.or_else(|| source.peek("").and_then(System::of)) else {
         source.error("", "is an object of no system that is known here: say whose it is with --from");
         source.take("");

@@ -1,9 +1,10 @@
 //! The whole of `import`, on texts.
 
+use super::*;
+use clap::ValueEnum;
+use proptest::prelude::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-use super::*;
 
 fn imported(value: &Value, options: &Options) -> Imported {
     import(&[File { name: "in.json".to_owned(), bytes: value.to_string().into_bytes() }], options)
@@ -56,6 +57,15 @@ fn what_is_of_no_system_is_an_error() {
 }
 
 /// A law: what goes out is valid, or an error was found.
+#[test]
+fn what_is_no_object_is_an_error_whoever_it_is_said_to_be_of() {
+    for from in System::value_variants().iter().copied().map(Some).chain([None]) {
+        let file = File { name: "a".to_owned(), bytes: b"apiVersion: v1\nkind: List\nitems:\n- st".to_vec() };
+        let found = import(&[file], &Options { from, ..Options::default() });
+        assert_eq!((found.drafts.len(), paths(&found, Severity::Error)), (0, vec![""]), "{from:?}");
+    }
+}
+
 fn valid_or_told(imported: &Imported) -> bool {
     paths(imported, Severity::Error).is_empty().then(|| {
         imported.drafts.iter().filter(|draft| draft.is_pipeline()).all(|draft| validate(&draft.object).is_empty())
