@@ -42,12 +42,12 @@ cluster: ## Start a real cluster and leave it running; prints how to use it
 
 generate: ## Write the generated files (crds/, docs/reference.md, docs/cli.md, deploy/install.yaml, policies, parts of charts/)
 	@cargo build --quiet
-	@$(LOCKGATE) crd > crds/pipelines.yaml
+	@for name in pipelines registries clusterregistries; do $(LOCKGATE) crd $$name > crds/$$name.yaml; done
 	@$(LOCKGATE) man --markdown > docs/cli.md
 	@$(LOCKGATE) schema > crds/schemas/pipeline_v1alpha1.json; echo "wrote crds/schemas/pipeline_v1alpha1.json"
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
 	@hack/reference.sh
-	@echo "wrote crds/pipelines.yaml, docs/reference.md, docs/cli.md and deploy/argocd/argocd-cm.yaml"
+	@echo "wrote crds/*.yaml, docs/reference.md, docs/cli.md and deploy/argocd/argocd-cm.yaml"
 	@for name in $$(hack/policies.sh); do \
 	  hack/policies.sh $$name > deploy/policies/$$name/policy.yaml; echo "wrote deploy/policies/$$name/policy.yaml"; done
 	@hack/install.sh > deploy/install.yaml; echo "wrote deploy/install.yaml"

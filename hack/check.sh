@@ -16,10 +16,12 @@ cargo rustc --quiet --profile check --lib --locked -- --deny unused_crate_depend
 
 $say "generated files"
 cargo build --quiet --locked
-if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" crd) crds/pipelines.yaml >/dev/null; then
-  echo "crds/pipelines.yaml is stale: make generate" >&2
-  exit 1
-fi
+for name in pipelines registries clusterregistries; do
+  if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" crd "$name") "crds/$name.yaml" >/dev/null; then
+    echo "crds/$name.yaml is stale: make generate" >&2
+    exit 1
+  fi
+done
 if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" man --markdown) docs/cli.md >/dev/null; then
   echo "docs/cli.md is stale: make generate" >&2
   exit 1

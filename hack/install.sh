@@ -13,7 +13,7 @@ cat <<HEAD
 # docs/operator.md has the flags, deploy/base the same for kustomize, charts/lockgate the same for Helm.
 HEAD
 # The Namespace comes before what lives in it.
-for file in deploy/base/namespace.yaml crds/pipelines.yaml deploy/base/{serviceaccount,rbac,deployment}.yaml; do
+for file in deploy/base/namespace.yaml crds/{pipelines,registries,clusterregistries}.yaml deploy/base/{serviceaccount,rbac,deployment}.yaml; do
   echo '---'
   case $file in
   # What kustomize adds by its \`namespace\`.

@@ -11,6 +11,7 @@ pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod report;
+mod values;
 
 // The binary's allocator: a dependency of this package, though not of this library.
 use zeroizing_alloc as _;

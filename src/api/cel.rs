@@ -52,6 +52,7 @@ pub(super) const KEY_NEEDS_ENV_VAR: &str = "!has(self.key) || has(self.env_var)"
 pub(super) const ENTRY_NEEDS_USE: &str = "has(self.env_var) || has(self.mount_path) || has(self.env_prefix)";
 pub(super) const ITEMS_NEED_MOUNT_PATH: &str = "!has(self.items) || self.items.size() == 0 || has(self.mount_path)";
 pub(super) const SUB_PATH_NEEDS_MOUNT_PATH: &str = "!has(self.sub_path) || has(self.mount_path)";
+pub(super) const FORMAT_ALONE: &str = "!has(self.format) || has(self.mount_path) && !has(self.sub_path) && (!has(self.items) || self.items.size() == 0) && (!has(self.optional) || !self.optional)";
 pub(super) const SUB_PATH_IS_AN_ITEM: &str = "!has(self.sub_path) || !has(self.items) || self.items.size() == 0 || self.items.exists(item, item.path == self.sub_path)";
 pub(super) const SUB_PATH_IS_A_KEY: &str =
     concat!("!has(self.sub_path) || has(self.items) && self.items.size() > 0 || ", secret_key!("self.sub_path"));
@@ -75,6 +76,13 @@ pub(super) const STDIN_SIZE: &str = "self.map(line, line.size() + 1).sum() <= 20
 pub(super) const MOUNT_PATH: &str =
     concat!("self.matches(r'^(/", path_part!(), ")+$') && !self.matches('/[.][.]?(/|$)')");
 pub(super) const MOUNT_PATH_TOKEN: &str = "self != '/var/run/secrets/kubernetes.io/serviceaccount' && !self.startsWith('/var/run/secrets/kubernetes.io/serviceaccount/')";
+pub(super) const INPUT_ONE_PLACE: &str = "has(self.mount_path) != has(self.env_var)";
+/// `as` is a word of CEL, hence its form.
+pub(super) const INPUT_NAMES_UNIQUE: &str =
+    "self.map(s, has(s.__as__) ? s.__as__ : s.name).distinct().size() == self.size()";
+pub(super) const INPUT_PATH: &str =
+    "self != '/lockgate' && self != '/lockgate/stdin' && !self.startsWith('/lockgate/stdin/')";
+pub(super) const REGISTRY_HOST: &str = "self in ['https://index.docker.io/v1/', 'https://index.docker.io', 'https://docker.io', 'https://registry-1.docker.io'] || self.matches('^(localhost|[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+|[a-z0-9]([-a-z0-9]*[a-z0-9])?:[0-9]+|[[][0-9a-f:]+[]])(:[0-9]{1,5})?$')";
 pub(super) const MOUNT_PATH_OURS: &str = "self != '/lockgate' && !self.startsWith('/lockgate/')";
 
 /// No mount path of `$list` lies below one of `$above`. No path starts with a colon.

@@ -125,6 +125,8 @@ closed_set! {
         EnvPrefix,
         /// Keys as files.
         Mount,
+        /// Named by the expressions of an input.
+        Input,
         /// Credentials for the image's registry.
         ImagePull,
         /// A claim, or a ConfigMap's files.

@@ -240,3 +240,18 @@ pub const PROBE_NUMBER: &str = "must not be negative";
 pub const LIVENESS_SUCCESS: &str = "must be 1 for a liveness_probe";
 /// The grace period of a liveness probe; the schema says it in its own words.
 pub const LIVENESS_GRACE: &str = "must be at least 1";
+/// The host of a Registry.
+pub const REGISTRY_HOST: &str = "must be the host as it stands in images, with its port if it has one, as in registry.example.com:5000: lower case, ASCII, without https://, user, path, tag and digest; docker.io for Docker Hub";
+/// The namespace of a ClusterRegistry's Secret.
+pub const NAMESPACE: &str =
+    "must be the name of a namespace: lower-case letters, digits and '-', at most 63 characters";
+/// Both or none of the places.
+pub const INPUT_ONE_PLACE: &str = "an input needs exactly one of mount_path (a file) and env_var (a variable)";
+/// Two Secrets of one name in expressions.
+pub const INPUT_NAMES_UNIQUE: &str =
+    "two Secrets of the input have one name in expressions: give one of them another, as in as: token";
+/// Where an input may not be mounted.
+pub const INPUT_PATH: &str =
+    "must not be /lockgate itself nor /lockgate/stdin: take another file, as in /lockgate/input.json";
+/// What `format` goes with.
+pub const FORMAT_ALONE: &str = "format: properties makes one file of all keys in mount_path: it needs mount_path, and takes neither items nor sub_path nor optional";

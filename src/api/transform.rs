@@ -6,6 +6,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::input::Input;
 use super::volume::VolumeEntry;
 use super::{cel, rules};
 
@@ -83,6 +84,10 @@ pub struct Transform {
     #[x_kube(validation = Rule::new(cel::volumes::APART).message(rules::VOLUMES_APART))]
     pub volumes: Vec<VolumeEntry>,
 
+    /// What is rendered in the Pod with values of Secrets, before the container starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
+
     /// Lines that `cmd` reads from its standard input, a newline after each; at most 200 KiB. The image needs `/bin/sh`. They stand in an annotation of the Pod: no place for a password.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8192), inner(length(max = 204_800)))]
@@ -140,6 +145,7 @@ pub(super) fn is_false(value: &bool) -> bool {
 #[x_kube(validation = Rule::new(cel::ITEMS_NEED_MOUNT_PATH).message(rules::ITEMS_NEED_MOUNT_PATH).field_path(".items"))]
 #[x_kube(validation = Rule::new(cel::SUB_PATH_NEEDS_MOUNT_PATH).message(rules::SUB_PATH_NEEDS_MOUNT_PATH).field_path(".sub_path"))]
 #[x_kube(validation = Rule::new(cel::SUB_PATH_IS_AN_ITEM).message(rules::SUB_PATH_IS_AN_ITEM).field_path(".sub_path"))]
+#[x_kube(validation = Rule::new(cel::FORMAT_ALONE).message(rules::FORMAT_ALONE).field_path(".format"))]
 #[x_kube(validation = Rule::new(cel::SUB_PATH_IS_A_KEY).message(rules::SUB_PATH_IS_A_KEY).field_path(".sub_path"))]
 pub struct SecretEntry {
     /// The Secret's name, in the Pipeline's own namespace.
@@ -186,9 +192,21 @@ pub struct SecretEntry {
     #[x_kube(validation = Rule::new(cel::ENV_RESERVED).message(rules::ENV_RESERVED))]
     pub env_prefix: Option<String>,
 
+    /// How the keys become files. Absent: each is a file of its own. `properties`: one file `<name>.properties` in `mount_path`, a line `key=value` for each key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+
     /// `true`: the container starts without the Secret, or without the key, where it is not there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,
+}
+
+/// How the keys of a Secret become files.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One file for all keys, as `java.util.Properties` reads it.
+    Properties,
 }
 
 /// One key of a Secret and the file that it becomes.

@@ -70,7 +70,7 @@ fn projection(usage: &SecretUse, files: &Files) -> VolumeProjection {
 
 fn items(files: &Files) -> Option<Vec<KeyToPath>> {
     match files {
-        Files::All => None,
+        Files::All | Files::Properties => None,
         Files::Items(items) => Some(
             items
                 .iter()

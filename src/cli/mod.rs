@@ -112,7 +112,7 @@ enum Command {
     /// Pipelines, with the verb behind: `pipeline create` is `create pipeline`.
     Pipeline(verbs::PipelineArgs),
     /// Print the CustomResourceDefinitions as YAML.
-    Crd,
+    Crd(crd::CrdArgs),
     /// Print a script with which a shell completes commands and flags.
     Completion(completion::CompletionArgs),
     /// Print the manual, or write a page for each command.
@@ -168,7 +168,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Registry(args) => registry::run(*args),
         Command::Update(args) => verbs::update(args),
         Command::Pipeline(args) => verbs::pipeline(args),
-        Command::Crd => crd::run(),
+        Command::Crd(args) => crd::run(&args),
         Command::Completion(args) => completion::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -78,6 +78,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
             })
             .collect(),
         accounts,
+        registries: Vec::new(),
         pods: state.pods_of(&stored.subject.uid),
         setback: state.setbacks.get(&key).map(|(setback, _)| setback.clone()),
     });

@@ -114,7 +114,7 @@ fn is_path_component(text: &str) -> bool {
 }
 
 /// A host name, IPv4 address or bracketed IPv6 address, and perhaps a port.
-fn is_domain(text: &str) -> bool {
+pub(super) fn is_domain(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {
             if address.is_empty() || !address.chars().all(|c| c.is_ascii_hexdigit() || c == ':') {

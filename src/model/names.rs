@@ -58,6 +58,19 @@ checked_name! {
 }
 
 impl MountPath {
+    /// Checks the path of an input's file, which may also lie below [`OUR_PATH`].
+    ///
+    /// # Errors
+    /// What is wrong with it, as [`MountPath::parse`] says it.
+    pub fn of_input(text: &str) -> Result<Self, String> {
+        free_path(text)?;
+        let stdin = text.strip_prefix(OUR_PATH).and_then(|rest| rest.strip_prefix("/stdin"));
+        if text == OUR_PATH || stdin.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            return Err(rules::INPUT_PATH.into());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
     /// Whether `other` lies below this path.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
@@ -157,15 +170,21 @@ fn is_reserved_env(text: &str) -> bool {
 }
 
 fn mount_path(text: &str) -> Result<(), String> {
+    free_path(text)?;
+    if is_ours(text) {
+        return Err(rules::MOUNT_PATH_OURS.into());
+    }
+    Ok(())
+}
+
+/// A mount path, whoever mounts there.
+fn free_path(text: &str) -> Result<(), String> {
     let parts_ok = text.strip_prefix('/').is_some_and(are_path_parts);
     if !parts_ok || text.chars().count() > 256 {
         return Err(rules::MOUNT_PATH.into());
     }
     if text.strip_prefix(TOKEN_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         return Err(rules::MOUNT_PATH_TOKEN.into());
-    }
-    if is_ours(text) {
-        return Err(rules::MOUNT_PATH_OURS.into());
     }
     Ok(())
 }

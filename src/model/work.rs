@@ -103,6 +103,8 @@ pub struct Step {
     /// Every place where the step names a Secret: its own entries, the spec's, its own pull secrets, the spec's.
     /// Pull secrets are deduplicated.
     pub uses: Vec<SecretUse>,
+    /// What is rendered for it with values of Secrets; which, stands in `uses`.
+    pub input: Option<Input>,
     /// What it mounts besides Secrets.
     pub volumes: Vec<VolumeUse>,
     /// The security context's level.
@@ -143,6 +145,24 @@ impl Step {
     }
 }
 
+/// What is rendered for a step before its container starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Any JSON; expressions stand in its strings.
+    pub template: serde_json::Value,
+    /// Where the result goes.
+    pub into: InputPlace,
+}
+
+/// Where an input goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputPlace {
+    /// A file of the container.
+    File(MountPath),
+    /// A variable of the container.
+    Env(EnvVarName),
+}
+
 /// One place where a step names a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretUse {
@@ -178,6 +198,13 @@ pub enum Usage {
         /// The one file that is mounted at `path` itself.
         sub_path: Option<String>,
     },
+    /// A value that the expressions of the step's input can name.
+    Input {
+        /// What they call it.
+        called: String,
+        /// The key; `None`: an object of all keys.
+        key: Option<SecretKey>,
+    },
     /// Credentials for the image's registry.
     ImagePull,
 }
@@ -189,6 +216,8 @@ pub enum Files {
     All,
     /// These keys.
     Items(Vec<FileItem>),
+    /// Every key, as a line of the one file `<name>.properties`.
+    Properties,
 }
 
 /// One key and the file that it becomes.
@@ -207,13 +236,13 @@ impl SecretUse {
     #[must_use]
     pub fn required_keys(&self) -> Vec<SecretKey> {
         match &self.usage {
-            Usage::Env { key, .. } => vec![key.clone()],
+            Usage::Env { key, .. } | Usage::Input { key: Some(key), .. } => vec![key.clone()],
             Usage::Mount { files: Files::Items(items), .. } => items.iter().map(|item| item.key.clone()).collect(),
             // All keys become files, and one of them is mounted by name.
             Usage::Mount { files: Files::All, sub_path: Some(file), .. } => {
                 SecretKey::parse(file).into_iter().collect()
             }
-            Usage::Mount { .. } | Usage::EnvPrefix { .. } | Usage::ImagePull => Vec::new(),
+            Usage::Mount { .. } | Usage::EnvPrefix { .. } | Usage::Input { .. } | Usage::ImagePull => Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::defaults::Defaults;
 use super::docs::Docs;
 use super::names::SecretName;
 use super::parse::Violation;
+use super::registry::Host;
 use super::run::{PodIdentity, RunRef};
 use super::secret::{AccountKnowledge, SecretAccess, SecretKnowledge};
 use super::volume::{ObjectKnowledge, ObjectRef};
@@ -40,6 +41,8 @@ pub struct World {
     pub objects: BTreeMap<ObjectRef, ObjectKnowledge>,
     /// What is known of each ServiceAccount that is named.
     pub accounts: BTreeMap<String, AccountKnowledge>,
+    /// The Registries of the namespace and the ClusterRegistries, the oldest first.
+    pub registries: Vec<RegistryFacts>,
     /// The Pods that the subject owns, by uid of the owner reference.
     pub pods: Vec<PodFacts>,
     /// The last write that did not succeed, if it was the last one.
@@ -63,6 +66,7 @@ impl World {
             secrets: BTreeMap::new(),
             objects: BTreeMap::new(),
             accounts: BTreeMap::from([("default".to_owned(), AccountKnowledge::Present { pull_secrets: Vec::new() })]),
+            registries: Vec::new(),
             pods: Vec::new(),
             setback: None,
         }
@@ -82,6 +86,31 @@ impl World {
             .collect()
     }
 }
+
+/// A Registry or a ClusterRegistry, as far as it concerns Pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryFacts {
+    /// Which of the two.
+    pub kind: RegistryKind,
+    /// Its name.
+    pub name: String,
+    /// Whose images it is for.
+    pub host: Host,
+    /// The pull secret, in the subject's namespace.
+    pub secret: SecretName,
+}
+
+/// Where a Registry's pull secret comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RegistryKind {
+    /// From the namespace itself.
+    Registry,
+    /// From the projector: [`PROJECTED_SECRET`].
+    ClusterRegistry,
+}
+
+/// The one Secret of a namespace that has the credentials of all ClusterRegistries that are needed there.
+pub const PROJECTED_SECRET: &str = "lockgate-registries";
 
 /// The object whose references are looked at and whose Pods are made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,10 +47,12 @@ pub(super) fn refused(lacking: &[&Resolution]) -> String {
 /// Pachyderm's sentence, where it has one: it looks at Secrets that a container uses, and at the keys of variables.
 fn as_pachyderm(row: &ReferenceStatus) -> Option<String> {
     match (row.state, row.usage, &row.key) {
-        (ReferenceState::NotFound, ReferenceUse::Env | ReferenceUse::EnvPrefix | ReferenceUse::Mount, _) => {
-            Some(format!("missing Kubernetes secret {}", row.name))
-        }
-        (ReferenceState::KeyMissing, ReferenceUse::Env, Some(key)) => {
+        (
+            ReferenceState::NotFound,
+            ReferenceUse::Env | ReferenceUse::EnvPrefix | ReferenceUse::Mount | ReferenceUse::Input,
+            _,
+        ) => Some(format!("missing Kubernetes secret {}", row.name)),
+        (ReferenceState::KeyMissing, ReferenceUse::Env | ReferenceUse::Input, Some(key)) => {
             Some(format!("Kubernetes secret {} missing key {key}", row.name))
         }
         _ => None,
@@ -230,6 +232,7 @@ fn used_as(usage: &SecretUse) -> String {
         Usage::EnvPrefix { prefix } if prefix.is_empty() => "env".to_owned(),
         Usage::EnvPrefix { prefix } => format!("env {prefix}*"),
         Usage::Mount { path, .. } => format!("files in {path}"),
+        Usage::Input { called, .. } => format!("input .secrets.{called}"),
         Usage::ImagePull => "image pull".to_owned(),
     }
 }

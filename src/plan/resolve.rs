@@ -103,6 +103,7 @@ fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
         Usage::Env { key, .. } => (ReferenceUse::Env, Some(key.to_string())),
         Usage::EnvPrefix { .. } => (ReferenceUse::EnvPrefix, None),
         Usage::Mount { .. } => (ReferenceUse::Mount, None),
+        Usage::Input { key, .. } => (ReferenceUse::Input, key.as_ref().map(ToString::to_string)),
         Usage::ImagePull => (ReferenceUse::ImagePull, None),
     };
     ReferenceStatus { key, message, ..bare(step, kind, usage.secret.as_str(), state) }

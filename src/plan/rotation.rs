@@ -10,7 +10,7 @@ use crate::api::pipeline::OnSecretChange;
 use crate::api::status::ReferenceStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::{SecretFacts, SecretKnowledge};
-use crate::model::work::{SecretUse, Step, Usage};
+use crate::model::work::{Files, SecretUse, Step, Usage};
 use crate::model::world::{PodFacts, World};
 
 /// The kubelet reads what becomes a variable before it makes the container, and notes the start after that: so much
@@ -92,7 +92,11 @@ fn is_same(a: &ReferenceStatus, b: &ReferenceStatus) -> bool {
 /// Whether the container has the value until its end.
 fn settled_at_start(usage: &SecretUse) -> bool {
     match &usage.usage {
-        Usage::Env { .. } | Usage::EnvPrefix { .. } | Usage::Mount { sub_path: Some(_), .. } => true,
+        Usage::Env { .. }
+        | Usage::EnvPrefix { .. }
+        | Usage::Input { .. }
+        | Usage::Mount { sub_path: Some(_), .. }
+        | Usage::Mount { files: Files::Properties, .. } => true,
         Usage::Mount { sub_path: None, .. } | Usage::ImagePull => false,
     }
 }
@@ -113,7 +117,7 @@ fn changed_since<'a>(
     let taken_at = match &usage.usage {
         Usage::Env { .. } | Usage::EnvPrefix { .. } => started_at.checked_sub(START_TAKES).ok(),
         // Files are written before the image is pulled, which may take long; when exactly is not known.
-        Usage::Mount { .. } | Usage::ImagePull => pod.created_at,
+        Usage::Input { .. } | Usage::Mount { .. } | Usage::ImagePull => pod.created_at,
     };
     // One second is the resolution of both times.
     let before = facts.data_changed_at.is_some_and(|changed| taken_at.is_some_and(|taken| changed < taken));

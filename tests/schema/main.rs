@@ -46,11 +46,13 @@ fn cluster() -> &'static (Cluster, String) {
     static CLUSTER: OnceLock<(Cluster, String)> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let cluster = Cluster::start(Options::new()).unwrap_or_else(|error| panic!("no cluster: {error}"));
-        let crds = root().join("crds/pipelines.yaml");
+        let crds =
+            ["pipelines", "registries", "clusterregistries"].map(|name| root().join(format!("crds/{name}.yaml")));
+        let crds: Vec<_> = crds.into_iter().flat_map(|file| ["-f".into(), file]).collect();
         // Client-side first: its annotation must fit too. Then as we tell people to install.
-        let (_, client_side) = output(cluster.kubectl().args(["apply", "-f"]).arg(&crds));
-        let server_side = ["apply", "--server-side", "--force-conflicts", "-f"];
-        let (_, server_side) = output(cluster.kubectl().args(server_side).arg(&crds));
+        let (_, client_side) = output(cluster.kubectl().arg("apply").args(&crds));
+        let server_side = ["apply", "--server-side", "--force-conflicts"];
+        let (_, server_side) = output(cluster.kubectl().args(server_side).args(&crds));
         let wait = ["wait", "--for=condition=Established", "crd/pipelines.lockgate.dev", "--timeout=60s"];
         output(cluster.kubectl().args(wait));
         // The endpoint follows the condition after a moment.
@@ -147,12 +149,14 @@ fn the_crd_is_installed_without_a_warning() {
 
 #[test]
 fn the_committed_crds_are_what_the_binary_prints() {
-    let path: PathBuf = root().join("crds/pipelines.yaml");
-    let (printed, _) = output(Command::new(env!("CARGO_BIN_EXE_lockgate")).arg("crd"));
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == printed, "run: lockgate crd > {}", path.display());
-    // `kubectl apply` keeps the object in an annotation, and annotations have a bound.
-    assert!(committed.len() < 262_144, "the CRD is too large for a client-side apply");
+    for (name, _) in lockgate::api::crd::all().unwrap() {
+        let path: PathBuf = root().join(format!("crds/{name}.yaml"));
+        let (printed, _) = output(Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["crd", name]));
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == printed, "run: lockgate crd {name} > {}", path.display());
+        // `kubectl apply` keeps the object in an annotation, and annotations have a bound.
+        assert!(committed.len() < 262_144, "the CRD is too large for a client-side apply");
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use super::*;
 use clap::ValueEnum;
 use proptest::prelude::*;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn imported(value: &Value, options: &Options) -> Imported {

@@ -80,6 +80,13 @@ pub(super) enum Usage {
         /// The one file.
         sub_path: Option<String>,
     },
+    /// A value that the expressions of an input can name.
+    Input {
+        /// What they call it.
+        called: String,
+        /// The key; `None`: every key.
+        key: Option<String>,
+    },
     /// Credentials for the image's registry.
     ImagePull,
     /// It is named, and nothing that can be read says what for.
@@ -163,7 +170,10 @@ impl User {
 impl Usage {
     /// Whether a container has the value until its end: variables are set when it starts, and a `sub_path` is bound then.
     pub(super) fn is_settled_at_start(&self) -> bool {
-        matches!(self, Self::Env { .. } | Self::EnvPrefix(_) | Self::Mount { sub_path: Some(_), .. })
+        matches!(
+            self,
+            Self::Env { .. } | Self::EnvPrefix(_) | Self::Input { .. } | Self::Mount { sub_path: Some(_), .. }
+        )
     }
 
     /// The word of `status.references[].use`.
@@ -172,6 +182,7 @@ impl Usage {
             Self::Env { .. } => Some(ReferenceUse::Env),
             Self::EnvPrefix(_) => Some(ReferenceUse::EnvPrefix),
             Self::Mount { .. } => Some(ReferenceUse::Mount),
+            Self::Input { .. } => Some(ReferenceUse::Input),
             Self::ImagePull => Some(ReferenceUse::ImagePull),
             Self::Unsaid => None,
         }
@@ -187,6 +198,7 @@ impl Place {
             Usage::Mount { path, sub_path } => {
                 (text("mount_path", path), sub_path.as_deref().and_then(|file| text("sub_path", file)))
             }
+            Usage::Input { called, key } => (text("as", called), key.as_deref().and_then(|key| text("key", key))),
             Usage::ImagePull | Usage::Unsaid => (None, None),
         };
         let via = self.via.as_deref().and_then(|via| text("via", via));
@@ -205,6 +217,8 @@ impl fmt::Display for Place {
             Usage::EnvPrefix(prefix) => write!(f, "env_prefix {prefix:?} (every key)"),
             Usage::Mount { path, sub_path: None } => write!(f, "mount_path {path}"),
             Usage::Mount { path, sub_path: Some(file) } => write!(f, "mount_path {path} (sub_path {file})"),
+            Usage::Input { called, key: None } => write!(f, "input .secrets.{called} (every key)"),
+            Usage::Input { called, key: Some(key) } => write!(f, "input .secrets.{called} (key {key})"),
             Usage::ImagePull => f.write_str("image_pull_secrets"),
             Usage::Unsaid => f.write_str("named, without a use"),
         }?;

@@ -35,6 +35,9 @@ fn by_meaning(work: &Work) -> Named {
             work::Usage::Mount { path, sub_path, .. } => {
                 Usage::Mount { path: path.to_string(), sub_path: sub_path.clone() }
             }
+            work::Usage::Input { called, key } => {
+                Usage::Input { called: called.clone(), key: key.as_ref().map(ToString::to_string) }
+            }
             work::Usage::ImagePull => Usage::ImagePull,
         };
         (secret.to_string(), Place { step: step.to_owned(), usage, optional: *optional, via: None })
@@ -78,6 +81,12 @@ fn of_step(spec: &Value, name: &str, own: &Value) -> Vec<(String, Place)> {
         let usages = if usages.is_empty() { vec![Usage::Unsaid] } else { usages };
         let place = |usage| (secret.to_owned(), Place { step: name.to_owned(), usage, optional, via: None });
         places.extend(usages.into_iter().map(place));
+    }
+    for entry in own.get("input").into_iter().flat_map(|input| list(input, "secrets")) {
+        let Some(secret) = text(entry, "name") else { continue };
+        let called = text(entry, "as").unwrap_or(secret).to_owned();
+        let usage = Usage::Input { called, key: text(entry, "key").map(ToOwned::to_owned) };
+        places.push((secret.to_owned(), Place { step: name.to_owned(), usage, optional: false, via: None }));
     }
     for secret in list(own, "image_pull_secrets").chain(list(spec, "image_pull_secrets")).filter_map(Value::as_str) {
         let place = Place { step: name.to_owned(), usage: Usage::ImagePull, optional: false, via: None };

@@ -7,7 +7,7 @@ use super::report::Report;
 use super::{Violation, placement};
 use crate::api::defaults::PodDefaults;
 use crate::api::rules;
-use crate::model::defaults::Defaults;
+use crate::model::defaults::{Defaults, Helper};
 use crate::model::names::{SecretName, is_dns_subdomain, is_label_value, is_qualified_name};
 
 /// As many as a Pipeline may list.
@@ -41,6 +41,7 @@ pub fn pod_defaults(wire: &PodDefaults) -> Result<Defaults, Vec<Violation>> {
         report.add(format!("podLabels.{key}"), rules::POD_LABEL_RESERVED);
     }
     report.into_result(Defaults {
+        helper: Helper::default(),
         pull_secrets,
         node_selector: wire.node_selector.clone(),
         tolerations: wire.tolerations.clone(),

@@ -7,6 +7,7 @@ mod amounts;
 mod conflicts;
 mod defaults;
 mod graph;
+mod input;
 mod lifecycle;
 mod placement;
 mod report;

@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::api::amend::{MAX_STEP_ENTRIES, MAX_STEP_ITEMS};
 use crate::api::pipeline::PipelineSpec;
 use crate::api::rules;
-use crate::api::transform::{Item, SecretEntry, Transform};
+use crate::api::transform::{Format, Item, SecretEntry, Transform};
 use crate::model::names::{self, EnvVarName, MountPath, SecretKey, SecretName};
 use crate::model::work::{FileItem, Files, SecretUse, Usage};
 
@@ -88,6 +88,7 @@ fn parse_entry(at: &str, entry: &SecretEntry, report: &mut Report, uses: &mut Ve
         .as_deref()
         .and_then(|prefix| report.keep(field("env_prefix"), names::env_prefix(prefix).map(|()| prefix.to_owned())));
     let files = parse_items(at, &entry.items, report);
+    let files = if entry.format == Some(Format::Properties) { Files::Properties } else { files };
     let path = entry.mount_path.as_deref().and_then(|path| report.keep(field("mount_path"), MountPath::parse(path)));
 
     let Some(secret) = secret else { return };
@@ -107,6 +108,8 @@ fn check_form(at: &str, entry: &SecretEntry, report: &mut Report) {
     report.require(!key || env_var, &key_field, rules::KEY_NEEDS_ENV_VAR);
     report.require(env_var || mount || entry.env_prefix.is_some(), at, rules::ENTRY_NEEDS_USE);
     report.require(mount || entry.items.is_empty(), &format!("{at}.items"), rules::ITEMS_NEED_MOUNT_PATH);
+    let alone = mount && entry.items.is_empty() && entry.sub_path.is_none() && !entry.optional;
+    report.require(alone || entry.format.is_none(), &format!("{at}.format"), rules::FORMAT_ALONE);
     let Some(sub_path) = entry.sub_path.as_deref() else {
         return;
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::placement::{self, Placement};
 use super::report::Report;
 use super::secrets::{self, Lists};
-use super::{conflicts, graph, transform, volumes};
+use super::{conflicts, graph, input, transform, volumes};
 use crate::api::pipeline::{PipelineSpec, Security};
 use crate::api::rules;
 use crate::api::step::Step as WireStep;
@@ -44,7 +44,8 @@ pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<Step> {
 fn step(wire: &WireStep, lists: &Lists<'_>, placement: Placement, report: &mut Report) -> Step {
     let Lists { base, own, spec, .. } = *lists;
     let container = transform::parse(base, own, report);
-    let uses = secrets::parse(lists, report);
+    let mut uses = secrets::parse(lists, report);
+    let input = own.input.as_ref().and_then(|own| input::parse(&format!("{base}.input"), own, &mut uses, report));
     conflicts::check(lists, report);
     let volumes = volumes::parse(lists, report);
     let root = spec.security == Security::Restricted && own.user.as_deref() == Some("0");
@@ -81,6 +82,7 @@ fn step(wire: &WireStep, lists: &Lists<'_>, placement: Placement, report: &mut R
         group: container.group,
         fs_group: container.fs_group,
         uses,
+        input,
         volumes,
         security: spec.security,
         service_account: placement.service_account,

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::api::pipeline::{PodMetadata, Quantity, SchedulingSpec};
 use crate::api::step::Step as WireStep;
-use crate::api::transform::{Item, SecretEntry, Transform};
+use crate::api::transform::{Format, Item, SecretEntry, Transform};
 use crate::api::volume::{Scratch, VolumeEntry};
 use crate::model::validate::validate;
 use crate::model::work::{Files, Step, Usage};
@@ -196,6 +196,7 @@ fn entry() -> BoxedStrategy<SecretEntry> {
                 items: items.unwrap_or_default(),
                 sub_path,
                 env_prefix,
+                format: None,
                 optional,
             }
         })
@@ -259,6 +260,7 @@ fn transform() -> impl Strategy<Value = Transform> {
                 user,
                 group,
                 fs_group,
+                input: None,
                 secrets,
                 image_pull_secrets,
                 volumes,
@@ -369,7 +371,8 @@ proptest! {
         let entry = SecretEntry {
             name: text.clone(), env_var: Some(other.clone()), key: Some(text.clone()), mount_path: Some(other.clone()),
             items: vec![Item { key: text.clone(), path: other.clone(), mode: Some(mode) }],
-            sub_path: Some(other.clone()), env_prefix: Some(text.clone()), optional: false,
+            sub_path: Some(other.clone()), env_prefix: Some(text.clone()), format: Some(Format::Properties),
+            optional: false,
         };
         let mut spec = spec(json!({"image": text, "user": text, "group": other, "fs_group": text, "working_dir": other}));
         let transform = spec.transform.as_mut().unwrap();

@@ -7,10 +7,12 @@
 
 mod address;
 mod fault;
+mod host;
 mod key;
 mod keyring;
 
 pub use fault::{Fault, Gravity, of_user};
+pub use host::Host;
 pub use key::Key;
 pub use keyring::Keyring;
 

@@ -41,8 +41,11 @@ fn entry(pipeline: &Value, base: &str, row: &ReferenceStatus) -> Option<String> 
         ReferenceUse::Env | ReferenceUse::EnvPrefix | ReferenceUse::Mount => {
             let has_key = |item: &Value| row.key.as_deref().is_none_or(|key| is(item, "key", key));
             let with_key = |item: &Value| is(item, "name", name) && has_key(item);
-            find("secrets", &with_key).or_else(|| find("input.secrets", &with_key))
+            find("secrets", &with_key)
         }
+        ReferenceUse::Input => find("input.secrets", &|item| {
+            is(item, "name", name) && row.key.as_deref() == item.get("key").and_then(Value::as_str)
+        }),
     }
 }
 
@@ -86,7 +89,7 @@ mod tests {
             assert_eq!(reference(&pipeline, &row), field);
         }
         let transform = json!({"spec": {"transform": {"input": {"secrets": [{"name": "api", "key": "token"}]}}}});
-        let row = row(MAIN_STEP, ReferenceUse::Mount, "api", None);
+        let row = row(MAIN_STEP, ReferenceUse::Input, "api", None);
         assert_eq!(reference(&transform, &row), "spec.transform.input.secrets[0]");
     }
 }

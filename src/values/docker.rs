@@ -18,7 +18,7 @@ use crate::model::registry::{Fault, Gravity, of_key, of_user};
 
 /// The two forms that the kubelet reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Form {
+pub(crate) enum Form {
     /// Entries below `auths`.
     ConfigJson,
     /// The older one: entries only.
@@ -27,7 +27,7 @@ pub(in crate::cli) enum Form {
 
 impl Form {
     /// The form that belongs to a Secret's type; `None`: the kubelet passes over such a Secret.
-    pub(in crate::cli) fn of_type(type_: &str) -> Option<Self> {
+    pub(crate) fn of_type(type_: &str) -> Option<Self> {
         match type_ {
             "kubernetes.io/dockerconfigjson" => Some(Self::ConfigJson),
             "kubernetes.io/dockercfg" => Some(Self::Cfg),
@@ -36,7 +36,7 @@ impl Form {
     }
 
     /// The key of the Secret under which the file stands.
-    pub(in crate::cli) const fn key(self) -> &'static str {
+    pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::ConfigJson => ".dockerconfigjson",
             Self::Cfg => ".dockercfg",
@@ -45,7 +45,7 @@ impl Form {
 }
 
 /// What the kubelet finds in the file of a pull Secret.
-pub(in crate::cli) struct PullFile {
+pub(crate) struct PullFile {
     /// Each key once, in the order of the file.
     pub entries: Vec<PullEntry>,
     /// What is wrong with the file itself.
@@ -55,7 +55,7 @@ pub(in crate::cli) struct PullFile {
 }
 
 /// One entry.
-pub(in crate::cli) struct PullEntry {
+pub(crate) struct PullEntry {
     /// As it is written: a host, perhaps with scheme, port and path.
     pub key: String,
     /// What is sent; `None` where the entry cannot be read. An empty one is sent as no login at all.
@@ -65,7 +65,7 @@ pub(in crate::cli) struct PullEntry {
 }
 
 /// User and password.
-pub(in crate::cli) struct Login {
+pub(crate) struct Login {
     /// May be empty.
     pub user: SecretValue,
     /// May be empty.
@@ -74,14 +74,14 @@ pub(in crate::cli) struct Login {
 
 impl Login {
     /// Whether there is neither: the image is pulled as nobody.
-    pub(in crate::cli) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.user.expose().is_empty() && self.password.expose().is_empty()
     }
 }
 
 impl PullFile {
     /// Reads a file.
-    pub(in crate::cli) fn read(form: Form, bytes: &[u8]) -> Self {
+    pub(crate) fn read(form: Form, bytes: &[u8]) -> Self {
         // Go puts a sign of its own where bytes are no text.
         let text = String::from_utf8_lossy(bytes);
         let root = match serde_json::from_str(&text) {
@@ -96,7 +96,7 @@ impl PullFile {
     }
 
     /// Whether the kubelet pulls no image at all for a Pod that names the Secret.
-    pub(in crate::cli) fn breaks(&self) -> bool {
+    pub(crate) fn breaks(&self) -> bool {
         let faults = self.faults.iter().chain(self.entries.iter().flat_map(|entry| &entry.faults));
         faults.into_iter().any(|fault| fault.gravity() == Gravity::Breaks)
     }
