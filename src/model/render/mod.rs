@@ -1,6 +1,9 @@
 //! What the init container is asked to render: the operator writes it, `lockgate render` reads it. No value of a Secret is in it;
 //! where their files are is.
 
+pub mod scan;
+pub mod template;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
