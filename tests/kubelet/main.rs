@@ -21,7 +21,9 @@ mod imported;
 mod installed;
 mod keyring;
 mod last_words;
+mod leftovers;
 mod life;
+mod listener;
 mod main_job;
 mod one_shot;
 mod pulling;
@@ -34,7 +36,7 @@ mod verdicts;
 mod volumes;
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
@@ -117,6 +119,19 @@ async fn printed(space: &Space, name: &str) -> String {
     let log = space.log_of(step.pod.as_deref().unwrap()).await;
     assert_eq!(step.exit_code, Some(0), "{name} failed: {}; it printed: {log}", message(&pipeline));
     log
+}
+
+/// Waits until this stands in the log of the Pod's container, which may run before it wrote anything, and returns the log.
+async fn logs(space: &Space, pod: &str, wanted: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let log = space.log_of(pod).await;
+        if log.contains(wanted) {
+            return log;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{pod} never said: {wanted}; it said: {log}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until the step is in this trouble, and returns what a person reads of it.
