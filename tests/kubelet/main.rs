@@ -23,7 +23,6 @@ mod keyring;
 mod last_words;
 mod leftovers;
 mod life;
-mod listener;
 mod main_job;
 mod one_shot;
 mod pulling;
@@ -35,7 +34,7 @@ mod stdin;
 mod verdicts;
 mod volumes;
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
@@ -92,6 +91,14 @@ async fn labelled_journey(name: &str, labels: Value) -> Option<(Space, &'static 
     let client: Client = support::admin(&shared.cluster).await;
     let space = Space { patience: PATIENCE, ..Space::labelled(&client, name, labels).await };
     Some((space, shared.cluster.node().unwrap()))
+}
+
+/// The same, with the image of the init containers on the node.
+async fn rendering_journey(name: &str, labels: Value) -> Option<(Space, &'static Node)> {
+    static LOADED: Once = Once::new();
+    let (space, node) = labelled_journey(name, labels).await?;
+    tokio::task::spawn_blocking(|| LOADED.call_once(|| support::image::load(node))).await.unwrap();
+    Some((space, node))
 }
 
 /// A spec whose one step runs a script in a busybox; `more` are further fields of `transform`.

@@ -9,8 +9,14 @@ use lockgate_cluster::Cluster;
 use super::output;
 
 /// The folders that kubelet and containerd have compiled in, beside those of [`Cluster::dir`].
-const OUTSIDE: [&str; 6] =
-    ["/run/containerd", "/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"];
+const OUTSIDE: [&str; 6] = [
+    "/run/containerd",
+    "/var/lib/cni",
+    "/var/lib/containerd",
+    "/var/lib/kubelet",
+    "/var/log/containers",
+    "/var/log/pods",
+];
 
 /// Whether a file is in memory and on no disk.
 pub fn is_in_memory(file: &Path) -> bool {

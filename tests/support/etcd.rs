@@ -28,7 +28,8 @@ pub fn revision(cluster: &Cluster) -> i64 {
 /// The keys under which this text was written after that revision, also where it stands no longer.
 pub fn keys_with(cluster: &Cluster, text: &str, since: i64) -> Vec<String> {
     let last = revision(cluster);
-    let all = json!({"create_request": {"key": encoded("\0"), "range_end": encoded("\0"), "start_revision": since + 1}});
+    let all =
+        json!({"create_request": {"key": encoded("\0"), "range_end": encoded("\0"), "start_revision": since + 1}});
     let mut lines = BufReader::new(send(cluster, "/v3/watch", &all)).lines().map(Result::unwrap);
     assert!(lines.by_ref().any(|line| line.is_empty()), "etcd hung up");
     let (mut seen, mut found) = (since, Vec::new());
