@@ -2,6 +2,8 @@
 #![allow(dead_code, unused_imports)] // Each test binary uses its part.
 
 pub mod audit;
+pub mod disk;
+pub mod etcd;
 pub mod examples;
 pub mod heavy;
 pub mod image;
