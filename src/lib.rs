@@ -12,6 +12,7 @@ pub mod ops;
 pub mod plan;
 pub mod report;
 mod values;
+mod watch;
 
 // The binary's allocator: a dependency of this package, though not of this library.
 use zeroizing_alloc as _;

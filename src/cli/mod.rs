@@ -38,6 +38,7 @@ mod rerun;
 mod run;
 mod schema;
 mod secret;
+mod server;
 mod states;
 mod suspend;
 mod users;

@@ -89,7 +89,7 @@ mod tests {
             assert_eq!(reference(&pipeline, &row), field);
         }
         let transform = json!({"spec": {"transform": {"input": {"secrets": [{"name": "api", "key": "token"}]}}}});
-        let row = row(MAIN_STEP, ReferenceUse::Input, "api", None);
+        let row = row(MAIN_STEP, ReferenceUse::Input, "api", Some("token"));
         assert_eq!(reference(&transform, &row), "spec.transform.input.secrets[0]");
     }
 }
