@@ -7,11 +7,6 @@ mod source;
 mod status;
 mod world;
 
-#[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;

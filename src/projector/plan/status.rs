@@ -70,7 +70,7 @@ fn verdict(world: &World, plan: &Plan, registry: &Registry) -> (Reason, String) 
 
 /// In how many namespaces its credentials stand.
 fn copies(world: &World, registry: &Registry) -> usize {
-    let copies = world.places.values().filter_map(|place| place.copy.as_ref());
+    let copies = world.places.values().filter(|place| !place.ending).filter_map(|place| place.copy.as_ref());
     copies.filter(|copy| copy.marked && !copy.deleting && copy.owners.contains(&registry.uid)).count()
 }
 
