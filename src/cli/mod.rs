@@ -109,7 +109,7 @@ enum Command {
     Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(Box<import::ImportArgs>),
-    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    /// Create, list and delete the logins that registries' images get by themselves; log in as the kubelet would.
     Registry(Box<registry::RegistryArgs>),
     /// Change Pipelines that are there, from files of any system that `import` reads.
     Update(verbs::UpdateArgs),

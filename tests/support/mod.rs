@@ -70,7 +70,7 @@ pub fn rendered(cluster: &Cluster, folder: &str) -> Vec<String> {
     rendered.split("\n---\n").map(ToOwned::to_owned).collect()
 }
 
-/// Applies these objects, and waits until Pipelines are served.
+/// Applies these objects, and waits until Pipelines and registries are served.
 pub fn apply(cluster: &Cluster, objects: &[String]) {
     let mut apply = cluster.kubectl();
     apply.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
@@ -81,6 +81,8 @@ pub fn apply(cluster: &Cluster, objects: &[String]) {
         "wait",
         "--for=condition=Established",
         "crd/pipelines.lockgate.dev",
+        "crd/registries.lockgate.dev",
+        "crd/clusterregistries.lockgate.dev",
         "--timeout=60s",
     ]));
 }
