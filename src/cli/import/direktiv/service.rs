@@ -44,7 +44,7 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
 pub fn registry(source: &mut Source) {
     "registry".clone_into(&mut source.object);
     let login = if source.take("/data").is_some() {
-        "--data - < FILE, with what is data here in FILE,"
+        "--data - < FILE"
     } else {
         "--username USER --password-stdin < FILE"
     };
@@ -56,6 +56,6 @@ pub fn registry(source: &mut Source) {
     source.say(
         Severity::Lost,
         "",
-        format!("is not imported, so that no token passes by here: lockgate registry create --url {url} {login} makes its Secret and a Registry, which is for all images of that host; what was global takes --scope global, or global-private"),
+        format!("is not imported, so that no token passes by here: lockgate registry create --url {url} {login} makes its Secret and a Registry for all images of that host; what was global takes --scope global, or global-private"),
     );
 }
