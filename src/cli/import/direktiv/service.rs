@@ -43,11 +43,8 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
 /// The body that makes a registry in Direktiv: the line that makes a Registry and its Secret. Neither user nor token are looked at.
 pub fn registry(source: &mut Source) {
     "registry".clone_into(&mut source.object);
-    let login = if source.take("/data").is_some() {
-        "--data - < FILE"
-    } else {
-        "--username USER --password-stdin < FILE"
-    };
+    let login =
+        if source.take("/data").is_some() { "--data - < FILE" } else { "--username USER --password-stdin < FILE" };
     source.take("/user");
     source.take("/password");
     let url = ["/reg", "/url"].into_iter().find_map(|field| source.text(field)).unwrap_or_default();
