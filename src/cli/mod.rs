@@ -26,6 +26,7 @@ mod error;
 mod explain;
 mod follow;
 mod get;
+mod helper;
 pub mod import;
 mod logs;
 mod man;
@@ -34,6 +35,7 @@ mod operator;
 mod output;
 mod pipelines;
 mod plan;
+mod projector;
 pub mod registry;
 mod rerun;
 mod run;
@@ -62,6 +64,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
+    /// Copy the pull secrets of ClusterRegistries to where Pipelines need them, until SIGTERM.
+    Projector(Box<projector::ProjectorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
     Check(Box<check::CheckArgs>),
     /// Print the exact Pods that the operator would create, and what it would wait for and delete.
@@ -148,6 +152,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Operator(args) => operator::run(*args),
+        Command::Projector(args) => projector::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),
