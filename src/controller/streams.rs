@@ -4,18 +4,18 @@
 //! `watches` hides where a relist begins and ends, which the book of facts needs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod, ServiceAccount};
-use kube::Api;
-use kube::core::{NamespaceResourceScope, Resource};
-use kube_runtime::watcher::{self, Event, watcher};
-use tracing::{debug, info, warn};
+use kube::core::Resource;
+use kube_runtime::watcher::Event;
+use tracing::info;
 
 use super::context::Context;
+use super::events::{LONGEST_PAUSE, config, events};
 use super::key::{ObjectKey, version};
 use super::object::{StoredPipeline, WireClaim, WireConfigMap, WirePipeline, WireSecret};
+use super::registries;
 use super::sightings;
 use super::state::{State, StoredPod};
 use crate::api::reason::ObjectKind;
@@ -24,101 +24,13 @@ use crate::model::secret::SecretAccess;
 use crate::model::world::PodFacts;
 use crate::ops::metrics::Watched;
 
-/// The API server ends a watch after so many seconds. kube takes it for dead 5 s later if it stays silent; its own
-/// default of 290 s would leave us blind for as long.
-const WATCH_SECONDS: u32 = 20;
-/// The longest pause before a watch that failed is tried again.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-
-pub(super) fn config() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_SECONDS)
-}
-
 /// Runs every watch of a scope. Ends only when it is dropped.
 pub(super) async fn run(context: Arc<Context>) {
     let c = &context;
     let config_maps = sightings::watch::<WireConfigMap>(c, ObjectKind::ConfigMap);
     let claims = sightings::watch::<WireClaim>(c, ObjectKind::PersistentVolumeClaim);
-    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), config_maps, claims, mount_failures(c));
-}
-
-/// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
-/// `on_forbidden` hears of each 403.
-pub(super) fn events<K>(
-    context: &Context,
-    what: Watched,
-    config: watcher::Config,
-    on_forbidden: impl Fn(),
-) -> impl Stream<Item = Event<K>>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned
-        + Send
-        + 'static,
-{
-    let api: Api<K> = context.api();
-    let metrics = Arc::clone(&context.metrics);
-    let kind = K::kind(&()).into_owned();
-    let namespace = context.namespace.clone().unwrap_or_else(|| "all".to_owned());
-    let mut failures = 0_u32;
-    watcher(api, config).filter_map(move |result| {
-        let pause = match &result {
-            Ok(_) => {
-                failures = 0;
-                None
-            }
-            Err(error) => {
-                failures = failures.saturating_add(1);
-                metrics.watch_failed(what);
-                if is_forbidden(error) {
-                    on_forbidden();
-                }
-                if failures == 1 {
-                    warn!(kind, namespace, error = short(error), "a watch failed and is tried again");
-                } else {
-                    debug!(kind, namespace, error = short(error), failures, "a watch failed again");
-                }
-                Some(LONGEST_PAUSE.min(Duration::from_millis(100).saturating_mul(1 << failures.min(6))))
-            }
-        };
-        async move {
-            if let Some(pause) = pause {
-                tokio::time::sleep(pause).await;
-            }
-            result.ok()
-        }
-    })
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status.code == 403,
-        _ => false,
-    }
-}
-
-/// The kind of error without anything that the server sent.
-fn short(error: &watcher::Error) -> String {
-    let of = |error: &kube::Error| match error {
-        kube::Error::Api(status) if status.code == 404 => {
-            "404: the API server does not serve this kind; are the CRDs installed?".to_owned()
-        }
-        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
-        kube::Error::HyperError(_) | kube::Error::Service(_) => "no connection".to_owned(),
-        kube::Error::SerdeError(_) => "an answer that could not be decoded".to_owned(),
-        _ => "a broken answer".to_owned(),
-    };
-    match error {
-        watcher::Error::InitialListFailed(inner) => format!("list: {}", of(inner)),
-        watcher::Error::WatchStartFailed(inner) | watcher::Error::WatchFailed(inner) => format!("watch: {}", of(inner)),
-        watcher::Error::WatchError(status) => format!("watch: {} {}", status.code, status.reason),
-        watcher::Error::NoResourceVersion => "watch: no resourceVersion".to_owned(),
-    }
+    let registries = registries::registries(c);
+    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), registries, config_maps, claims, mount_failures(c));
 }
 
 fn key_of<K: Resource>(object: &K) -> (ObjectKey, u64) {
@@ -147,6 +59,9 @@ async fn pipelines(context: &Arc<Context>) {
             };
             let Some(event) = event else { break };
             see_pipeline(context, event, asked);
+            if context.with_state(|state| state.pipelines.tally().hosts.have_changed()) {
+                context.registry_news.notify_one();
+            }
         }
         asked = true;
     }
@@ -295,8 +210,9 @@ async fn secrets(context: &Arc<Context>) {
             let keys = state.book.deafen();
             // At once: a scope that is not ready between the two would drop whom this wakes.
             state.doorbell_refused = true;
-            keys.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
+            state.secrets_rang(&keys)
         });
+        context.registry_news.notify_one();
         wake_all(context, Watched::Secrets, woken);
         context.synced.notify_waiters();
         tokio::time::sleep(LONGEST_PAUSE).await;
@@ -330,8 +246,9 @@ fn hear(context: &Context, event: Event<WireSecret>) {
                 rung
             }
         };
-        rung.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
+        state.secrets_rang(&rung)
     });
+    context.registry_news.notify_one();
     wake_all(context, Watched::Secrets, woken);
 }
 

@@ -143,6 +143,13 @@ impl Step {
     pub fn service_account_name(&self) -> &str {
         self.service_account.as_deref().unwrap_or("default")
     }
+
+    /// Whether something is rendered before its container starts, which the helper image does.
+    #[must_use]
+    pub fn needs_helper(&self) -> bool {
+        let is_rendered = |usage: &SecretUse| matches!(usage.usage, Usage::Mount { files: Files::Properties, .. });
+        self.input.is_some() || self.uses.iter().any(is_rendered)
+    }
 }
 
 /// What is rendered for a step before its container starts.

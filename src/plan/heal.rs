@@ -4,7 +4,7 @@ use crate::api::reason::Trouble;
 use crate::model::work::{Step, Usage};
 use crate::model::world::{PodFacts, World};
 
-/// The Secret whose change may have mended what the Pod is stuck in, if one changed since the Pod was created.
+/// What may have mended what the Pod is stuck in, if anything of that changed since the Pod was created: `Secret db was mended`.
 ///
 /// The kubelet tries again after 10 s to 5 min, counted by the Pod's uid (`pkg/kubelet/images`), so that a fresh Pod is
 /// quicker. A Pod that runs is never touched by this.
@@ -33,5 +33,24 @@ pub(super) fn mended(world: &World, step: &Step, pod: &PodFacts, trouble: Troubl
     let for_pull = |name: &String| pull_secrets.contains(name);
     let concerned = |name: &String| if by_pull_secret { for_pull(name) } else { in_container(name) };
     let changed = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
-    world.versions(step).into_iter().find(changed).map(|(name, _)| name)
+    if let Some((name, _)) = world.versions(step).into_iter().find(changed) {
+        let what = if pod.started_with.contains_key(&name) { "was mended" } else { "is there now" };
+        return Some(format!("Secret {name} {what}"));
+    }
+    let taken_away = || taken_away(world, step, pod, trouble == Trouble::PullSecretMalformed);
+    let name = by_pull_secret.then(taken_away).flatten()?;
+    Some(format!("Secret {name} is no pull secret of it any more"))
+}
+
+/// A pull secret that the Pod was started with, and that a fresh one would not list: its Registry or ServiceAccount does not name it
+/// any more. A wrong credential may stand before a right one, or before none at all.
+///
+/// That the Secret itself is gone mends nothing, but where it could not be parsed.
+fn taken_away(world: &World, step: &Step, pod: &PodFacts, malformed: bool) -> Option<String> {
+    let attached = world.attached_pull_secrets(step);
+    let is_named = |name: &String| {
+        step.uses.iter().any(|usage| usage.secret.as_str() == name)
+            || attached.iter().any(|attached| attached.name == *name && (attached.listed || !malformed))
+    };
+    pod.started_with.keys().find(|name| !is_named(name)).cloned()
 }

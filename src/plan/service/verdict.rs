@@ -100,9 +100,9 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     let going = fleet.delete.iter().find(|deletion| deletion.resource_version.is_some());
     if let (Some(going), Some((pod, Some((kind, _))))) = (going, &fleet.trouble)
         && going.uid == pod.uid
-        && let Some(secret) = crate::plan::heal::mended(scene.world, scene.step, pod, *kind)
+        && let Some(mended) = crate::plan::heal::mended(scene.world, scene.step, pod, *kind)
     {
-        return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &secret));
+        return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &mended));
     }
     if ready < wanted {
         // Not how far it came: each step on its way would be a write.
