@@ -10,8 +10,10 @@ pub mod controller;
 pub mod model;
 pub mod ops;
 pub mod plan;
+pub mod projector;
 pub mod report;
 mod values;
+mod watch;
 
 // The binary's allocator: a dependency of this package, though not of this library.
 use zeroizing_alloc as _;

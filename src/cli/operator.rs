@@ -1,36 +1,29 @@
 //! `lockgate operator`: runs the controller until SIGTERM or SIGINT.
 
-use super::connect::ClusterArgs;
 use super::defaults;
 use super::election::ElectionArgs;
 use super::error::Error;
+use super::helper::HelperArgs;
+use super::server::{self, namespace, serve};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::HeaderValue;
 use ::http::header::USER_AGENT;
 use clap::{Args, ValueEnum};
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
 
 use crate::controller::leader::{Election, Fence, Settings};
 use crate::controller::{Controller, Limits, Reach};
 use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
 use crate::ops::calls::CountCalls;
-use crate::ops::http::{self, BindAddress, Pages, View};
+use crate::ops::http::{BindAddress, Pages};
 use crate::ops::level;
 use crate::ops::metrics::Metrics;
 use crate::ops::telemetry::{self, LogFormat};
-
-/// A connection is made within this time or not at all.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes come within this time or the connection is given up.
-const READ_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Flags of `lockgate operator`. Each may also be given by environment.
 #[derive(Debug, Args)]
@@ -78,6 +71,9 @@ pub(super) struct OperatorArgs {
     pod_defaults: Option<PathBuf>,
 
     #[command(flatten)]
+    helper: HelperArgs,
+
+    #[command(flatten)]
     election: ElectionArgs,
 
     /// Where `/metrics` is served: `:PORT`, `ADDRESS:PORT`, or `0` for nowhere.
@@ -114,16 +110,6 @@ enum Access {
     None,
 }
 
-fn namespace(text: &str) -> Result<String, &'static str> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let ends = [text.bytes().next(), text.bytes().last()];
-    let good = text.len() <= 63
-        && ends.iter().all(|end| end.is_some_and(letter))
-        && text.bytes().all(|byte| letter(byte) || byte == b'-');
-    let say = "give names of namespaces, separated by commas and without spaces, or leave it out for all namespaces";
-    if good { Ok(text.to_owned()) } else { Err(say) }
-}
-
 /// Runs the operator.
 pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
     let OperatorArgs {
@@ -134,6 +120,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         secret_access,
         docs_base_url,
         pod_defaults,
+        helper,
         election,
         metrics_bind_address,
         health_probe_bind_address,
@@ -144,17 +131,11 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (level, traces) = telemetry::init(log_format, &log_level)?;
         let election = election.settings()?;
-        let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
-        let config = config(kubeconfig).await?;
+        let defaults = helper.add_to(pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default());
+        let config = server::config(kubeconfig).await?;
         let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
         let (client, election) = clients(config, election, &metrics)?;
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let stop = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
+        let stop = server::told_to_stop()?;
         let secret_access = match secret_access {
             Access::Metadata => SecretAccess::Metadata,
             Access::None => SecretAccess::None,
@@ -187,7 +168,7 @@ fn clients(
     let name = format!("lockgate/{}{}", env!("CARGO_PKG_VERSION"), identity.unwrap_or_default());
     // Two replicas share a ServiceAccount: in the audit log this tells them apart.
     config.headers.extend(HeaderValue::try_from(name).map(|name| (USER_AGENT, name)));
-    let counted = CountCalls(Arc::clone(metrics));
+    let counted = CountCalls(metrics.calls());
     let Some(settings) = settings else {
         return Ok((ClientBuilder::try_from(config)?.with_layer(&counted).build(), None));
     };
@@ -197,29 +178,10 @@ fn clients(
     Ok((ClientBuilder::try_from(config)?.with_layer(&counted).with_layer(&fence).build(), Some(election)))
 }
 
-/// Opens a port and answers there for as long as the process lives.
-async fn serve(flag: &'static str, address: BindAddress, pages: Pages, view: &Arc<impl View>) -> Result<(), Error> {
-    let listener = address.listen().await.map_err(|source| Error::Listen { flag, address, source })?;
-    if let Some(listener) = listener {
-        info!(address = %listener.local_addr()?, "serving {}", pages.name());
-        tokio::spawn(http::serve(listener, pages, Arc::clone(view) as Arc<dyn View>));
-    }
-    Ok(())
-}
-
-async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
-    let mut config = ClusterArgs::of_kubeconfig(path).config().await?;
-    // A watch is silent for 20 s at most, so whatever is silent longer is dead: without this a list that is never
-    // answered would be waited for without end.
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    config.read_timeout = Some(READ_TIMEOUT);
-    // Counted from the last byte, not from the request (`reset_reader_on_write`): connections that lay idle when all of
-    // them died must not each cost another wait. A request that is cut off by it is repeated as after any other failure.
-    Ok(config)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use ::http::{Method, Request};
     use kube::client::Body;
 

@@ -31,6 +31,8 @@ pub enum Source {
     ClusterRegistry(String),
     /// A ServiceAccount, by its name.
     ServiceAccount(String),
+    /// The operator's, for the image that renders inputs.
+    Helper,
     /// The operator's Pod defaults.
     Defaults,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Source {
             Self::Registry(name, _) => write!(f, "registry/{name}"),
             Self::ClusterRegistry(name) => write!(f, "clusterregistry/{name}"),
             Self::ServiceAccount(name) => write!(f, "serviceaccount/{name}"),
+            Self::Helper => f.write_str("helper-image"),
             Self::Defaults => f.write_str("pod-defaults"),
         }
     }
@@ -64,7 +67,10 @@ pub fn secret_names(
         AccountKnowledge::Absent => &[],
     });
     let of_accounts = of_accounts.filter_map(|name| SecretName::parse(name).ok());
-    named.chain(of_registries).chain(of_accounts).chain(defaults.pull_secrets.iter().cloned()).collect()
+    let needs_helper = work.steps.iter().any(Step::needs_helper);
+    let of_helper = defaults.helper.pull_secrets.iter().filter(|_| needs_helper);
+    let of_operator = of_helper.chain(&defaults.pull_secrets).cloned();
+    named.chain(of_registries).chain(of_accounts).chain(of_operator).collect()
 }
 
 /// Where an image is pulled from, as a Registry would name it; `None`: from a place that none can name.
@@ -84,7 +90,8 @@ impl Step {
 
 impl World {
     /// The pull secrets that a step's Pod gets besides those that it lists itself: those of the Registries of its images' hosts,
-    /// the copy of ClusterRegistries, its ServiceAccount's, the operator's defaults; each name once.
+    /// the copy of ClusterRegistries, its ServiceAccount's, those of the helper image where it needs that, the operator's
+    /// defaults; each name once.
     ///
     /// The ServiceAccount admission plugin adds the account's only to a Pod that lists none, so that a list of our own
     /// would take them away (`plugin/pkg/admission/serviceaccount`): they are merged here.
@@ -100,15 +107,16 @@ impl World {
             source: Source::ServiceAccount(account.to_owned()),
             listed: true,
         });
-        let defaults = self.defaults.pull_secrets.iter().map(|name| Attached {
-            name: name.to_string(),
-            source: Source::Defaults,
-            listed: true,
-        });
+        let always = |source: Source| {
+            move |name: &SecretName| Attached { name: name.to_string(), source: source.clone(), listed: true }
+        };
+        let of_helper = self.defaults.helper.pull_secrets.iter().filter(|_| step.needs_helper());
+        let of_helper = of_helper.map(always(Source::Helper));
+        let defaults = self.defaults.pull_secrets.iter().map(always(Source::Defaults));
         let own =
             |name: &str| step.uses.iter().any(|usage| usage.usage == Usage::ImagePull && usage.secret.as_str() == name);
         let mut attached: Vec<Attached> = Vec::new();
-        for next in self.of_registries(step).into_iter().chain(of_account).chain(defaults) {
+        for next in self.of_registries(step).into_iter().chain(of_account).chain(of_helper).chain(defaults) {
             if own(&next.name) {
                 continue;
             }

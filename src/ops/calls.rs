@@ -1,24 +1,44 @@
 //! Counts what is asked of the API server, by words of closed sets only.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, Uri};
+use prometheus_client::registry::Registry;
 use tower::{Layer, Service};
 
-use super::metrics::Metrics;
+use super::metrics::{Counts, put};
+
+/// How often the API server was asked, and what it answered. Clones count together.
+#[derive(Clone, Debug)]
+pub struct CallCounts {
+    rest: Counts<2>,
+    api: Counts<3>,
+}
+
+impl CallCounts {
+    /// The counts of a process that talks to this host.
+    pub(crate) fn of(registry: &mut Registry, api_server: &str) -> Self {
+        let host = (Cow::Borrowed("host"), Cow::Owned(api_server.to_owned()));
+        let rest = registry.sub_registry_with_label(host);
+        Self {
+            rest: put(rest, "rest_client_requests", "Requests to the API server, by method and answer"),
+            api: put(registry, "lockgate_api_requests", "Requests to the API server, by verb, resource and answer"),
+        }
+    }
+}
 
 /// Wraps the client.
 #[derive(Clone, Debug)]
-pub struct CountCalls(pub Arc<Metrics>);
+pub struct CountCalls(pub CallCounts);
 
 impl<S> Layer<S> for CountCalls {
     type Service = Counted<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Counted { inner, metrics: Arc::clone(&self.0) }
+        Counted { inner, counts: self.0.clone() }
     }
 }
 
@@ -26,7 +46,7 @@ impl<S> Layer<S> for CountCalls {
 #[derive(Clone, Debug)]
 pub struct Counted<S> {
     inner: S,
-    metrics: Arc<Metrics>,
+    counts: CallCounts,
 }
 
 impl<S, B, A> Service<Request<B>> for Counted<S>
@@ -43,7 +63,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut call = Call::of(Arc::clone(&self.metrics), request.method(), request.uri());
+        let mut call = Call::of(self.counts.clone(), request.method(), request.uri());
         let answer = self.inner.call(request);
         async move {
             let answer = answer.await;
@@ -58,7 +78,7 @@ where
 
 /// One request. Counted when it is dropped, so that one that is given up counts, too.
 struct Call {
-    metrics: Arc<Metrics>,
+    counts: CallCounts,
     method: &'static str,
     verb: &'static str,
     resource: &'static str,
@@ -69,9 +89,9 @@ struct Call {
 const NO_ANSWER: &str = "<error>";
 
 impl Call {
-    fn of(metrics: Arc<Metrics>, method: &Method, uri: &Uri) -> Self {
+    fn of(counts: CallCounts, method: &Method, uri: &Uri) -> Self {
         let (verb, resource) = verb_and_resource(method, uri);
-        Self { metrics, method: method_word(method), verb, resource, code: NO_ANSWER }
+        Self { counts, method: method_word(method), verb, resource, code: NO_ANSWER }
     }
 }
 
@@ -83,9 +103,9 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Self { metrics, method, verb, resource, code } = self;
-        metrics.rest_requests.get_or_create(&[("code", *code), ("method", *method)]).inc();
-        metrics.api_requests.get_or_create(&[("verb", *verb), ("resource", *resource), ("code", *code)]).inc();
+        let Self { counts, method, verb, resource, code } = self;
+        counts.rest.get_or_create(&[("code", *code), ("method", *method)]).inc();
+        counts.api.get_or_create(&[("verb", *verb), ("resource", *resource), ("code", *code)]).inc();
     }
 }
 
@@ -141,9 +161,9 @@ fn verb_and_resource(method: &Method, uri: &Uri) -> (&'static str, &'static str)
     };
     let mut parts = parts.skip(to_version).peekable();
     let mut resource = parts.next();
-    if resource == Some("namespaces") {
-        let _ = parts.next();
-        resource = parts.next();
+    // Of all namespaces, or in one.
+    if resource == Some("namespaces") && parts.next().is_some() {
+        resource = parts.next().or(Some("namespaces"));
     }
     let (name, subresource) = (parts.next(), parts.next());
     let resource = match (resource, subresource) {
@@ -159,6 +179,8 @@ fn verb_and_resource(method: &Method, uri: &Uri) -> (&'static str, &'static str)
         (Some("clusterregistries"), None) => "clusterregistries",
         (Some("events"), None) => "events",
         (Some("leases"), None) => "leases",
+        (Some("clusterregistries"), Some("status")) => "clusterregistries/status",
+        (Some("namespaces"), None) => "namespaces",
         _ => "other",
     };
     let watches =
@@ -179,8 +201,10 @@ fn verb_and_resource(method: &Method, uri: &Uri) -> (&'static str, &'static str)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::ops::metrics::Now;
+    use crate::ops::metrics::{Metrics, Now};
 
     #[test]
     fn a_request_is_called_as_rbac_calls_it() {
@@ -199,6 +223,9 @@ mod tests {
             ("POST", "/apis/events.k8s.io/v1/namespaces/team-a/events", "create", "events"),
             ("GET", "/apis/lockgate.dev/v1alpha1/pipelines?resourceVersion=0", "list", "pipelines"),
             ("GET", "/api/v1/namespaces/team-a/secrets/db/canary", "get", "other"),
+            ("GET", "/api/v1/namespaces?limit=500", "list", "namespaces"),
+            ("GET", "/apis/lockgate.dev/v1alpha1/clusterregistries?watch=true", "watch", "clusterregistries"),
+            ("PATCH", "/apis/lockgate.dev/v1alpha1/clusterregistries/hub/status", "patch", "clusterregistries/status"),
             ("GET", "/version", "other", "other"),
             ("GET", "/", "other", "other"),
         ] {
@@ -215,8 +242,8 @@ mod tests {
         });
         let silent = tower::service_fn(|_: Request<()>| std::future::pending::<Result<Response<()>, ()>>());
         let request = || Request::get("/api/v1/namespaces/team-a/secrets/db").body(()).unwrap();
-        CountCalls(Arc::clone(&metrics)).layer(answering).call(request()).await.unwrap();
-        drop(CountCalls(Arc::clone(&metrics)).layer(silent).call(request()));
+        CountCalls(metrics.calls()).layer(answering).call(request()).await.unwrap();
+        drop(CountCalls(metrics.calls()).layer(silent).call(request()));
         let text = metrics.scrape(&Now::default());
         for line in [
             r#"lockgate_api_requests_total{verb="get",resource="secrets",code="4xx"} 1"#,

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry};
 
+use super::calls::CallCounts;
 use super::process::Process;
 pub use super::words::{LookResult, ReadResult, Watched};
 use super::words::{SETBACKS, setback_word};
@@ -22,9 +23,11 @@ use crate::api::reason::{Phase, ReferenceState};
 use crate::model::world::SetbackKind;
 
 /// Names and values of labels.
-pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
-pub(super) type Counts<const N: usize> = Family<Labels<N>, Counter>;
-type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
+pub(crate) type Labels<const N: usize> = [(&'static str, &'static str); N];
+/// Counters by labels.
+pub(crate) type Counts<const N: usize> = Family<Labels<N>, Counter>;
+/// Gauges by labels.
+pub(crate) type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// The phase of a Pipeline of which no status was written yet.
@@ -71,8 +74,7 @@ pub struct Metrics {
     registry: Registry,
     looks: Looks,
     queue: QueueCounts,
-    pub(super) rest_requests: Counts<2>,
-    pub(super) api_requests: Counts<3>,
+    calls: CallCounts,
     pipelines: Gauges<1>,
     references: Gauges<1>,
     stale: Gauge,
@@ -147,17 +149,29 @@ impl QueueCounts {
     }
 }
 
-fn put<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+/// The metrics that every server process of ours has: its own figures, its version, and what it asks the API server for.
+pub(crate) fn of_any_process(api_server: &str) -> (Registry, CallCounts) {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Process::now()));
+    let build: Gauges<1> = put(&mut registry, "lockgate_build_info", "Which Lockgate this is; always 1");
+    build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+    let calls = CallCounts::of(&mut registry, api_server);
+    (registry, calls)
+}
+
+/// Registers a metric that begins at nothing.
+pub(crate) fn put<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     put_this(registry, name, help, M::default())
 }
 
-fn put_this<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+/// Registers this metric.
+pub(crate) fn put_this<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
 }
 
 /// A family in which every word of a closed set is there from the start: a rate over it has a beginning.
-fn put_counts(
+pub(crate) fn put_counts(
     registry: &mut Registry,
     name: &str,
     help: &str,
@@ -180,13 +194,7 @@ impl Metrics {
     #[must_use]
     pub fn new(api_server: &str) -> Self {
         let pair = |label: &'static str, value: &str| (Cow::Borrowed(label), Cow::Owned(value.to_owned()));
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Process::now()));
-        let build: Gauges<1> = put(&mut registry, "lockgate_build_info", "Which Lockgate this is; always 1");
-        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
-
-        let rest = registry.sub_registry_with_label(pair("host", api_server));
-        let rest_requests = put(rest, "rest_client_requests", "Requests to the API server, by method and answer");
+        let (mut registry, calls) = of_any_process(api_server);
 
         let queue =
             registry.sub_registry_with_labels([pair("name", "pipeline"), pair("controller", "pipeline")].into_iter());
@@ -197,8 +205,7 @@ impl Metrics {
         Self {
             looks,
             queue,
-            rest_requests,
-            api_requests: put(r, "lockgate_api_requests", "Requests to the API server, by verb, resource and answer"),
+            calls,
             pipelines: put(r, "lockgate_pipelines", "Pipelines, by phase"),
             references: put(r, "lockgate_references", "References of all Pipelines, by state"),
             stale: put(r, "lockgate_stale_references", "References whose running container has an old value"),
@@ -242,6 +249,12 @@ impl Metrics {
             leads: put(r, "leader_election_master_status", "Whether this process leads: 1, or 0 while it stands by"),
             registry,
         }
+    }
+
+    /// What is counted of requests.
+    #[must_use]
+    pub fn calls(&self) -> CallCounts {
+        self.calls.clone()
     }
 
     /// Whether this process holds the Lease of that name. The label is client-go's; where there is no election there is no

@@ -27,19 +27,32 @@ pub(super) fn mended(world: &World, step: &Step, pod: &PodFacts, trouble: Troubl
         | Trouble::ContainerStart
         | Trouble::CrashLoop => return None,
     };
-    let in_container =
-        |name: &String| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
+    let in_container = |name: &str| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
     let pull_secrets = world.pull_secrets(step);
-    let for_pull = |name: &String| pull_secrets.contains(name);
-    let concerned = |name: &String| if by_pull_secret { for_pull(name) } else { in_container(name) };
-    let changed = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
-    if let Some((name, _)) = world.versions(step).into_iter().find(changed) {
-        let what = if pod.started_with.contains_key(&name) { "was mended" } else { "is there now" };
-        return Some(format!("Secret {name} {what}"));
-    }
-    let taken_away = || taken_away(world, step, pod, trouble == Trouble::PullSecretMalformed);
-    let name = by_pull_secret.then(taken_away).flatten()?;
-    Some(format!("Secret {name} is no pull secret of it any more"))
+    let for_pull = |name: &str| pull_secrets.iter().any(|listed| listed == name);
+    let concerned = |name: &str| if by_pull_secret { for_pull(name) } else { in_container(name) };
+    changed(world, step, pod, concerned).or_else(|| {
+        let taken_away = || taken_away(world, step, pod, trouble == Trouble::PullSecretMalformed);
+        let name = by_pull_secret.then(taken_away).flatten()?;
+        Some(format!("Secret {name} is no pull secret of it any more"))
+    })
+}
+
+/// What may have made it possible to render what the Pod needs.
+///
+/// The kubelet tries a Service's Pod again, too, but later each time.
+pub(super) fn mended_input(world: &World, step: &Step, pod: &PodFacts) -> Option<String> {
+    pod.invalid_input()?;
+    let sources = step.helper_sources();
+    changed(world, step, pod, |name| sources.iter().any(|usage| usage.secret.as_str() == name))
+}
+
+/// Says of the first Secret of these that has another version than when the Pod was created, that it was mended.
+fn changed(world: &World, step: &Step, pod: &PodFacts, concerned: impl Fn(&str) -> bool) -> Option<String> {
+    let is_other = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
+    let (name, _) = world.versions(step).into_iter().find(is_other)?;
+    let what = if pod.started_with.contains_key(&name) { "was mended" } else { "is there now" };
+    Some(format!("Secret {name} {what}"))
 }
 
 /// A pull secret that the Pod was started with, and that a fresh one would not list: its Registry or ServiceAccount does not name it

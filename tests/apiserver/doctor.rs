@@ -20,7 +20,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: doctor}
 rules:
-- {apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], resourceNames: [pipelines.lockgate.dev], verbs: [get]}
+- {apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions], resourceNames: [pipelines.lockgate.dev, registries.lockgate.dev, clusterregistries.lockgate.dev], verbs: [get]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -156,6 +156,8 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     let expected = [
         ("server", "ok"),
         ("crd", "ok"),
+        ("crd", "ok"),
+        ("crd", "ok"),
         ("operator", "failed"),
         ("skew", "ok"),
         ("names", "ok"),
@@ -218,6 +220,8 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     let expected = [
         ("server", "ok"),
         ("crd", "warn"),
+        ("crd", "warn"),
+        ("crd", "warn"),
         ("operator", "warn"),
         ("skew", "ok"),
         ("names", "ok"),
@@ -251,6 +255,12 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(doctor(&few).code, 0, "a warning fails nothing");
+    // Without the registries Pipelines run, as they did before these were known.
+    output(cluster.kubectl().args(["delete", "crd", "registries.lockgate.dev", "clusterregistries.lockgate.dev"]));
+    let said = doctor(&few);
+    assert_eq!(said.code, 0);
+    let definitions: Vec<_> = said.states().into_iter().filter(|(name, _)| *name == "crd").collect();
+    assert_eq!(definitions, [("crd", "ok"), ("crd", "warn"), ("crd", "warn")]);
     output(cluster.kubectl().args(["delete", "crd", "pipelines.lockgate.dev"]));
     let said = doctor(&few);
     assert_eq!(said.code, 1);

@@ -1,8 +1,6 @@
 //! Encryption at rest is the API server's: switched on under a running Lockgate, as docs/encryption.md says, and what lies in
 //! etcd before and after.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
@@ -14,7 +12,7 @@ use lockgate::api::reason::Phase;
 use lockgate_cluster::{Cluster, Options};
 use serde_json::{Value, json};
 
-use crate::support::{self, CANARY, Operator, Space, admin, name_of, output, states};
+use crate::support::{self, CANARY, Operator, Space, admin, etcd, name_of, output, states};
 
 /// The value of a Secret.
 fn value(of: &str) -> String {
@@ -55,36 +53,16 @@ fn files_with(cluster: &Cluster, name: &str) -> Vec<String> {
     found
 }
 
-/// Asks etcd through its JSON gateway.
-fn etcd(cluster: &Cluster, path: &str, body: &Value) -> Value {
-    let address = cluster.etcd_url().strip_prefix("http://").unwrap();
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "POST {path} HTTP/1.0\r\nHost: etcd\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_else(|_| panic!("{path}: {answer}"))
-}
-
-fn encoded(text: &str) -> Value {
-    serde_json::to_value(ByteString(text.as_bytes().to_vec())).unwrap()
-}
-
 /// What etcd answers for a Secret, at a revision, or now.
 fn stored_at(cluster: &Cluster, space: &Space, name: &str, revision: i64) -> Option<Vec<u8>> {
-    let key = encoded(&format!("/registry/secrets/{}/{name}", space.name));
-    let answer = etcd(cluster, "/v3/kv/range", &json!({"key": key, "revision": revision.to_string()}));
+    let key = etcd::encoded(&format!("/registry/secrets/{}/{name}", space.name));
+    let answer = etcd::ask(cluster, "/v3/kv/range", &json!({"key": key, "revision": revision.to_string()}));
     let value = answer["kvs"].get(0)?["value"].clone();
     Some(serde_json::from_value::<ByteString>(value).unwrap().0)
 }
 
 fn stored(cluster: &Cluster, space: &Space, name: &str) -> Vec<u8> {
     stored_at(cluster, space, name, 0).unwrap()
-}
-
-fn revision(cluster: &Cluster) -> i64 {
-    let answer = etcd(cluster, "/v3/kv/range", &json!({"key": encoded("/"), "limit": "1"}));
-    answer["header"]["revision"].as_str().unwrap().parse().unwrap()
 }
 
 /// The one command of the page that begins so.
@@ -134,7 +112,7 @@ async fn with_encryption_at_rest_no_value_lies_in_etcd_and_nothing_else_changes(
 
     // What was stored before is as it was until it is written again.
     assert!(find(&stored(&cluster, &space, "before"), &value("before")));
-    let before = revision(&cluster);
+    let before = etcd::revision(&cluster);
     let rewritten = run(&cluster, &documented("kubectl get secrets --all-namespaces"));
     assert!(rewritten.contains("secret/before replaced"), "{rewritten}");
     let now = stored(&cluster, &space, "before");
@@ -152,9 +130,10 @@ async fn with_encryption_at_rest_no_value_lies_in_etcd_and_nothing_else_changes(
 
     // Old revisions go by compaction, and their bytes from the database by defragmentation; the log has its own time.
     assert!(find(&stored_at(&cluster, &space, "before", before).unwrap(), &value("before")));
-    etcd(&cluster, "/v3/kv/compaction", &json!({"revision": revision(&cluster).to_string(), "physical": true}));
+    let now = etcd::revision(&cluster).to_string();
+    etcd::ask(&cluster, "/v3/kv/compaction", &json!({"revision": now, "physical": true}));
     assert_eq!(stored_at(&cluster, &space, "before", before), None);
-    etcd(&cluster, "/v3/maintenance/defragment", &json!({}));
+    etcd::ask(&cluster, "/v3/maintenance/defragment", &json!({}));
     let left = files_with(&cluster, "before");
     println!("after compaction and defragmentation the value from before lies in {left:?}");
     assert!(!left.contains(&"snap/db".to_owned()), "{left:?}");

@@ -319,11 +319,11 @@ async fn kustomize_s_hashed_names_and_images_arrive_everywhere() {
     };
     let (db, regcred, settings) =
         (name("Secret", "shop-db-"), name("Secret", "shop-regcred-"), name("ConfigMap", "shop-settings-"));
-    let spec = |pipeline: &str| {
-        let found =
-            objects.iter().find(|object| object["kind"] == "Pipeline" && object["metadata"]["name"] == pipeline);
+    let of = |kind: &str, name: &str| {
+        let found = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
         found.unwrap()["spec"].clone()
     };
+    let spec = |pipeline: &str| of("Pipeline", pipeline);
     let image = "mirror.example.com/app:2.0";
     let volumes = json!([
         {"config_map": settings, "mount_path": "/etc/settings"},
@@ -335,7 +335,13 @@ async fn kustomize_s_hashed_names_and_images_arrive_everywhere() {
         spec("shop-single"),
         json!({
             "service_account_name": "shop-worker", "secrets": files,
-            "transform": {"image": image, "secrets": variable, "image_pull_secrets": [regcred], "volumes": volumes},
+            "transform": {
+                "image": image, "secrets": variable, "image_pull_secrets": [regcred], "volumes": volumes,
+                "input": {
+                    "secrets": [{"name": db, "key": "password", "as": "password"}], "mount_path": "/run/input.json",
+                    "template": {"url": "postgres://app:jq(.secrets.password)@db/app"},
+                },
+            },
         })
     );
     assert_eq!(
@@ -347,10 +353,22 @@ async fn kustomize_s_hashed_names_and_images_arrive_everywhere() {
                 {
                     "name": "report", "needs": ["load"], "image": image, "service_account_name": "shop-worker",
                     "secrets": files, "image_pull_secrets": [regcred], "volumes": volumes,
+                    // Under its hashed name a template could not find it.
+                    "input": {
+                        "secrets": [{"name": db, "as": "db"}], "env_var": "INPUT",
+                        "template": {"password": "jq(.secrets.db.password)"},
+                    },
                 },
             ],
         })
     );
+    assert_eq!(of("Registry", "shop-images")["secret"], json!({"name": regcred}));
+    let rendered_too =
+        output(shared.cluster.kubectl().arg("kustomize").arg(root().join("deploy/kustomize/cluster-registry")));
+    let read: Vec<Value> = rendered_too.split("\n---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect();
+    let [source, registry] = &read[..] else { panic!("{rendered_too}") };
+    assert!(source["metadata"]["name"].as_str().unwrap().starts_with("images-"), "{source}");
+    assert_eq!(registry["spec"]["secret"], json!({"namespace": "lockgate-system", "name": source["metadata"]["name"]}));
     // Applied as it is rendered, every reference is good.
     piped(shared.cluster.kubectl(), &["apply", "--server-side", "-n", &space.name, "-f", "-"], &rendered);
     for pipeline in ["shop-single", "shop-graph"] {

@@ -17,10 +17,7 @@ const PARTS: [(&str, &str); 7] = [
     ("deploy/argocd/resource_customizations/", "tests for Argo CD, on what a cluster said; tests/gitops runs them"),
     ("deploy/components/ha/deployment.yaml", "a patch; the overlay that has it is rendered here"),
     ("deploy/krew/lockgate.yaml", "a template that is filled in at a release; tests/krew.rs does"),
-    (
-        "deploy/kustomize/component/pipeline.yaml",
-        "configuration of kustomize; the example that has it is rendered here",
-    ),
+    ("deploy/kustomize/component/", "configuration of kustomize; the examples that have it are rendered here"),
     ("deploy/recipes/parameters/helm/", "a chart; apiserver/recipes.rs renders it"),
     ("kustomization.yaml", "what kubectl renders, which is done here"),
 ];

@@ -36,7 +36,7 @@ fn version_scope_and_next_commands_are_told() {
 fn what_to_beware_of_is_told() {
     for (set, warning) in [
         ("crds.keep=false", "EVERY PIPELINE OF THE CLUSTER"),
-        ("crds.install=false", "keep the CRD as new as this version"),
+        ("crds.install=false", "keep the three CRDs as new as this version"),
         ("rbac.create=false", "nothing happens until somebody grants"),
         ("replicaCount=0", "no Pipeline starts"),
         ("podDisruptionBudget.enabled=true,podDisruptionBudget.maxUnavailable=1", "with one replica protects nothing"),

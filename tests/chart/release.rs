@@ -9,6 +9,18 @@ use super::support::output;
 use super::{chart, objects};
 
 const NAMESPACE: &str = "lockgate-journey";
+/// One of each; nobody looks at them here.
+const REGISTRIES: &str = "
+apiVersion: lockgate.dev/v1alpha1
+kind: Registry
+metadata: {name: ours, namespace: team-a}
+spec: {host: registry.example.com, secret: {name: regcred}}
+---
+apiVersion: lockgate.dev/v1alpha1
+kind: ClusterRegistry
+metadata: {name: everybody-s}
+spec: {host: registry.example.com, secret: {namespace: lockgate-journey, name: regcred}}
+";
 
 /// Helm with the cluster, for the release `gate`; gives what it printed.
 fn helm(arguments: &[&str]) -> String {
@@ -40,8 +52,10 @@ fn names(kinds: &str) -> Vec<String> {
     listed.lines().map(ToOwned::to_owned).collect()
 }
 
-fn may(who: &str, verb: &str, subresource: &str) -> bool {
-    let arguments = ["auth", "can-i", verb, "pipelines.lockgate.dev", "--namespace=team-a", "--as", who];
+/// Whether somebody may do this to a resource, as in `pipelines.lockgate.dev/scale`, in the namespace team-a.
+fn may(who: &str, verb: &str, resource: &str) -> bool {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let arguments = ["auth", "can-i", verb, resource, "--namespace=team-a", "--as", who];
     let answer = cluster().kubectl().args(arguments).args(["--subresource", subresource]).output().unwrap();
     String::from_utf8(answer.stdout).unwrap().trim() == "yes"
 }
@@ -61,6 +75,9 @@ fn a_release_lives_and_leaves_pipelines_behind() {
     people_have_rights();
     let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart/pipeline.yaml");
     kubectl(&["apply", "--namespace=team-a", "-f", pipeline.to_str().unwrap()]);
+    let registries = cluster().dir().join("registries.yaml");
+    std::fs::write(&registries, REGISTRIES).unwrap();
+    kubectl(&["apply", "-f", registries.to_str().unwrap()]);
 
     helm(&["upgrade", "gate", ".", "--values", "ci/ha-values.yaml", "--wait", "--timeout=2m"]);
     let deployment = get("deployment/gate-lockgate");
@@ -82,12 +99,14 @@ fn a_release_lives_and_leaves_pipelines_behind() {
     // Helm waits for what it made; Pods go with the Deployment a little later.
     let all = "all,clusterroles,clusterrolebindings,serviceaccounts,configmaps";
     super::until("nothing is left of the release", || names(all).is_empty());
-    let left = kubectl(&["get", "lgp", "--namespace=team-a", "--output=name"]);
-    assert!(left.starts_with("pipeline.lockgate.dev/"), "{left}");
+    let left = kubectl(&["get", "lgp,lgr,lgcr", "--namespace=team-a", "--output=name"]);
+    let kinds: Vec<&str> = left.lines().filter_map(|line| line.split('/').next()).collect();
+    assert_eq!(kinds, ["pipeline.lockgate.dev", "registry.lockgate.dev", "clusterregistry.lockgate.dev"], "{left}");
 
     // What stayed belongs to a release of this name. Another one has to say that it takes it.
     let text = helm_refuses(&["install", "other", ".", "--values", "ci/default-values.yaml"]);
-    assert!(text.contains("pipelines.lockgate.dev") && text.contains("meta.helm.sh/release-name"), "{text}");
+    // Helm names the first that it meets.
+    assert!(text.contains(".lockgate.dev") && text.contains("meta.helm.sh/release-name"), "{text}");
     helm(&["install", "other", ".", "--values", "ci/default-values.yaml", "--take-ownership"]);
     helm(&["uninstall", "other", "--wait", "--timeout=2m"]);
     helm(&["install", "gate", ".", "--values", "ci/default-values.yaml", "--take-ownership", "--wait", "--timeout=2m"]);
@@ -115,12 +134,24 @@ fn people_have_rights() {
     }
     for role in ["view", "edit", "admin"] {
         let writes = role != "view";
-        super::until(&format!("{role} may read Pipelines"), || may(role, "list", ""));
-        super::until(&format!("{role} may write Pipelines: {writes}"), || may(role, "create", "") == writes);
-        assert_eq!(may(role, "patch", "scale"), writes, "{role}");
-        assert!(!may(role, "patch", "status"), "{role}");
+        for kind in ["pipelines.lockgate.dev", "registries.lockgate.dev"] {
+            super::until(&format!("{role} may read {kind}"), || may(role, "list", kind));
+            super::until(&format!("{role} may write {kind}: {writes}"), || may(role, "create", kind) == writes);
+            for verb in ["patch", "update", "delete"] {
+                assert_eq!(may(role, verb, kind), writes, "{role}: {verb} {kind}");
+            }
+            assert!(!may(role, "patch", &format!("{kind}/status")), "{role}: status of {kind}");
+        }
+        assert_eq!(may(role, "patch", "pipelines.lockgate.dev/scale"), writes, "{role}");
+        // What reaches beyond a namespace is nobody's, and whom a GlobalPrivate ClusterRegistry serves is said by a label that
+        // nobody here can give.
+        for verb in ["get", "list", "watch", "create", "update", "patch", "delete"] {
+            assert!(!may(role, verb, "clusterregistries.lockgate.dev"), "{role}: {verb}");
+            let reads = ["get", "list", "watch"].contains(&verb);
+            assert!(reads || !may(role, verb, "namespaces"), "{role}: {verb} namespaces");
+        }
     }
-    assert!(!may("nobody", "list", ""));
+    assert!(!may("nobody", "list", "pipelines.lockgate.dev") && !may("nobody", "list", "registries.lockgate.dev"));
 }
 
 /// What the Pod of `helm test` runs, with the rights that it has: a script plays the node here, so that the Pod itself runs nothing.

@@ -1,6 +1,6 @@
 //! How Flux, Helm 4 and cli-utils read a custom resource. The rules are those of sigs.k8s.io/cli-utils,
-//! `pkg/kstatus/status` (`Compute`, `checkGenericProperties`, `checkGeneration`, and the rule of `status.go` that what
-//! nothing speaks against is current), written anew.
+//! `pkg/kstatus/status` (`Compute`, `checkGenericProperties`, `checkGeneration`, `checkReadyCondition`, and the rule of
+//! `status.go` that what nothing speaks against is current), written anew.
 
 use serde_json::Value;
 
@@ -25,14 +25,15 @@ pub(crate) fn compute(object: &Value) -> Kstatus {
     }
     // The first of the two that is found True decides.
     let is_true = |condition: &Value, kind: &str| condition["type"] == kind && condition["status"] == "True";
-    let conditions = object["status"]["conditions"].as_array();
-    conditions
-        .into_iter()
-        .flatten()
-        .find_map(|condition| match condition {
-            c if is_true(c, "Reconciling") => Some(Kstatus::InProgress),
-            c if is_true(c, "Stalled") => Some(Kstatus::Failed),
-            _ => None,
-        })
-        .unwrap_or(Kstatus::Current)
+    let conditions = || object["status"]["conditions"].as_array().into_iter().flatten();
+    let decided = conditions().find_map(|condition| match condition {
+        c if is_true(c, "Reconciling") => Some(Kstatus::InProgress),
+        c if is_true(c, "Stalled") => Some(Kstatus::Failed),
+        _ => None,
+    });
+    // Where neither is there, Ready counts, if there is one.
+    decided.unwrap_or_else(|| match conditions().find(|condition| condition["type"] == "Ready") {
+        Some(ready) if ready["status"] != "True" => Kstatus::InProgress,
+        _ => Kstatus::Current,
+    })
 }

@@ -1,9 +1,10 @@
-//! What GitOps tools make of a Pipeline: Argo CD's Lua and kstatus, over what a real API server said of real Pipelines
+//! What GitOps tools make of Pipelines and registries: Argo CD's Lua and kstatus, over what a real API server said of real Pipelines
 //! (`tests/apiserver/gitops.rs` compares it, and writes it anew).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
 
 mod kstatus;
 mod lua;
+mod registries;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,23 @@ use serde_json::{Value, json};
 
 use kstatus::Kstatus;
 
+/// Where Argo CD's files of this kind lie.
+fn tree_of(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/argocd/resource_customizations/lockgate.dev").join(kind)
+}
+
 fn tree() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/argocd/resource_customizations/lockgate.dev/Pipeline")
+    tree_of("Pipeline")
 }
 
 fn text(path: &str) -> String {
     std::fs::read_to_string(tree().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A file of the repository.
+fn yaml_of(path: &str) -> Value {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn yaml(path: &str) -> Value {
@@ -30,8 +42,14 @@ fn testdata(folder: &str) -> BTreeSet<String> {
     entries.map(|entry| format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy())).collect()
 }
 
+/// What Argo CD's health check of this kind says.
+fn health_of(kind: &str, object: &Value) -> Value {
+    let script = std::fs::read_to_string(tree_of(kind).join("health.lua")).unwrap();
+    lua::run(&script, object).unwrap_or_else(|error| panic!("health.lua of {kind}: {error}"))
+}
+
 fn health(object: &Value) -> Value {
-    lua::run(&text("health.lua"), object).unwrap_or_else(|error| panic!("health.lua: {error}"))
+    health_of("Pipeline", object)
 }
 
 #[test]
@@ -152,7 +170,10 @@ fn the_config_map_carries_the_same_lua() {
     let map: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let key =
         |what: &str| map["data"][format!("resource.customizations.{what}.lockgate.dev_Pipeline")].as_str().unwrap();
-    assert_eq!(key("health"), text("health.lua"), "make generate");
+    for kind in ["Pipeline", "Registry", "ClusterRegistry"] {
+        let health = map["data"][format!("resource.customizations.health.lockgate.dev_{kind}")].as_str().unwrap();
+        assert_eq!(health, std::fs::read_to_string(tree_of(kind).join("health.lua")).unwrap(), "make generate");
+    }
     let actions: Value = serde_saphyr::from_str(key("actions")).unwrap();
     assert_eq!(actions["discovery.lua"], text("actions/discovery.lua"), "make generate");
     let definitions = actions["definitions"].as_array().unwrap();

@@ -10,7 +10,7 @@ use lockgate::cli::import::{Options, import};
 use serde_json::{Value, json};
 
 use crate::support::{CANARY, condition, name_of};
-use crate::{journey, shared};
+use crate::{journey, logs, shared};
 
 /// Whether the password came is shown by its length: no value stands in a log.
 const SPOUT: &str = "echo connects to $RABBITMQ_PROTOCOL://$RABBITMQ_USER@$RABBITMQ_HOST with ${#RABBITMQ_PASSWORD} characters; \
@@ -33,15 +33,9 @@ async fn an_imported_rabbitmq_spout_runs_with_its_password() {
     let runs = |p: &Pipeline| condition(p, "Ready") == "True/PodsRunning";
     space.until("rabbitmq-spout", "its Pod runs", runs).await;
     let pod = name_of(&space.pod_of("rabbitmq-spout").await);
-    // The container may be ready before it wrote its line.
     let wanted = "connects to amqp://spout@rabbitmq.messages.svc.cluster.local:5672 with ";
-    let mut log = String::new();
-    let begun = std::time::Instant::now();
-    while !log.contains(wanted) && begun.elapsed() < crate::PATIENCE {
-        log = space.log_of(&pod).await;
-        tokio::task::yield_now().await;
-    }
-    assert!(log.contains(wanted) && !log.contains(" 0 characters"), "{log}");
+    let log = logs(&space, &pod, wanted).await;
+    assert!(!log.contains(" 0 characters"), "{log}");
     let operator = shared().unwrap().operator.log();
     assert!(!log.contains(CANARY) && !operator.contains(CANARY));
 }

@@ -124,7 +124,7 @@ async fn helm(ground: &Ground) {
     assert!(installed.contains("helm test lockgate"), "{installed}");
     let tested = ground.helm(&["test", "lockgate"]);
     assert!(tested.contains("TEST SUITE:     lockgate-test\n") && tested.contains("Succeeded"), "{tested}");
-    assert!(tested.contains("pipelines.lockgate.dev"), "it prints what the doctor in the Pod found: {tested}");
+    assert!(tested.contains("clusterregistries.lockgate.dev"), "it prints what the doctor in the Pod found: {tested}");
 
     let team = ground.space("team-a").await;
     ground.pipeline(&team, "first").await;
@@ -153,7 +153,8 @@ async fn helm(ground: &Ground) {
     let pod = step(&team.phase("serves", Phase::Running).await).unwrap().pod.clone().unwrap();
     assert_eq!(ground.kubectl(&["get", "pod", &pod, "-n", "team-a", "-o", "jsonpath={.status.phase}"]), "Running");
     ground.deletes(&["team-a", SYSTEM_NAMESPACE]);
-    ground.kubectl(&["delete", "crd", "pipelines.lockgate.dev", "--timeout=60s"]);
+    let crds = ["pipelines", "registries", "clusterregistries"].map(|plural| format!("{plural}.lockgate.dev"));
+    ground.kubectl(&["delete", "crd", &crds[0], &crds[1], &crds[2], "--timeout=60s"]);
     // What belongs to no namespace and to no CRD is gone, too.
     let label = "--selector=app.kubernetes.io/instance=lockgate";
     assert_eq!(ground.kubectl(&["get", "clusterroles,clusterrolebindings", label, "-o", "name"]), "");

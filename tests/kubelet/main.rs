@@ -21,6 +21,7 @@ mod imported;
 mod installed;
 mod keyring;
 mod last_words;
+mod leftovers;
 mod life;
 mod main_job;
 mod one_shot;
@@ -33,8 +34,8 @@ mod stdin;
 mod verdicts;
 mod volumes;
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Once, OnceLock};
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
@@ -92,6 +93,14 @@ async fn labelled_journey(name: &str, labels: Value) -> Option<(Space, &'static 
     Some((space, shared.cluster.node().unwrap()))
 }
 
+/// The same, with the image of the init containers on the node.
+async fn rendering_journey(name: &str, labels: Value) -> Option<(Space, &'static Node)> {
+    static LOADED: Once = Once::new();
+    let (space, node) = labelled_journey(name, labels).await?;
+    tokio::task::spawn_blocking(|| LOADED.call_once(|| support::image::load(node))).await.unwrap();
+    Some((space, node))
+}
+
 /// A spec whose one step runs a script in a busybox; `more` are further fields of `transform`.
 fn shell(image: &str, script: &str, more: Value) -> Value {
     json!({"transform": with(json!({"image": image, "cmd": ["sh", "-euc", script]}), more)})
@@ -117,6 +126,19 @@ async fn printed(space: &Space, name: &str) -> String {
     let log = space.log_of(step.pod.as_deref().unwrap()).await;
     assert_eq!(step.exit_code, Some(0), "{name} failed: {}; it printed: {log}", message(&pipeline));
     log
+}
+
+/// Waits until this stands in the log of the Pod's container, which may run before it wrote anything, and returns the log.
+async fn logs(space: &Space, pod: &str, wanted: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let log = space.log_of(pod).await;
+        if log.contains(wanted) {
+            return log;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{pod} never said: {wanted}; it said: {log}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until the step is in this trouble, and returns what a person reads of it.

@@ -10,7 +10,7 @@ use crate::support::{CANARY, Space, states};
 use crate::{journey, printed, shell, with};
 
 /// Makes a Secret of these values.
-async fn secret(space: &Space, name: &str, data: Value) {
+pub async fn secret(space: &Space, name: &str, data: Value) {
     let object = json!({"metadata": {"name": name}, "stringData": data});
     space.api::<Secret>().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
 }

@@ -53,8 +53,8 @@ fn cluster() -> &'static (Cluster, String) {
         let (_, client_side) = output(cluster.kubectl().arg("apply").args(&crds));
         let server_side = ["apply", "--server-side", "--force-conflicts"];
         let (_, server_side) = output(cluster.kubectl().args(server_side).args(&crds));
-        let wait = ["wait", "--for=condition=Established", "crd/pipelines.lockgate.dev", "--timeout=60s"];
-        output(cluster.kubectl().args(wait));
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s"];
+        output(cluster.kubectl().args(wait).args(&crds));
         // The endpoint follows the condition after a moment.
         let deadline = Instant::now() + Duration::from_mins(1);
         while !cluster.kubectl().args(["get", "pipelines"]).output().unwrap().status.success() {
@@ -203,6 +203,8 @@ fn the_page_names_every_field() {
         &transform["secrets"]["items"]["properties"],
         volume,
         &volume["scratch"]["properties"],
+        &transform["input"]["properties"],
+        &transform["input"]["properties"]["secrets"]["items"]["properties"],
         &spec["scheduling_spec"]["properties"],
     ];
     for field in lists.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{DEADLINE, Operator, Space, install_from, name_of, output};
+use super::{DEADLINE, Space, install_from, name_of, output, server::Server};
 
 /// A cluster for one test, and that test's turn. Tests that take one want a runtime with more than one thread.
 pub struct Heavy {
@@ -154,7 +154,7 @@ impl Space {
     }
 }
 
-impl Operator {
+impl Server {
     /// Sends it a signal, as in `STOP`.
     pub fn signal(&self, name: &str) {
         output(Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()));
@@ -164,7 +164,7 @@ impl Operator {
     pub async fn end(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.ended() {
                 return status;
             }
             assert!(begun.elapsed() < DEADLINE, "it goes on");
@@ -176,7 +176,7 @@ impl Operator {
     pub async fn says(&self, words: &str) {
         let begun = Instant::now();
         while !self.log().contains(words) {
-            assert!(begun.elapsed() < DEADLINE, "the operator never said {words:?}:\n{}", self.log());
+            assert!(begun.elapsed() < DEADLINE, "it never said {words:?}:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

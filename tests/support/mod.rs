@@ -2,21 +2,23 @@
 #![allow(dead_code, unused_imports)] // Each test binary uses its part.
 
 pub mod audit;
+pub mod disk;
+pub mod etcd;
 pub mod examples;
 pub mod heavy;
 pub mod image;
 pub mod pages;
 pub mod rights;
 pub mod scrape;
+pub mod server;
 pub mod stage;
 pub mod status;
 
 use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, ServiceAccount};
@@ -32,6 +34,7 @@ use lockgate_cluster::{Cluster, Options};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+pub use server::{Operator, Projector};
 pub use status::{condition, message, pointer, states, step};
 
 /// A state that does not come within this time does not come. Ten times what the slowest step takes on two cores.
@@ -67,7 +70,7 @@ pub fn rendered(cluster: &Cluster, folder: &str) -> Vec<String> {
     rendered.split("\n---\n").map(ToOwned::to_owned).collect()
 }
 
-/// Applies these objects, and waits until Pipelines are served.
+/// Applies these objects, and waits until Pipelines and registries are served.
 pub fn apply(cluster: &Cluster, objects: &[String]) {
     let mut apply = cluster.kubectl();
     apply.args(["apply", "--server-side", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
@@ -78,6 +81,8 @@ pub fn apply(cluster: &Cluster, objects: &[String]) {
         "wait",
         "--for=condition=Established",
         "crd/pipelines.lockgate.dev",
+        "crd/registries.lockgate.dev",
+        "crd/clusterregistries.lockgate.dev",
         "--timeout=60s",
     ]));
 }
@@ -116,99 +121,6 @@ pub fn output(command: &mut Command) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} failed: {stderr}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// The operator as people run it: the binary, as its ServiceAccount.
-pub struct Operator {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Operator {
-    /// Starts it with exactly the rights of `deploy/`.
-    pub fn start(cluster: &Cluster) -> Self {
-        let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
-        Self::start_with(cluster, &kubeconfig)
-    }
-
-    /// Starts it with another kubeconfig of that account.
-    pub fn start_with(cluster: &Cluster, kubeconfig: &Path) -> Self {
-        Self::start_with_flags(cluster, kubeconfig, &[])
-    }
-
-    /// Starts it with these flags.
-    pub fn start_with_flags(cluster: &Cluster, kubeconfig: &Path, flags: &[&str]) -> Self {
-        Self::start_in(cluster, kubeconfig, flags, &[])
-    }
-
-    /// The same in this environment.
-    pub fn start_in(cluster: &Cluster, kubeconfig: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let log = cluster.dir().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
-        let file = std::fs::File::create(&log).unwrap();
-        let mut command = lockgate_cluster::mortal(env!("CARGO_BIN_EXE_lockgate"));
-        command
-            .args(["operator", "--log-level", "trace"])
-            .args(["--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"])
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .args(flags)
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file);
-        Self { child: lockgate_cluster::spawn(command).unwrap(), log }
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// The memory that it has now, and the most that it ever had, in MiB.
-    pub fn memory(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let of = |field: &str| {
-            let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-        };
-        (of("VmRSS:"), of("VmHWM:"))
-    }
-
-    /// Whether it runs still.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
-    /// Everything that it logged so far.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// SIGKILL.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// SIGTERM; returns how it ended and after how long.
-    pub fn terminate(mut self) -> (std::process::ExitStatus, Duration) {
-        let asked = Instant::now();
-        output(Command::new("kill").arg(self.pid().to_string()));
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, asked.elapsed());
-            }
-            assert!(asked.elapsed() < DEADLINE, "it goes on after SIGTERM");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
-
-impl Drop for Operator {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A client with all rights.

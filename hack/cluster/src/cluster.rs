@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::helm;
 use crate::kubeconfig;
 use crate::kubectl::Kubectl;
-use crate::node::{Bridge, HalfNode, Node, can_run_node};
+use crate::node::{Bridge, HalfNode, Node, Registry, can_run_node};
 use crate::options::{NodeKind, Options};
 use crate::packages::{ensure_control_plane_packages, ensure_node_packages};
 use crate::pki::Pki;
@@ -220,6 +220,12 @@ impl Cluster {
     #[must_use]
     pub fn etcd_url(&self) -> &str {
         self.control_plane.etcd_url()
+    }
+
+    /// Starts one more private registry, from which the node can pull. It ends when it is dropped.
+    pub fn start_registry(&self) -> Result<Registry, Error> {
+        let node = self.node.as_ref().ok_or_else(|| Error::Node("only a real node pulls images".into()))?;
+        node.registry().start_another(&self.dir)
     }
 
     /// The node, if it is a real one.

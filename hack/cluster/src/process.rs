@@ -37,6 +37,11 @@ impl Process {
         Ok(process)
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The end of its log.
     pub(crate) fn log_tail(&self) -> String {
         log_tail(&self.log)

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::thread;
 
 use common::{eventually, kubectl};
-use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
+use lockgate_cluster::{Cluster, Node, NodeKind, Options, Registry, can_run_node};
 
 #[test]
 fn two_nodes_at_once_run_pods_with_secrets_from_private_registries() {
@@ -27,6 +27,7 @@ fn two_nodes_at_once_run_pods_with_secrets_from_private_registries() {
     }
     let registry = |cluster: &Cluster| cluster.node().expect("a node").registry().host().to_owned();
     assert_ne!(registry(&first), registry(&second));
+    changes_the_password_of_one_more_registry(&first);
     let service = |cluster| kubectl(cluster, &["get", "service", "kubernetes", "--output=jsonpath={.spec.clusterIP}"]);
     assert_ne!(service(&first), service(&second), "Pods of one cluster would ask the other's API server");
 }
@@ -35,7 +36,7 @@ fn runs_a_pod_with_secrets(cluster: &Cluster, node: &Node) {
     let registry = node.registry();
     let image = registry.push_busybox("team/app:1").expect("a push");
     assert!(registry.password().contains("canary"));
-    assert!(anonymous_answer(registry.host()).starts_with("HTTP/1.1 401"));
+    assert_eq!(code(registry.host(), None), "401");
 
     let docker_config = cluster.dir().join("docker-config.json");
     std::fs::write(&docker_config, registry.docker_config_json()).expect("a file");
@@ -78,11 +79,26 @@ fn get(cluster: &Cluster, pod: &str, path: &str) -> String {
     kubectl(cluster, &["get", "pod", pod, &format!("--output=jsonpath={path}")])
 }
 
-/// What the registry says to somebody without credentials.
-fn anonymous_answer(host: &str) -> String {
+fn changes_the_password_of_one_more_registry(cluster: &Cluster) {
+    let mut registry = cluster.start_registry().expect("a registry");
+    let login = |registry: &Registry| {
+        let config: serde_json::Value = serde_json::from_str(&registry.docker_config_json()).expect("JSON");
+        config["auths"][registry.host()]["auth"].as_str().expect("a login").to_owned()
+    };
+    let first = login(&registry);
+    assert_eq!(code(registry.host(), Some(&first)), "200");
+    registry.change_password("canary-second").expect("another password");
+    assert_eq!(code(registry.host(), Some(&first)), "401");
+    assert_eq!(code(registry.host(), Some(&login(&registry))), "200");
+    registry.push_busybox("team/app:1").expect("a push with the new password");
+}
+
+/// With which code the registry answers to this login, or to nobody's.
+fn code(host: &str, login: Option<&str>) -> String {
+    let login = login.map(|login| format!("Authorization: Basic {login}\r\n")).unwrap_or_default();
     let mut stream = TcpStream::connect(host).expect("a connection");
-    write!(stream, "GET /v2/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("a request");
+    write!(stream, "GET /v2/ HTTP/1.1\r\nHost: {host}\r\n{login}Connection: close\r\n\r\n").expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
-    answer
+    answer.split(' ').nth(1).expect("a code").to_owned()
 }

@@ -101,6 +101,7 @@ fn run(verb: Verb) -> Result<(), Error> {
                 time,
                 licenses: Some(folder),
                 compression: Compression::Gzip,
+                reference: None,
             };
             let digest = program.write(&output)?;
             let document = sbom::document(&crates, &packages, &program.created()?, &program.sha256()?, &digest);

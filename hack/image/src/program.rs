@@ -36,6 +36,8 @@ pub struct Program {
     pub licenses: Option<PathBuf>,
     /// How its layers are stored.
     pub compression: Compression,
+    /// The name under which containerd imports it.
+    pub reference: Option<String>,
 }
 
 impl Program {
@@ -45,7 +47,16 @@ impl Program {
     pub fn plain(binary: PathBuf) -> Self {
         // One version for all members of the workspace.
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { binary, version, revision: None, source: None, time: 0, licenses: None, compression: Compression::None }
+        Self {
+            binary,
+            version,
+            revision: None,
+            source: None,
+            time: 0,
+            licenses: None,
+            compression: Compression::None,
+            reference: None,
+        }
     }
 
     /// Writes the image as an OCI layout into a folder, and gives its digest.
@@ -69,7 +80,7 @@ impl Program {
             config,
             created: Some(self.created()?),
             annotations: labels,
-            reference: None,
+            reference: self.reference.as_deref(),
         };
         image.write(layout)
     }

@@ -23,6 +23,7 @@ fn program(compression: Compression) -> Program {
         time: 1_700_000_000,
         licenses: None,
         compression,
+        reference: None,
     }
 }
 

@@ -3,21 +3,13 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-use super::crd::{Difference, Kind, compare};
-use super::seen::{CRD, LABEL, Read, Resource, Seen, Unread};
-use super::{access, at_rest, kubelets, skew};
+use super::seen::{LABEL, Read, Resource, Seen, Unread};
+use super::{access, at_rest, crd, kubelets, skew};
 
 /// The version of this binary.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The oldest Kubernetes that is meant to work: resource versions are comparable since then.
 const OLDEST: (u64, u64) = (1, 35);
-/// The version of the API that this binary speaks.
-const API: &str = "v1alpha1";
-/// More fields than this are counted, not listed.
-const MOST_FIELDS: usize = 5;
-/// How the definition of this version is installed.
-const APPLY: &str =
-    "bring this version's, by what installed it: helm upgrade, or lockgate crd | kubectl apply --server-side -f -";
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +72,8 @@ pub(super) fn unseen(name: &'static str, why: &Unread, right: &str) -> Check {
 /// The names of the checks, always in this order.
 const NAMES: [&str; 9] = ["server", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"];
 
-/// All checks, always in the same order.
-pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str) -> Vec<Check> {
+/// All checks, always in the same order. `ours` are this binary's definitions, in the order of [`Seen::crds`].
+pub(super) fn all(seen: &Seen, ours: &[(&str, CustomResourceDefinition)], namespace: &str) -> Vec<Check> {
     let mut checks = vec![server(&seen.server)];
     // Where the server does not answer at all, that is said once.
     if matches!(seen.server, Err(Unread::NoAnswer(_) | Unread::Unauthorized)) {
@@ -93,19 +85,15 @@ pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str)
         }));
         return checks;
     }
-    checks.push(match &seen.crd {
-        Ok(there) => crd(there.as_ref(), ours),
-        Err(why) => unread("crd", why, &format!("get on customresourcedefinitions {CRD}")),
-    });
+    checks.extend(seen.crds.iter().zip(ours).map(|(there, (plural, ours))| crd::judge(plural, there, ours)));
     match &seen.deployments {
         Ok(found) => checks.extend(operator(found, namespace)),
         Err(why) => checks.push(unread("operator", why, &format!("list on deployments in namespace {namespace}"))),
     }
     checks.extend(access::judge(&seen.access));
-    checks.push(skew::judge(
-        seen.deployments.as_deref().unwrap_or_default(),
-        seen.crd.as_ref().ok().and_then(Option::as_ref),
-    ));
+    let definitions = ours.iter().zip(&seen.crds);
+    let definitions = definitions.filter_map(|((plural, _), there)| Some((*plural, there.as_ref().ok()?.as_ref()?)));
+    checks.push(skew::judge(seen.deployments.as_deref().unwrap_or_default(), definitions));
     checks.push(match &seen.others {
         Ok(others) => names(others),
         Err(why) => unread("names", why, "get on the discovery paths (ClusterRole system:discovery)"),
@@ -121,7 +109,7 @@ pub(super) fn all(seen: &Seen, ours: &CustomResourceDefinition, namespace: &str)
 }
 
 /// What this account may not read is no fault of the installation.
-fn unread(name: &'static str, why: &Unread, right: &str) -> Check {
+pub(super) fn unread(name: &'static str, why: &Unread, right: &str) -> Check {
     match why {
         Unread::Forbidden => warn(
             name,
@@ -168,66 +156,6 @@ fn server(read: &Read<(String, String, String)>) -> Check {
             format!("Kubernetes {version}: its number cannot be read"),
             format!("make sure that it is {oldest_major}.{oldest_minor} or newer"),
         ),
-    }
-}
-
-fn crd(there: Option<&CustomResourceDefinition>, ours: &CustomResourceDefinition) -> Check {
-    let name = "crd";
-    let Some(there) = there else {
-        return failed(name, format!("there is no CustomResourceDefinition {CRD}"), APPLY);
-    };
-    let conditions = there.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
-    for condition in conditions.clone().filter(|condition| condition.status == "False") {
-        if matches!(condition.type_.as_str(), "NamesAccepted" | "Established") {
-            let said = condition.message.as_deref().unwrap_or_default();
-            return failed(
-                name,
-                format!("{CRD} is not served ({}: {said})", condition.type_),
-                "take away what has the name, or see kubectl describe crd pipelines.lockgate.dev",
-            );
-        }
-    }
-    if !there.spec.versions.iter().any(|version| version.name == API && version.served) {
-        let has: Vec<&str> = there.spec.versions.iter().filter(|v| v.served).map(|v| v.name.as_str()).collect();
-        let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
-        return failed(name, format!("{CRD} is not served as {API}, which this lockgate speaks, but as: {has}"), APPLY);
-    }
-    match compare(there, ours, VERSION) {
-        None => ok(name, format!("{CRD} {API} is the one of this lockgate ({VERSION})")),
-        Some(difference) => differs(name, &difference),
-    }
-}
-
-fn differs(name: &'static str, Difference { kind, lacking, foreign }: &Difference) -> Check {
-    let mut seen = match kind {
-        Kind::Older => format!("{CRD} is of an older version than this lockgate ({VERSION})"),
-        Kind::Newer => format!("{CRD} is of a newer version than this lockgate ({VERSION})"),
-        Kind::Edited => format!("{CRD} is of this lockgate's version ({VERSION}), but was edited"),
-        Kind::Unlike => format!("{CRD} is not the one of this lockgate ({VERSION}): it is older, newer or edited"),
-    };
-    for (what, fields) in [("it would drop", lacking), ("it also has", foreign)] {
-        if !fields.is_empty() {
-            seen = format!("{seen}; {what} {}", listed(fields));
-        }
-    }
-    if lacking.is_empty() && foreign.is_empty() {
-        seen += "; its fields are the same, its rules, bounds or columns are not";
-    }
-    let mend = match kind {
-        Kind::Newer => {
-            format!("use the lockgate of that version, or upgrade the operator to it; to go back to {VERSION}, {APPLY}")
-        }
-        Kind::Older | Kind::Edited | Kind::Unlike => APPLY.to_owned(),
-    };
-    // What is dropped cannot be asked for, or is lost from status.
-    if lacking.is_empty() { warn(name, seen, mend) } else { failed(name, seen, mend) }
-}
-
-fn listed(fields: &[String]) -> String {
-    let first = fields.iter().take(MOST_FIELDS).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match fields.len().saturating_sub(MOST_FIELDS) {
-        0 => first,
-        more => format!("{first} and {more} more"),
     }
 }
 

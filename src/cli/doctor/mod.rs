@@ -41,12 +41,14 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(args: DoctorArgs) -> Result<(), Error> {
     let DoctorArgs { namespace, cluster, output } = args;
     let cluster = cluster.with_patience(PATIENCE);
+    let ours = crate::api::crd::all()?;
+    let plurals: Vec<&str> = ours.iter().map(|(plural, _)| *plural).collect();
     let seen = block_on(async {
         let Connection { client, .. } = cluster.connect().await?;
         let patience = cluster.patience().unwrap_or(Duration::MAX);
-        Ok(Box::pin(seen::look(&client, &namespace, patience)).await)
+        Ok(Box::pin(seen::look(&client, &namespace, &plurals, patience)).await)
     })?;
-    let checks = judge::all(&seen, &crate::api::crd::pipeline()?, &namespace);
+    let checks = judge::all(&seen, &ours, &namespace);
     let count = |state: State| checks.iter().filter(|check| check.state == state).count();
     let (failed, warnings) = (count(State::Failed), count(State::Warn));
     let mut out = std::io::stdout().lock();

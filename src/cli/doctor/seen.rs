@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -15,8 +16,6 @@ use super::kubelets::{self, Kubelet};
 use crate::api::GROUP;
 use crate::ops::causes::with_causes;
 
-/// The CustomResourceDefinition that has to be there.
-pub(super) const CRD: &str = "pipelines.lockgate.dev";
 /// What the operator's Deployments are labelled with, however they are called: the chart's `nameOverride` changes
 /// `app.kubernetes.io/name`.
 pub(in crate::cli) const LABEL: &str = "app.kubernetes.io/part-of=lockgate";
@@ -42,8 +41,8 @@ pub(in crate::cli) enum Unread {
 pub(super) struct Seen {
     /// The server's version, as in `v1.36.3`, with its major and minor.
     pub server: Read<(String, String, String)>,
-    /// The CustomResourceDefinition, if it is there.
-    pub crd: Read<Option<CustomResourceDefinition>>,
+    /// The CustomResourceDefinitions, each if it is there, in the order of [`crate::api::crd::all`].
+    pub crds: Vec<Read<Option<CustomResourceDefinition>>>,
     /// The Deployments with the operator's label in its namespace.
     pub deployments: Read<Vec<Deployment>>,
     /// Resources of other groups.
@@ -67,13 +66,15 @@ pub(super) struct Resource {
 }
 
 /// Looks at everything that hangs on nothing else at once, so that a server that does not answer is waited for once.
-pub(super) async fn look(client: &Client, namespace: &str, patience: Duration) -> Seen {
+/// `plurals` are those of the definitions.
+pub(super) async fn look(client: &Client, namespace: &str, plurals: &[&str], patience: Duration) -> Seen {
     let all = Api::<CustomResourceDefinition>::all(client.clone());
+    let definition = async |plural: &&str| read(patience, all.get_opt(&format!("{plural}.{GROUP}"))).await;
     let there = Api::<Deployment>::namespaced(client.clone(), namespace);
     let ours = ListParams::default().labels(LABEL);
-    let (server, crd, deployments, others, may_list, at_rest, kubelets) = tokio::join!(
+    let (server, crds, deployments, others, may_list, at_rest, kubelets) = tokio::join!(
         read(patience, client.apiserver_version()),
-        read(patience, all.get_opt(CRD)),
+        join_all(plurals.iter().map(definition)),
         read(patience, there.list(&ours)),
         read(patience, others(client)),
         read(patience, may_list(client)),
@@ -88,7 +89,7 @@ pub(super) async fn look(client: &Client, namespace: &str, patience: Duration) -
     }
     Seen {
         server: server.map(|info| (info.git_version, info.major, info.minor)),
-        crd,
+        crds,
         deployments,
         others,
         may_list,

@@ -1,4 +1,6 @@
-//! Whether the operator, the definition and this program are of one version.
+//! Whether the operator, the definitions and this program are of one version.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -24,8 +26,11 @@ fn tag(image: &str) -> Option<&str> {
     numbers(tag).map(|_| tag)
 }
 
-/// All versions that are to be seen, against this program's.
-pub(super) fn judge(deployments: &[Deployment], crd: Option<&CustomResourceDefinition>) -> Check {
+/// All versions that are to be seen, against this program's. Of the definitions each comes with its plural.
+pub(super) fn judge<'a>(
+    deployments: &[Deployment],
+    definitions: impl IntoIterator<Item = (&'a str, &'a CustomResourceDefinition)>,
+) -> Check {
     let mut parts: Vec<(String, String)> = Vec::new();
     for deployment in deployments {
         if let Some(version) = version(deployment) {
@@ -33,9 +38,16 @@ pub(super) fn judge(deployments: &[Deployment], crd: Option<&CustomResourceDefin
             parts.push((format!("operator {name}"), version.to_owned()));
         }
     }
-    let label = crd.and_then(|crd| crd.metadata.labels.as_ref()?.get(VERSION_LABEL));
-    if let Some(version) = label.filter(|label| numbers(label).is_some()) {
-        parts.push(("CustomResourceDefinition".to_owned(), version.clone()));
+    // Those of one version are told together.
+    let mut definitions_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (plural, crd) in definitions {
+        let label = crd.metadata.labels.as_ref().and_then(|labels| labels.get(VERSION_LABEL));
+        if let Some(version) = label.filter(|label| numbers(label).is_some()) {
+            definitions_of.entry(version).or_default().push(plural);
+        }
+    }
+    for (version, plurals) in definitions_of {
+        parts.push((format!("CustomResourceDefinition of {}", plurals.join(", ")), version.to_owned()));
     }
     let told = parts.iter().map(|(what, version)| format!("{what} {version}")).collect::<Vec<_>>().join(", ");
     let seen = if told.is_empty() {

@@ -8,17 +8,25 @@ use super::at_rest::Transformed;
 use super::crd::numbers;
 use super::judge::{Check, State, all};
 use super::seen::{Read, Resource, Seen, Unread};
-use crate::api::crd::pipeline;
+use crate::api::crd;
 
 const NAMESPACE: &str = "edges";
 
 /// What is done to an object before it is looked at.
 type Change<'a> = Box<dyn Fn(&mut Value) + 'a>;
 
-fn crd(change: impl FnOnce(&mut Value)) -> CustomResourceDefinition {
-    let mut value = json!(pipeline().unwrap());
+/// As the server has them, with that of Pipelines changed.
+fn crds(change: impl FnOnce(&mut Value)) -> Vec<Read<Option<CustomResourceDefinition>>> {
+    crds_with(0, change)
+}
+
+/// The same, where one of the others is changed.
+fn crds_with(which: usize, change: impl FnOnce(&mut Value)) -> Vec<Read<Option<CustomResourceDefinition>>> {
+    let mut all: Vec<_> = crd::all().unwrap().into_iter().map(|(_, crd)| Ok(Some(crd))).collect();
+    let mut value = json!(all[which].as_ref().unwrap());
     change(&mut value);
-    serde_json::from_value(value).unwrap()
+    all[which] = Ok(serde_json::from_value(value).unwrap());
+    all
 }
 
 fn deployment(change: impl FnOnce(&mut Value)) -> Value {
@@ -35,7 +43,7 @@ fn deployment(change: impl FnOnce(&mut Value)) -> Value {
 fn seen(deployments: &[Value]) -> Seen {
     Seen {
         server: Ok(("v1.36.3".into(), "1".into(), "36".into())),
-        crd: Ok(Some(pipeline().unwrap())),
+        crds: crds(|_| {}),
         deployments: Ok(serde_json::from_value(json!(deployments)).unwrap()),
         others: Ok(vec![Resource { group: "apps".into(), names: vec!["deployments".into(), "deploy".into()] }]),
         may_list: Ok(true),
@@ -56,7 +64,7 @@ fn well() -> Seen {
 }
 
 fn judged(seen: &Seen) -> Vec<Check> {
-    all(seen, &pipeline().unwrap(), NAMESPACE)
+    all(seen, &crd::all().unwrap(), NAMESPACE)
 }
 
 /// The check of this name as `state: seen: mend`.
@@ -74,7 +82,10 @@ fn assert_told(seen: &Seen, name: &str, words: &[&str]) {
 fn where_all_is_well_nothing_is_to_be_mended() {
     let checks = judged(&well());
     let names: Vec<&str> = checks.iter().map(|check| check.name).collect();
-    assert_eq!(names, ["server", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"]);
+    assert_eq!(
+        names,
+        ["server", "crd", "crd", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"]
+    );
     let (unseen, others): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.name == "at-rest");
     assert!(others.iter().all(|check| check.state == State::Ok && check.mend.is_none()), "{others:#?}");
     assert!(unseen[0].state == State::Unseen && unseen[0].mend.is_some(), "{unseen:#?}");
@@ -84,7 +95,7 @@ fn where_all_is_well_nothing_is_to_be_mended() {
 fn whatever_is_not_well_has_a_mend() {
     let none = Seen {
         server: Ok(("v1.34.1".into(), "1".into(), "34".into())),
-        crd: Ok(None),
+        crds: vec![Ok(None), Ok(None), Ok(None)],
         deployments: Ok(vec![]),
         others: Err(Unread::Forbidden),
         may_list: Err(Unread::Refused("500 sorry".into())),
@@ -95,7 +106,7 @@ fn whatever_is_not_well_has_a_mend() {
     let mut checks = judged(&none);
     checks.retain(|check| check.name != "skew");
     let states: Vec<&str> = checks.iter().map(|check| check.state.as_str()).collect();
-    assert_eq!(states, ["failed", "failed", "failed", "warn", "failed", "warn", "failed"]);
+    assert_eq!(states, ["failed", "failed", "warn", "warn", "failed", "warn", "failed", "warn", "failed"]);
     assert!(checks.iter().all(|check| check.mend.is_some()), "{checks:#?}");
 }
 
@@ -119,7 +130,7 @@ fn a_server_that_does_not_answer_is_told_once() {
     for why in [Unread::NoAnswer("refused".into()), Unread::Unauthorized] {
         let away = Seen {
             server: Err(why.clone()),
-            crd: Err(why.clone()),
+            crds: vec![Err(why.clone()), Err(why.clone()), Err(why.clone())],
             deployments: Err(why.clone()),
             others: Err(why.clone()),
             may_list: Err(why.clone()),
@@ -139,7 +150,7 @@ fn a_server_that_does_not_answer_is_told_once() {
 fn what_may_not_be_read_is_said_and_fails_nothing() {
     let blind = Seen {
         server: Err(Unread::Forbidden),
-        crd: Err(Unread::Forbidden),
+        crds: vec![Err(Unread::Forbidden), Err(Unread::Forbidden), Err(Unread::Forbidden)],
         deployments: Err(Unread::Forbidden),
         others: Err(Unread::Forbidden),
         may_list: Err(Unread::Forbidden),
@@ -222,30 +233,55 @@ fn a_definition_is_told_as_older_newer_or_edited_as_far_as_can_be_seen() {
         ),
     ];
     for (change, words) in table {
-        assert_told(&Seen { crd: Ok(Some(crd(change))), ..well() }, "crd", words);
+        assert_told(&Seen { crds: crds(change), ..well() }, "crd", words);
+    }
+}
+
+/// Pipelines run without the other two, so that nothing of these fails.
+#[test]
+fn registries_are_judged_more_gently() {
+    let told = |which: usize, there: Read<Option<CustomResourceDefinition>>| {
+        let mut crds = crds(|_| {});
+        crds[which] = there;
+        let check = judged(&Seen { crds, ..well() }).remove(1 + which);
+        format!("{}: {}: {}", check.state.as_str(), check.seen, check.mend.unwrap_or_default())
+    };
+    for (which, name) in [(1, "registries.lockgate.dev"), (2, "clusterregistries.lockgate.dev")] {
+        let absent = told(which, Ok(None));
+        let begin = format!("warn: there is no CustomResourceDefinition {name}: none can be made, and Pipelines run");
+        assert!(absent.starts_with(&begin) && absent.contains("lockgate crd | kubectl apply"), "{absent}");
+        let cut = |crd: &mut Value| {
+            let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+            crd.pointer_mut(properties).unwrap().as_object_mut().unwrap().remove("host");
+        };
+        let older = told(which, crds_with(which, cut).remove(which));
+        assert!(older.starts_with("warn: ") && older.contains("it would drop spec.host"), "{older}");
+        let unread = told(which, Err(Unread::Forbidden));
+        assert!(unread.contains(&format!("get on customresourcedefinitions {name}")), "{unread}");
+        assert!(told(which, crds(|_| {}).remove(which)).starts_with(&format!("ok: {name} v1alpha1 is the one of")));
     }
 }
 
 #[test]
 fn what_binds_nothing_is_no_difference() {
-    let changed = crd(|crd| {
+    let changed = crds(|crd| {
         crd["metadata"] =
             json!({"name": "pipelines.lockgate.dev", "uid": "u", "labels": {"app.kubernetes.io/version": "99.0.0"}});
         crd["spec"]["conversion"] = json!({"strategy": "None"});
         crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"] = json!("other words");
         crd["status"] = json!({"conditions": [{"type": "Established", "status": "True", "reason": "x"}]});
     });
-    assert_told(&Seen { crd: Ok(Some(changed)), ..well() }, "crd", &["ok: "]);
+    assert_told(&Seen { crds: changed, ..well() }, "crd", &["ok: "]);
 }
 
 #[test]
 fn many_fields_are_counted() {
-    let cut = crd(|crd| {
+    let cut = crds(|crd| {
         let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
         let fields = crd.pointer_mut(spec).unwrap().as_object_mut().unwrap();
         fields.retain(|name, _| name == "mode");
     });
-    assert_told(&Seen { crd: Ok(Some(cut)), ..well() }, "crd", &["failed", "it would drop spec.", " more: "]);
+    assert_told(&Seen { crds: cut, ..well() }, "crd", &["failed", "it would drop spec.", " more: "]);
 }
 
 #[test]
@@ -310,8 +346,11 @@ fn all_versions_are_to_be_one() {
     let by_tag =
         |d: &mut Value| d["spec"]["template"]["spec"]["containers"][0]["image"] = json!("lockgate:9.0.0@sha256:a");
     assert_told(&seen(&[deployment(by_tag)]), "skew", &["warn", "operator lockgate 9.0.0"]);
-    let definition = Seen { crd: Ok(Some(crd(|crd| label(crd, "0.0.9")))), ..well() };
-    assert_told(&definition, "skew", &["warn", "CustomResourceDefinition 0.0.9"]);
+    let definition = Seen { crds: crds_with(1, |crd| label(crd, "0.0.9")), ..well() };
+    assert_told(&definition, "skew", &["warn", "CustomResourceDefinition of registries 0.0.9"]);
+    let mut both = crds_with(2, |crd| label(crd, "0.0.9"));
+    both[0] = crds_with(0, |crd| label(crd, "0.0.9")).remove(0);
+    assert_told(&Seen { crds: both, ..well() }, "skew", &["of pipelines, clusterregistries 0.0.9"]);
     let silent =
         seen(&[deployment(|d| d["spec"]["template"]["spec"]["containers"][0]["image"] = json!("lockgate:latest"))]);
     assert_told(&silent, "skew", &["ok: ", "nothing else says its version"]);

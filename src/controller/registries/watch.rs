@@ -24,14 +24,14 @@ use crate::ops::metrics::Watched;
 /// Watches the Registries of a scope.
 pub async fn registries(context: &Arc<Context>) {
     let place = context.namespace.as_deref().unwrap_or("all");
-    let origin = Origin { what: Watched::Registries, place, metrics: &context.metrics };
+    let origin = Origin { what: Watched::Registries, place, metrics: &context.metrics, is_told: false };
     let api: Api<WireRegistry> = context.api();
     watch(&api, origin, |told| hear(context, told)).await;
 }
 
 /// Watches the ClusterRegistries, once for all scopes: they are in no namespace.
 pub async fn cluster_registries(shared: &Shared, realms: &Realms) {
-    let origin = Origin { what: Watched::ClusterRegistries, place: "all", metrics: &shared.metrics };
+    let origin = Origin { what: Watched::ClusterRegistries, place: "all", metrics: &shared.metrics, is_told: false };
     let api: Api<WireClusterRegistry> = shared.cluster_api();
     watch(&api, origin, |told| realms.iter().for_each(|context| hear(context, told))).await;
 }
@@ -56,8 +56,8 @@ where
                 refused.notify_one();
             }
         };
-        // It was told once that it is refused.
-        let mut stream = pin!(events_of(api.clone(), origin, config(), refusals, on_error));
+        let origin = Origin { is_told: refusals > 0, ..origin };
+        let mut stream = pin!(events_of(api.clone(), origin, config(), on_error));
         loop {
             let event = tokio::select! {
                 biased;

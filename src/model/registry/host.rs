@@ -49,7 +49,7 @@ impl Host {
         Self::parse(text).ok().filter(|host| host.0 != HUB)
     }
 
-    /// As pull Secrets name it: the Hub by the address that Docker writes.
+    /// As pull Secrets name it, whoever reads them: the Hub by the address that Docker writes, any other by its host.
     #[must_use]
     pub fn server(&self) -> &str {
         if self.0 == HUB { HUB_SERVER } else { &self.0 }

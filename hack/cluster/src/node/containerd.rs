@@ -1,4 +1,4 @@
-//! containerd: its configuration, and the images it has from the start.
+//! containerd: its configuration, and the images that it is given.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,8 +17,8 @@ pub(crate) fn socket(dir: &RunDir) -> PathBuf {
     dir.file("node/containerd.sock")
 }
 
-/// Writes the configurations of containerd, of the network and of the registry's host.
-pub(crate) fn configure(dir: &RunDir, bridge: &Bridge, pause: &str, registry: &str) -> Result<(), Error> {
+/// Writes the configurations of containerd and of the network.
+pub(crate) fn configure(dir: &RunDir, bridge: &Bridge, pause: &str) -> Result<(), Error> {
     let plugins = cni_plugins().ok_or_else(|| Error::Node("the network plugins are missing".into()))?;
     let network = json!({
         "cniVersion": "0.4.0",
@@ -38,12 +38,16 @@ pub(crate) fn configure(dir: &RunDir, bridge: &Bridge, pause: &str, registry: &s
     });
     dir.folder("node/network")?;
     dir.write("node/network/10-lockgate.conflist", network.to_string())?;
+    dir.write("node/containerd.toml", config(dir, &plugins, pause)).map(drop)
+}
+
+/// Lets containerd ask this registry without TLS. It reads such files with every pull, so this may come late.
+pub(crate) fn ask_in_plain(dir: &RunDir, registry: &str) -> Result<(), Error> {
     dir.folder(&format!("node/hosts/{registry}"))?;
     let host = format!(
         "server = \"http://{registry}\"\n[host.\"http://{registry}\"]\ncapabilities = [\"pull\", \"resolve\"]\n"
     );
-    dir.write(&format!("node/hosts/{registry}/hosts.toml"), host)?;
-    dir.write("node/containerd.toml", config(dir, &plugins, pause)).map(drop)
+    dir.write(&format!("node/hosts/{registry}/hosts.toml"), host).map(drop)
 }
 
 fn config(dir: &RunDir, plugins: &Path, pause: &str) -> String {
@@ -83,7 +87,8 @@ pub(crate) fn until_answering(dir: &RunDir, limit: Duration, process: &mut Proce
     poll::until("an answer of containerd", limit, Duration::from_millis(50), || {
         process.check()?;
         // Its socket is there before its services; asking for images asks one of them.
-        let answer = socket(dir).exists().then(|| run(ctr(dir).args(["images", "list", "--quiet"])));
+        let socket = socket(dir);
+        let answer = socket.exists().then(|| run(ctr(&socket).args(["images", "list", "--quiet"])));
         Ok(match answer {
             Some(Ok(_)) => Look::There(()),
             Some(Err(error)) => Look::NotYet(format!("{error}\n{}", log_tail(&dir.log("containerd")))),
@@ -93,12 +98,12 @@ pub(crate) fn until_answering(dir: &RunDir, limit: Duration, process: &mut Proce
 }
 
 /// Gives containerd an image where the kubelet finds it.
-pub(crate) fn import(dir: &RunDir, archive: &Path) -> Result<(), Error> {
-    run(ctr(dir).args(["images", "import"]).arg(archive)).map(drop)
+pub(crate) fn import(socket: &Path, archive: &Path) -> Result<(), Error> {
+    run(ctr(socket).args(["images", "import"]).arg(archive)).map(drop)
 }
 
-fn ctr(dir: &RunDir) -> Command {
+fn ctr(socket: &Path) -> Command {
     let mut ctr = Command::new("ctr");
-    ctr.arg("--address").arg(socket(dir)).args(["--namespace", "k8s.io"]);
+    ctr.arg("--address").arg(socket).args(["--namespace", "k8s.io"]);
     ctr
 }

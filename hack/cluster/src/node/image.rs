@@ -1,6 +1,6 @@
 //! Container images made of nothing but a static busybox.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lockgate_image::{Compression, Image, Layer, LayerBlob, elf};
@@ -71,9 +71,13 @@ impl Images {
 
     /// The same as one file.
     pub(crate) fn archive(&self, reference: &str, config: &Config) -> Result<PathBuf, Error> {
-        let layout = self.layout(reference, config)?;
-        let archive = layout.with_extension("tar");
-        run(Command::new("tar").arg("-C").arg(&layout).arg("-cf").arg(&archive).arg("."))?;
-        Ok(archive)
+        archive(&self.layout(reference, config)?)
     }
+}
+
+/// An OCI layout as one file beside it.
+pub(crate) fn archive(layout: &Path) -> Result<PathBuf, Error> {
+    let archive = layout.with_extension("tar");
+    run(Command::new("tar").arg("-C").arg(layout).arg("-cf").arg(&archive).arg("."))?;
+    Ok(archive)
 }

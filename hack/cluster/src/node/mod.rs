@@ -11,6 +11,7 @@ mod image;
 mod kubelet;
 mod registry;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -59,9 +60,11 @@ pub fn can_run_node() -> Result<(), String> {
 
 /// A node on which containers really run.
 pub struct Node {
-    _process: Process,
+    process: Process,
     _front: Front,
     registry: Registry,
+    address: String,
+    containerd: PathBuf,
 }
 
 impl Node {
@@ -83,6 +86,26 @@ impl Node {
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
+
+    /// Its address, at which Pods also reach whatever a test listens with there.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// This machine's files as the node sees them, with all that it mounted. Ends with the node.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        format!("/proc/{}/root", self.process.id()).into()
+    }
+
+    /// Gives the node the image of an OCI layout under the name that it carries, as [`Node::preloaded_image`] is there.
+    pub fn load(&self, layout: &Path) -> Result<(), Error> {
+        let archive = image::archive(layout)?;
+        let loaded = containerd::import(&self.containerd, &archive);
+        std::fs::remove_file(&archive).action(|| format!("remove {}", archive.display()))?;
+        loaded
+    }
 }
 
 /// A node without kubelet: what can start while the control plane does.
@@ -90,6 +113,7 @@ pub(crate) struct HalfNode {
     process: Process,
     front: Front,
     registry: Registry,
+    address: String,
 }
 
 impl HalfNode {
@@ -107,7 +131,7 @@ impl HalfNode {
         steps.say("the registry listens");
         let cgroup = cgroup::make(dir)?;
         let front = Front::start(bridge.service(), api_server)?;
-        containerd::configure(dir, bridge, PAUSE, registry.host())?;
+        containerd::configure(dir, bridge, PAUSE)?;
         let server_url = &format!("https://127.0.0.1:{api_server}");
         let kubelet = Kubelet { dir, cgroup: &cgroup, address: bridge.address(), token: kubelet_token, server_url };
         let mut init = Command::new("unshare");
@@ -126,10 +150,10 @@ impl HalfNode {
         let mut process = Process::start("node", &init, dir)?;
         containerd::until_answering(dir, PATIENCE, &mut process)?;
         for (reference, config) in [(PAUSE, Config::sleeping()), (PRELOADED, Config::shell(PRELOADED))] {
-            containerd::import(dir, &images.archive(reference, &config)?)?;
+            containerd::import(&containerd::socket(dir), &images.archive(reference, &config)?)?;
         }
         steps.say("containerd has its images");
-        Ok(Self { process, front, registry })
+        Ok(Self { process, front, registry, address: bridge.address() })
     }
 
     /// Starts the kubelet, now that there is a control plane, and waits until Pods can be bound to it.
@@ -145,7 +169,13 @@ impl HalfNode {
             })
         })?;
         steps.say("the node is ready");
-        Ok(Node { _process: self.process, _front: self.front, registry: self.registry })
+        Ok(Node {
+            process: self.process,
+            _front: self.front,
+            registry: self.registry,
+            address: self.address,
+            containerd: containerd::socket(dir),
+        })
     }
 }
 

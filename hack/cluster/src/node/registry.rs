@@ -1,4 +1,4 @@
-//! A private registry: plain HTTP on the loopback address, one user, nothing for anybody else.
+//! Private registries: plain HTTP on the loopback address, one user each, nothing for anybody else.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::containerd;
 use super::image::{Config, Images};
 use crate::error::{Action as _, Error, checked, run};
 use crate::poll::{self, Look};
 use crate::process::Process;
-use crate::run_dir::RunDir;
+use crate::run_dir::{RunDir, write_private};
 use crate::{encode, ports, random};
 
 const USERNAME: &str = "puller";
@@ -21,6 +22,8 @@ pub struct Registry {
     _process: Process,
     host: String,
     password: String,
+    /// Read anew by the registry whenever it was written.
+    users: PathBuf,
     password_file: PathBuf,
     /// The credentials as a file, since arguments are everybody's to read.
     auth_file: PathBuf,
@@ -31,24 +34,42 @@ impl Registry {
     pub(crate) fn start(dir: &RunDir, images: Images) -> Result<Self, Error> {
         let port = ports::free()?;
         let host = format!("127.0.0.1:{port}");
+        let own = format!("registries/{port}");
         let password = format!("canary-{}", random::hex(12)?);
+        let storage = dir.folder(&format!("{own}/images"))?;
+        let users = dir.write(&format!("{own}/users"), users_file(&password)?)?;
         let config = json!({
             "version": 0.1,
             "log": {"level": "warn"},
-            "storage": {"filesystem": {"rootdirectory": dir.folder("registry")?}},
+            "storage": {"filesystem": {"rootdirectory": storage}},
             "http": {"addr": host, "secret": random::hex(16)?},
-            "auth": {"htpasswd": {"realm": "lockgate", "path": dir.write("registry-users", users(&password)?)?}},
+            "auth": {"htpasswd": {"realm": "lockgate", "path": users}},
         });
         let mut serve = Command::new("docker-registry");
-        serve.arg("serve").arg(dir.write("registry.json", config.to_string())?);
+        serve.arg("serve").arg(dir.write(&format!("{own}/config.json"), config.to_string())?);
         let mut process = Process::start("docker-registry", &serve, dir)?;
         poll::until("a connection to docker-registry", Duration::from_mins(1), Duration::from_millis(20), || {
             process.check()?;
             Ok(if ports::accepts(port) { Look::There(()) } else { Look::NotYet(process.log_tail()) })
         })?;
-        let auth_file = dir.write("registry-auth.json", docker_config(&host, &password))?;
-        let password_file = dir.write("registry-password", &password)?;
-        Ok(Self { _process: process, host, password, password_file, auth_file, images })
+        containerd::ask_in_plain(dir, &host)?;
+        let auth_file = dir.write(&format!("{own}/auth.json"), docker_config(&host, &password))?;
+        let password_file = dir.write(&format!("{own}/password"), &password)?;
+        Ok(Self { _process: process, host, password, users, password_file, auth_file, images })
+    }
+
+    /// One more registry, with an address, a password and images of its own.
+    pub(crate) fn start_another(&self, dir: &RunDir) -> Result<Self, Error> {
+        Self::start(dir, self.images.clone())
+    }
+
+    /// Gives the user another password. The registry knows only this one from the next request on.
+    pub fn change_password(&mut self, password: &str) -> Result<(), Error> {
+        write_private(&self.users, users_file(password)?.as_bytes())?;
+        write_private(&self.auth_file, docker_config(&self.host, password).as_bytes())?;
+        write_private(&self.password_file, password.as_bytes())?;
+        password.clone_into(&mut self.password);
+        Ok(())
     }
 
     /// Its address, `127.0.0.1:PORT`, as images name it.
@@ -110,7 +131,7 @@ fn docker_config(host: &str, password: &str) -> String {
 }
 
 /// The registry's file of users: bcrypt, as cheap as it gets, since each request pays for it.
-fn users(password: &str) -> Result<String, Error> {
+fn users_file(password: &str) -> Result<String, Error> {
     let mut htpasswd = Command::new("htpasswd");
     htpasswd.args(["-n", "-i", "-B", "-C", "4", USERNAME]);
     htpasswd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
