@@ -8,7 +8,6 @@ mod forecast;
 mod judge;
 mod pod;
 mod print;
-mod pull;
 mod seen;
 mod watch;
 mod way;

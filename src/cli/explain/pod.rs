@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Event, Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
-use super::pull;
-use super::seen::{Seen, offered};
+use super::seen::Seen;
 use super::way::{Leg, Problem, Stage, State};
 use super::words;
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::api::status::StepStatus;
+use crate::cli::credentials::{Credential, Listed, Offer, of_pod};
 use crate::model::world::{PodFacts, PodPhase};
 
 /// The kubelet's words for a container that waits though its image is there.
@@ -37,6 +37,14 @@ pub(super) fn legs(seen: &Seen, step: &StepStatus, pod: &Pod, is_service: bool) 
     };
     let look = Look { seen, step, pod, facts: PodFacts::of(pod), events: events.filter(is_its).collect(), is_service };
     look.legs()
+}
+
+/// What is offered for the images of a step's Pod: its own, and the one that renders its input.
+pub(super) fn credentials(seen: &Seen, step: &str, pod: &Pod) -> Vec<Credential> {
+    let spec = serde_json::to_value(&seen.pipeline.spec).unwrap_or_default();
+    let references = seen.pipeline.status.as_ref().map(|status| status.references.as_slice()).unwrap_or_default();
+    let images = of_pod(pod, step, &spec, references);
+    images.into_iter().map(|image| Credential::of(image, &seen.pull_secrets)).collect()
 }
 
 /// When an event was last seen.
@@ -152,6 +160,25 @@ impl Look<'_> {
         containers.into_iter().find_map(|container| container.image.as_deref()).unwrap_or_default()
     }
 
+    /// What is offered for the step's own image.
+    fn offer(&self) -> Offer {
+        let pod = credentials(self.seen, &self.step.name, self.pod);
+        pod.into_iter().next().map(|credential| credential.offer).unwrap_or_default()
+    }
+
+    /// What is wrong with the Pod's pull secrets.
+    fn troubles_of_secrets(&self) -> Vec<Problem> {
+        let Offer { missing, broken, .. } = self.offer();
+        let problem = |reason: &str, said: String| Problem { reason: reason.to_owned(), said, command: None };
+        let missing = missing.iter().map(|Listed { name, .. }| {
+            problem("NotFound", format!("pull secret {name} does not exist, and the kubelet goes on without it"))
+        });
+        let broken = broken.iter().map(|(Listed { name, .. }, fault)| {
+            problem("PullSecretMalformed", format!("Secret {name} {}: {}", fault.message(), fault.fix()))
+        });
+        broken.chain(missing).collect()
+    }
+
     /// What there is to say of a stage that is done.
     fn words(&self, stage: Stage) -> String {
         match stage {
@@ -174,7 +201,7 @@ impl Look<'_> {
     fn pulled(&self) -> String {
         let image = self.image();
         let said = self.event("Pulled").and_then(|event| event.message.as_deref()).unwrap_or_default();
-        let offer = || pull::offer(image, &offered(self.pod), &self.seen.pull_secrets).0;
+        let offer = || self.offer().said();
         if said.contains("already present on machine") {
             format!("{image}, which was on the node; {}", offer())
         } else {
@@ -224,8 +251,7 @@ impl Look<'_> {
                 some => format!("the kubelet mounts {some}"),
             },
             Stage::Pulled => {
-                let (said, _) = pull::offer(self.image(), &offered(self.pod), &self.seen.pull_secrets);
-                format!("{} {said}", self.image())
+                format!("{} {}", self.image(), self.offer().said())
             }
             Stage::Started => "the kubelet makes the container".to_owned(),
             Stage::Ready => self.ready(),
@@ -237,7 +263,7 @@ impl Look<'_> {
     fn problems(&self, stage: Stage) -> Vec<Problem> {
         let mut found: Vec<Problem> = self.trouble(stage).into_iter().collect();
         if stage == Stage::Pulled && !found.is_empty() {
-            found.extend(pull::offer(self.image(), &offered(self.pod), &self.seen.pull_secrets).1);
+            found.extend(self.troubles_of_secrets());
         }
         found
     }
