@@ -128,13 +128,9 @@ fn without_login(image: &Image, read: &[(&Listed, &PullFile)]) -> String {
     if more > 0 {
         listed.push(format!("{more} more"));
     }
-    let (names, has) = match read {
-        [(secret, _)] => (format!("Secret {}", secret.name), "has"),
-        _ => {
-            let names: Vec<&str> = read.iter().map(|(secret, _)| secret.name.as_str()).collect();
-            (format!("Secrets {}", names.join(", ")), "have")
-        }
-    };
+    let names: Vec<&str> = read.iter().map(|(secret, _)| secret.name.as_str()).collect();
+    let (noun, has) = if names.len() == 1 { ("Secret", "has") } else { ("Secrets", "have") };
+    let names = format!("{noun} {}", names.join(", "));
     let entries =
         if listed.is_empty() { "no entry at all".to_owned() } else { format!("entries for {}", listed.join(", ")) };
     let of_files =
