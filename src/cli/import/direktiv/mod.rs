@@ -256,3 +256,6 @@ fn start(source: &mut Source) {
         _ => source.lost("/start", "no event starts a run: let who sends it ask for one, by the annotation lockgate.dev/run-requested-at"),
     }
 }
+
+#[cfg(test)]
+mod page_tests;
