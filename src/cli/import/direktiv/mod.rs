@@ -8,7 +8,6 @@ mod command;
 mod function;
 mod graph;
 mod input;
-mod reads;
 mod secrets;
 mod service;
 mod time;

@@ -13,9 +13,9 @@ const PAGE: &str = include_str!("../../../../docs/coming-from/direktiv.md");
 const WHOLE: [&str; 3] = ["headers", "transform", "value"];
 
 /// Fields of the documents that are no fields of Direktiv's: what is sent to their own actions.
-const UNKNOWN: [&str; 20] = [
-    "a", "b", "after", "all", "amazon", "basic", "both", "deep", "empty", "first", "headers", "method", "n", "open",
-    "plain", "script", "several", "token", "typo", "whole",
+const UNKNOWN: [&str; 21] = [
+    "a", "b", "after", "all", "basic", "both", "clock", "deep", "empty", "first", "headers", "method", "n", "open",
+    "plain", "script", "several", "syntax", "token", "typo", "whole",
 ];
 
 /// The words between backticks.
