@@ -9,6 +9,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod ages;
+mod agree;
 mod argv;
 mod ask;
 mod check;
@@ -203,6 +204,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Where what would be sent is not what was read.
 pub fn read_secrets(bytes: &[u8]) {
     secret::create::read_made_up(bytes);
+}
+
+/// For fuzzing (`hack/fuzz`): what `lockgate check` does with a string of an input's template.
+///
+/// # Panics
+/// Where the pieces of the string are not the string, or compiling panics.
+pub fn judge_expressions(text: &str) {
+    check::judge_made_up(text);
 }
 
 /// Runs what a command asks of a cluster.

@@ -64,7 +64,7 @@ pub fn map(
 /// Says of every string what is not rendered here as there; whether one takes what only Direktiv has. What the Pipeline's own rules
 /// refuse, is told by them.
 fn judge(source: &mut Source, at: &str, template: &Value, named: &BTreeSet<&str>) -> bool {
-    let Ok(expressions) = template::expressions(template) else { return false };
+    let (expressions, _) = template::look(template);
     let texts = template::texts(template).unwrap_or_default();
     let mut takes_data = false;
     for Text { pointer, .. } in texts.iter().filter(|text| is_script(text.text)) {
