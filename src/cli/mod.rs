@@ -9,6 +9,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod ages;
+mod agree;
 mod argv;
 mod ask;
 mod check;
