@@ -249,6 +249,8 @@ fn its_image_policy_and_pull_secrets_are_the_operator_s() {
     assert_eq!(pull(&pod_of(&spec(json!({})), Defaults { pull_secrets: names(&["all"]), ..defaults })), ["own", "all"]);
 }
 
+const PATHS: [&str; 3] = ["/a", "/b", "/c/d"];
+
 /// A step with entries at few paths, of all kinds, and perhaps an input.
 fn any_transform() -> impl Strategy<Value = (Value, BTreeSet<usize>, bool)> {
     let entry = (0..3_usize, 0..3_usize, any::<bool>());
@@ -258,7 +260,8 @@ fn any_transform() -> impl Strategy<Value = (Value, BTreeSet<usize>, bool)> {
             entries.iter().filter(|(_, kind, _)| *kind == 0).map(|(path, ..)| *path).collect();
         let has_input = input.is_some();
         let entry = |(at, (path, kind, optional)): (usize, &(usize, usize, bool))| {
-            let mut entry = json!({"name": format!("s{at}"), "mount_path": ["/a", "/b", "/c/d"][*path]});
+            let path = PATHS[*path];
+            let mut entry = json!({"name": format!("s{at}"), "mount_path": path});
             match kind {
                 0 => entry["format"] = json!("properties"),
                 1 => entry["items"] = json!([{"key": "k", "path": format!("f{at}"), "mode": 0o400}]),
@@ -306,7 +309,7 @@ proptest! {
         let text = pod["spec"]["volumes"].to_string();
         for (at, entry) in transform["secrets"].as_array().unwrap().iter().enumerate() {
             prop_assert_eq!(text.matches(&format!("\"s{at}\"")).count(), 1);
-            let path = ["/a", "/b", "/c/d"].iter().position(|path| entry["mount_path"] == *path).unwrap();
+            let path = PATHS.iter().position(|path| entry["mount_path"] == *path).unwrap();
             let is_sources = |volume: &&Value| volume["name"].as_str().unwrap().starts_with("lockgate-secret-");
             let helpers: Vec<&Value> = pod["spec"]["volumes"].as_array().unwrap().iter().filter(is_sources).collect();
             let is_read = helpers.iter().any(|volume| volume["secret"]["secretName"] == format!("s{at}"));
