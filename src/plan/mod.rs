@@ -306,6 +306,8 @@ mod input_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
+mod registry_tests;
+#[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
