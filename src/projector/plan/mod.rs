@@ -7,6 +7,11 @@ mod source;
 mod status;
 mod world;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
@@ -127,7 +132,7 @@ fn gift<'a>(world: &'a World, registry: &'a Registry, plan: &mut Plan) -> Option
     };
     match source.of_host(&wants.host) {
         Found::Entries(entries, bad) => {
-            let keys = bad.iter().map(|bad| (bad.key.clone(), bad.fault)).collect::<Vec<_>>();
+            let keys = bad.iter().map(|bad| (bad.target.to_string(), bad.fault)).collect::<Vec<_>>();
             if !keys.is_empty() {
                 say(Why::EntryMalformed(keys));
             }
@@ -262,7 +267,7 @@ fn recipe(parts: &[Part<'_>]) -> String {
             add(text);
         }
         add(&entries.len().to_string());
-        entries.iter().for_each(|entry| add(&entry.key));
+        entries.iter().for_each(|entry| add(&entry.target.to_string()));
     }
     // Another way to write the file would be another number.
     format!("v1-{}", short_hash(&hash.finalize()))

@@ -27,7 +27,7 @@ pub(super) enum Why {
     NoEntryForHost(Option<Fault>),
     /// The whole file cannot be read.
     FileMalformed(Fault),
-    /// These entries, without what may stand before an `@`, and why each is left out.
+    /// These entries, by the images that they are for, and why each is left out.
     EntryMalformed(Vec<(String, Fault)>),
     /// A stranger's Secret in this namespace.
     NameConflict(String),
