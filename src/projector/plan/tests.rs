@@ -351,6 +351,14 @@ fn one_copy_has_the_credentials_of_all_and_the_older_wins() {
 }
 
 #[test]
+fn a_removal_that_fails_is_said_of_those_whose_credentials_are_left() {
+    let mut world = world().settled();
+    world.team().hosts.clear();
+    world.set_back(Obstacle::Forbidden, NOW + 5);
+    assert_eq!(said(&world), ["a: False/CopyFailed 1"]);
+}
+
+#[test]
 fn what_is_revoked_goes_though_another_source_cannot_be_seen() {
     let mut world = world();
     world.add(registry("b", "docker.io", "hub"));
