@@ -201,6 +201,8 @@ closed_set! {
         Succeeded,
         /// The container ended badly.
         PodFailed,
+        /// What `input` or `format: properties` asks for cannot be rendered.
+        InvalidInput,
         /// A try failed; the next one comes after a pause.
         RetryBackoff,
         /// The run took longer than its `timeout`.

@@ -25,6 +25,7 @@ mod error;
 mod explain;
 mod follow;
 mod get;
+mod helper;
 pub mod import;
 mod logs;
 mod man;
