@@ -114,16 +114,16 @@ impl Watcher {
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
     {
         let refusal = Refusal::default();
-        let on_error = |is_forbidden: bool| {
+        let on_error = |code: Option<u16>| {
             self.metrics.watch_failed(what);
-            if is_forbidden && refusal.heard(MENDED_AFTER) {
+            if code == Some(403) && refusal.heard(MENDED_AFTER) {
                 self.shared.change(|state| {
                     refused(state, true);
                     true
                 });
             }
         };
-        let mut stream = std::pin::pin!(watch::events(api, config, place.to_owned(), on_error));
+        let mut stream = std::pin::pin!(watch::events(api, config, place.to_owned(), false, on_error));
         loop {
             let event = tokio::select! {
                 event = stream.next() => event,

@@ -3,6 +3,7 @@
 pub(super) mod files;
 mod finding;
 mod images;
+mod inputs;
 mod live;
 mod mounts;
 pub(super) mod object;
@@ -13,6 +14,8 @@ mod rules;
 mod secrets;
 
 use clap::{Args, ValueEnum};
+
+pub(super) use self::inputs::judge_made_up;
 
 use self::files::File;
 use self::finding::{Finding, Severity};
