@@ -170,7 +170,7 @@ fn owners(all: &[OwnerReference]) -> BTreeSet<String> {
 /// Whether our application alone has written the file.
 fn is_intact(managers: &[Manager]) -> bool {
     let mut writers = managers.iter().filter(|manager| manager.fields_v1.data.contains_key("f:.dockerconfigjson"));
-    let ours = writers.next().is_some_and(|first| first.manager == FIELD_MANAGER && first.operation == "Apply");
+    let ours = writers.next().is_some_and(|first| first.name == FIELD_MANAGER && first.operation == "Apply");
     ours && writers.next().is_none()
 }
 
@@ -200,7 +200,8 @@ struct Annotations {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Manager {
-    manager: String,
+    #[serde(rename = "manager")]
+    name: String,
     operation: String,
     fields_v1: Fields,
 }
@@ -280,7 +281,7 @@ mod tests {
 
     use super::*;
 
-    fn copy(metadata: Value) -> Copy {
+    fn copy(metadata: &Value) -> Copy {
         serde_json::from_value::<WireCopy>(json!({"metadata": metadata})).unwrap().kept
     }
 
@@ -321,7 +322,7 @@ mod tests {
             (json!({by.0: by.1, projected.0: "yes"}), false),
             (Value::Null, false),
         ] {
-            assert_eq!(copy(json!({"labels": labels})).marked, marked, "{labels}");
+            assert_eq!(copy(&json!({"labels": labels})).marked, marked, "{labels}");
         }
         let entry = |manager: &str, operation: &str, key: &str| json!({"manager": manager, "operation": operation, "fieldsV1": {"f:data": {key: {}}}});
         let ours = || entry(FIELD_MANAGER, "Apply", "f:.dockerconfigjson");
@@ -333,7 +334,7 @@ mod tests {
             (json!([entry(FIELD_MANAGER, "Update", "f:.dockerconfigjson")]), false),
             (json!([]), false),
         ] {
-            assert_eq!(copy(json!({"managedFields": managers})).intact, intact, "{managers}");
+            assert_eq!(copy(&json!({"managedFields": managers})).intact, intact, "{managers}");
         }
     }
 

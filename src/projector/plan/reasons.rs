@@ -68,8 +68,8 @@ impl Why {
 /// Everything that is wrong, as sentences with their mend; the worst first. `allowed` are the source namespaces.
 pub(super) fn sentences(troubles: &[Why], wants: Option<&Wants>, allowed: &BTreeSet<&str>) -> String {
     let (mut said, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
-    let (mut failed, mut shadowed): (BTreeMap<String, BTreeSet<&str>>, BTreeMap<&str, BTreeSet<&str>>) =
-        Default::default();
+    let mut failed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut shadowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for why in troubles {
         match why {
             Why::NameConflict(namespace) => drop(conflicts.insert(namespace.as_str())),

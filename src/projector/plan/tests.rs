@@ -13,6 +13,9 @@ use crate::values::{Form, PullFile};
 
 const NOW: i64 = 1_000;
 
+/// What makes another world of a world.
+type Change<'a> = &'a dyn Fn(&mut World);
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
@@ -151,6 +154,7 @@ fn message(world: &World, name: &str) -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // One table.
 fn a_copy_comes_to_be_where_it_is_for_and_needed_and_nowhere_else() {
     let system = |world: &mut World| world.first(|wants| wants.scope = Scope::GlobalPrivate);
     let label = |world: &mut World, value: &str| {
@@ -160,7 +164,6 @@ fn a_copy_comes_to_be_where_it_is_for_and_needed_and_nowhere_else() {
         let selector = serde_json::from_value(json!({"matchLabels": {"tier": tier}})).unwrap();
         world.first(|wants| wants.selector = Some(Selector::parse(&selector).unwrap()));
     };
-    type Change<'a> = &'a dyn Fn(&mut World);
     let rows: &[(&str, Change<'_>, &[&str], &str)] = &[
         ("needed", &|_| (), &["team: a.example"], "a: True/NotNeeded 0"),
         (
@@ -216,7 +219,7 @@ fn a_copy_comes_to_be_where_it_is_for_and_needed_and_nowhere_else() {
                 w.secret(
                     "reg",
                     Some(source(r#"{"auths": {"a.example": {"auth": "canary"}, "a.example/x": {"auth": "dTpw"}}}"#)),
-                )
+                );
             },
             &["team: a.example/x"],
             "a: False/EntryMalformed 0",
@@ -227,7 +230,7 @@ fn a_copy_comes_to_be_where_it_is_for_and_needed_and_nowhere_else() {
                 w.secret(
                     "reg",
                     Some(source(r#"{"auths": {"b.example": {"auth": 7}, "https://a.example/v2/": {"auth": "dTpw"}}}"#)),
-                )
+                );
             },
             &["team: https://a.example/v2/"],
             "a: True/NotNeeded 0",
@@ -270,7 +273,6 @@ fn a_copy_comes_to_be_where_it_is_for_and_needed_and_nowhere_else() {
 
 #[test]
 fn a_copy_that_stands_is_left_alone_until_something_changes() {
-    type Change<'a> = &'a dyn Fn(&mut World);
     let private = |w: &mut World| w.first(|wants| wants.scope = Scope::GlobalPrivate);
     let rows: &[(&str, Change<'_>, &[&str])] = &[
         ("nothing", &|_| (), &[]),

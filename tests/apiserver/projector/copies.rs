@@ -52,7 +52,7 @@ async fn the_helper_image_counts_where_a_step_has_an_input() {
     let stage = site.stage("helper").await;
     let kubeconfig = site.cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate-projector").unwrap();
     let flags = ["--source-namespaces", SYSTEM_NAMESPACE, "--helper-image", "helper.example/lockgate:1"];
-    let _projector = Projector::start_with_flags(&site.cluster, &kubeconfig, &flags);
+    let projector = Projector::start_with_flags(&site.cluster, &kubeconfig, &flags);
     stage.password(1).await;
     stage.registry(json!({})).await;
     let (renders, plain) = (stage.space("renders", json!({})).await, stage.space("plain", json!({})).await);
@@ -64,7 +64,7 @@ async fn the_helper_image_counts_where_a_step_has_an_input() {
     until_password(&renders, 1).await;
     stage.says("True/Copied 1").await;
     assert!(copy(&plain).await.is_none());
-    drop(_projector);
+    drop(projector);
     site.end().await;
 }
 

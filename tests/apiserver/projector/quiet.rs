@@ -165,7 +165,7 @@ fn every_metric_is_documented(projector: &Projector) {
 async fn two_at_once_write_what_one_would_and_come_to_rest() {
     let site = Site::new().await;
     let stage = site.stage("twins").await;
-    let _twins = [Projector::start(&site.cluster), Projector::start(&site.cluster)];
+    let twins = [Projector::start(&site.cluster), Projector::start(&site.cluster)];
     let space = stage.usual().await;
     let uid = copy(&space).await.unwrap().metadata.uid;
     for round in 2..8 {
@@ -187,7 +187,7 @@ async fn two_at_once_write_what_one_would_and_come_to_rest() {
     assert_eq!(writes, [""; 0]);
     let codes = tally(audit.read());
     println!("{codes:#?}");
-    drop(_twins);
+    drop(twins);
     site.end().await;
 }
 
