@@ -10,6 +10,7 @@ pub mod controller;
 pub mod model;
 pub mod ops;
 pub mod plan;
+pub mod projector;
 pub mod report;
 mod values;
 mod watch;

@@ -141,14 +141,15 @@ macro_rules! sharing {
         concat!($list, ".filter(t, has(t.mount_path) && t.mount_path == s.mount_path).size()")
     };
 }
-/// The items of those entries of `$list` that share their mount path, each as `[mount_path, path]`.
+/// The files of those entries of `$list` that share their mount path, each as `[mount_path, path]`: those whose names are known.
 macro_rules! shared_files {
     ($list:literal, $shared:expr) => {
         concat!(
             $list,
-            ".map(s, has(s.mount_path) && has(s.items) && ",
+            ".map(s, has(s.mount_path) && (has(s.items) || has(s.format)) && ",
             $shared,
-            " ? [s.mount_path].map(at, s.items.map(item, [at, item.path])).flatten() : []).flatten()"
+            " ? (has(s.format) ? [[s.mount_path, s.name + '.properties']] : ",
+            "[s.mount_path].map(at, s.items.map(item, [at, item.path])).flatten()) : []).flatten()"
         )
     };
 }
@@ -224,6 +225,12 @@ macro_rules! volumes_named {
         concat!("(has(", $list, ") ? ", $list, ".filter(v, !has(v.scratch)).size() : 0)")
     };
 }
+/// How many Secrets an input names.
+macro_rules! inputs_named {
+    ($of:literal) => {
+        concat!("(has(", $of, ".input) && has(", $of, ".input.secrets) ? ", $of, ".input.secrets.size() : 0)")
+    };
+}
 pub(super) const REFERENCES_AT_MOST: &str = concat!(
     "!has(self.transform) || ",
     uses!("self.secrets"),
@@ -232,6 +239,8 @@ pub(super) const REFERENCES_AT_MOST: &str = concat!(
     " + ((has(self.image_pull_secrets) ? self.image_pull_secrets : []) + ",
     "(has(self.transform.image_pull_secrets) ? self.transform.image_pull_secrets : [])).distinct().size() + ",
     volumes_named!("self.transform.volumes"),
+    " + ",
+    inputs_named!("self.transform"),
     " <= 256"
 );
 
@@ -293,6 +302,7 @@ pub(super) const EMPTY: &str = "self.size() == 0";
 pub(super) const FALSE: &str = "!self";
 
 // They use the macros above.
+pub(super) mod input;
 pub(super) mod service;
 pub(super) mod steps;
 pub(super) mod volumes;

@@ -53,6 +53,7 @@ pub struct InputSecret {
     /// What expressions call it: `.secrets.<as>`. Absent: the Secret's name.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(cel::input::CALLED).message(rules::INPUT_CALLED))]
     pub called: Option<String>,
 }
 

@@ -201,6 +201,8 @@ closed_set! {
         Succeeded,
         /// The container ended badly.
         PodFailed,
+        /// What `input` or `format: properties` asks for cannot be rendered.
+        InvalidInput,
         /// A try failed; the next one comes after a pause.
         RetryBackoff,
         /// The run took longer than its `timeout`.
@@ -257,5 +259,35 @@ closed_set! {
         VolumeMount,
         /// The container of a Service ends again and again.
         CrashLoop,
+    }
+}
+
+closed_set! {
+    /// Why a ClusterRegistry's `Ready` is what it is. The worst that holds is named; the message names all.
+    ClusterRegistryReason {
+        /// Its spec cannot be read.
+        Invalid,
+        /// Its Secret is in a namespace that the projector was not given.
+        SourceNamespaceNotAllowed,
+        /// The projector may not read Secrets there.
+        SourceForbidden,
+        /// Its Secret is not there.
+        SecretNotFound,
+        /// Its Secret is no pull secret.
+        WrongType,
+        /// Its Secret has nothing for its host.
+        NoEntryForHost,
+        /// Its Secret has an entry for its host that no kubelet can use.
+        EntryMalformed,
+        /// A Secret of somebody else has the copy's name.
+        NameConflict,
+        /// A copy could not be written or removed.
+        CopyFailed,
+        /// An older ClusterRegistry gives credentials for the same images.
+        Shadowed,
+        /// Its credentials stand wherever they are needed.
+        Copied,
+        /// Nobody needs them.
+        NotNeeded,
     }
 }

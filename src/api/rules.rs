@@ -66,8 +66,7 @@ pub const ITEM_PATH: &str = "must be a path below mount_path: relative, at most 
 /// Two items, one file.
 pub const ITEM_PATH_UNIQUE: &str = "each path may stand once in items: two items would become one file";
 /// Two entries, one file.
-pub const FILE_UNIQUE: &str =
-    "entries at one mount_path are merged, and two of their items have one path: rename one of them";
+pub const FILE_UNIQUE: &str = "entries at one mount_path are merged, and two of their files have one path: rename one of them, or mount it elsewhere";
 /// Too many files to compare.
 pub const FILES_AT_MOST: &str =
     "entries that share a mount_path may name at most 256 items in all: mount some of them elsewhere";
@@ -119,7 +118,7 @@ pub const DURATION: &str = "must be a duration longer than zero, as in 90s, 15m,
 /// The length of a Pipeline's name.
 pub const NAME: &str = "must be at most 52 characters: it becomes a label value of the Pods";
 /// The number of references.
-pub const REFERENCES_AT_MOST: &str = "a Pipeline may have at most 256 references: each env_var, env_prefix and mount_path counts, each claim and config_map, and each distinct pull secret";
+pub const REFERENCES_AT_MOST: &str = "a Pipeline may have at most 256 references: each env_var, env_prefix and mount_path counts, each Secret of an input, each claim and config_map, and each distinct pull secret";
 
 /// The name of a resource.
 pub const RESOURCE_NAME: &str = "must be keyed by names of resources: cpu, memory, ephemeral-storage, hugepages-<size> or a name with a domain, as in nvidia.com/gpu";
@@ -253,5 +252,18 @@ pub const INPUT_NAMES_UNIQUE: &str =
 /// Where an input may not be mounted.
 pub const INPUT_PATH: &str =
     "must not be /lockgate itself nor /lockgate/stdin: take another file, as in /lockgate/input.json";
+/// What expressions call a Secret.
+pub const INPUT_CALLED: &str =
+    "must be letters, digits, '-', '_' and '.', as in token, which expressions call .secrets.token";
+/// A variable that is set twice.
+pub const INPUT_ENV_UNIQUE: &str =
+    "each environment variable may be set once: the env_var of an input stands in env too, or at a Secret";
+/// Two mounts in one place.
+pub const INPUT_APART: &str = "the mount_path of an input must be no other mount's, nor lie below or above one: take another file, as in /lockgate/input.json";
+/// Two texts that stand in annotations.
+pub const INPUT_AND_STDIN: &str = "stdin and the template of the input may have 200 KiB (204800 bytes) in all: put larger input into the image, or into a file of a mounted Secret";
+/// A step whose container would have the init container's name.
+pub const STEP_NAME_OURS: &str =
+    "must not be lockgate-render, which is the name of Lockgate's own init container: take another name";
 /// What `format` goes with.
 pub const FORMAT_ALONE: &str = "format: properties makes one file of all keys in mount_path: it needs mount_path, and takes neither items nor sub_path nor optional";

@@ -198,6 +198,10 @@ pub struct IndexStatus {
     /// Where it stands.
     pub state: StepState,
 
+    /// Why another try would end as this one did: `InvalidInput`. Absent: it would not have to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<super::reason::Reason>,
+
     /// Its Pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,

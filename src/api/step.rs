@@ -16,6 +16,7 @@ pub struct Step {
     /// The step's name: a DNS label of at most 40 characters.
     #[schemars(length(max = 40))]
     #[x_kube(validation = Rule::new(cel::steps::NAME).message(rules::STEP_NAME))]
+    #[x_kube(validation = Rule::new(cel::steps::NAME_OURS).message(rules::STEP_NAME_OURS))]
     pub name: String,
 
     /// Names of steps that have to succeed before this one starts.

@@ -15,6 +15,8 @@ use super::{cel, rules};
 #[x_kube(validation = Rule::new(cel::STDIN_NEEDS_CMD).message(rules::STDIN_NEEDS_CMD).field_path(".stdin"))]
 #[x_kube(validation = Rule::new(cel::volumes::APART_FROM_SECRETS).message(rules::VOLUMES_APART).field_path(".volumes"))]
 #[x_kube(validation = Rule::new(cel::volumes::MEMORY_APART).message(rules::MEMORY_VOLUME_APART).field_path(".memory_volume"))]
+#[x_kube(validation = Rule::new(cel::input::ENV_UNIQUE).message(rules::INPUT_ENV_UNIQUE).field_path(".input"))]
+#[x_kube(validation = Rule::new(cel::input::APART).message(rules::INPUT_APART).field_path(".input"))]
 pub struct Transform {
     /// The image, as in `registry.example.com/team/app:1.4` or with a digest.
     #[schemars(length(max = 512))]

@@ -1,7 +1,8 @@
-//! Environment: Secret variables first, then literals by name, so that a literal may hold `$(SECRET_VARIABLE)`.
+//! Environment: Secret variables and a rendered input first, then literals by name, so that a literal may hold `$(SECRET_VARIABLE)`.
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, EnvVarSource, SecretEnvSource, SecretKeySelector};
 
+use super::helper;
 use crate::model::work::{Step, Usage};
 
 /// Single variables. The kubelet expands `$(NAME)` from those that stand before
@@ -34,7 +35,7 @@ pub(super) fn env(step: &Step, index: i32, parallelism: Option<i32>) -> Vec<EnvV
         value: Some(value.clone()),
         ..EnvVar::default()
     });
-    secrets.chain(own).chain(literals).collect()
+    secrets.chain(helper::variable(step)).chain(own).chain(literals).collect()
 }
 
 /// Secrets of which every key becomes a variable.

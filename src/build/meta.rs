@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
+use super::helper;
 use crate::model::pod;
+use crate::model::render::REQUEST_ANNOTATION;
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
 use crate::model::world::{WorkState, World};
@@ -33,6 +35,7 @@ pub(super) fn meta(world: &World, run: &RunRef, step: &Step, id: &PodIdentity) -
     annotations.insert(pod::RUN_KEY_ANNOTATION.to_owned(), run.key.clone());
     annotations.insert(pod::STARTED_WITH_ANNOTATION.to_owned(), started_with(world, step));
     annotations.extend(step.stdin.clone().map(|text| (pod::STDIN_ANNOTATION.to_owned(), text)));
+    annotations.extend(helper::request(world, step, id).map(|text| (REQUEST_ANNOTATION.to_owned(), text)));
     ObjectMeta {
         name: Some(id.pod_name(&subject.name, &subject.uid)),
         namespace: Some(subject.namespace.clone()),

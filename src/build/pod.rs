@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{env, meta, mounts, placement, stdin, volumes};
+use super::{env, helper, meta, mounts, placement, some, stdin, volumes};
 use crate::api::pipeline::{ImagePullPolicy, Security};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Lifecycle, Step};
@@ -26,9 +26,13 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, paralleli
         volumes.push(volume);
         mounts.push(mount);
     }
+    let (rendered, rendered_mounts) = helper::volumes(step);
+    volumes.extend(rendered);
+    mounts.extend(rendered_mounts);
     Pod {
         metadata: meta::meta(world, run, step, id),
         spec: Some(PodSpec {
+            init_containers: helper::container(world, step).map(|container| vec![container]),
             containers: vec![Container {
                 name: step.name.clone(),
                 image: Some(step.image.clone()),
@@ -64,10 +68,6 @@ pub fn pod(world: &World, run: &RunRef, step: &Step, id: &PodIdentity, paralleli
         }),
         status: None,
     }
-}
-
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
 }
 
 fn resources(step: &Step) -> Option<ResourceRequirements> {

@@ -47,7 +47,9 @@ pub(super) fn volume(step: &Step) -> Option<(Volume, VolumeMount)> {
     };
     let mount = VolumeMount {
         name: VOLUME.to_owned(),
-        mount_path: OUR_PATH.to_owned(),
+        // The one file, not the folder: an input may lie beside it.
+        mount_path: format!("{OUR_PATH}/{FILE}"),
+        sub_path: Some(FILE.to_owned()),
         read_only: Some(true),
         ..VolumeMount::default()
     };

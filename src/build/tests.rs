@@ -160,7 +160,8 @@ fn stdin_is_a_file_that_a_shell_hands_to_the_command() {
     assert_eq!(container.command.as_deref().unwrap(), ["/bin/sh", "-c", script, "python3", "$(A) \"b\""]);
     assert_eq!(container.args.as_deref().unwrap(), ["c d"]);
     let mount = &container.volume_mounts.as_ref().unwrap()[0];
-    assert_eq!((mount.mount_path.as_str(), mount.read_only), ("/lockgate", Some(true)));
+    assert_eq!((mount.mount_path.as_str(), mount.read_only), ("/lockgate/stdin", Some(true)));
+    assert_eq!(mount.sub_path.as_deref(), Some("stdin"));
     let volume = &spec.volumes.as_ref().unwrap()[0];
     assert_eq!(volume.name, mount.name);
     let source = volume.downward_api.as_ref().unwrap();

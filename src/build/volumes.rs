@@ -1,4 +1,5 @@
-//! Secrets as volumes: one for each mount path. Several Secrets at one path share a projected volume.
+//! Secrets as volumes: one for each mount path. Several Secrets at one path share a projected volume. Where files are made of
+//! them, `helper` does it.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,9 @@ struct Mount<'a> {
 pub(super) fn volumes(step: &Step) -> (Vec<Volume>, Vec<VolumeMount>) {
     let mut mounts: BTreeMap<&MountPath, Mount<'_>> = BTreeMap::new();
     for usage in &step.uses {
-        if let Usage::Mount { path, files, sub_path } = &usage.usage {
+        if let Usage::Mount { path, files, sub_path } = &usage.usage
+            && !step.is_rendered(path)
+        {
             let mount =
                 mounts.entry(path).or_insert_with(|| Mount { sub_path: sub_path.as_deref(), sources: Vec::new() });
             mount.sources.push((usage, files));

@@ -25,6 +25,7 @@ mod error;
 mod explain;
 mod follow;
 mod get;
+mod helper;
 pub mod import;
 mod logs;
 mod man;
@@ -33,6 +34,7 @@ mod operator;
 mod output;
 mod pipelines;
 mod plan;
+mod projector;
 pub mod registry;
 mod rerun;
 mod run;
@@ -61,6 +63,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator until SIGTERM.
     Operator(Box<operator::OperatorArgs>),
+    /// Copy the pull secrets of ClusterRegistries to where Pipelines need them, until SIGTERM.
+    Projector(Box<projector::ProjectorArgs>),
     /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
     Check(Box<check::CheckArgs>),
     /// Print the exact Pods that the operator would create, and what it would wait for and delete.
@@ -106,7 +110,7 @@ enum Command {
     Wait(Box<wait::WaitArgs>),
     /// Turn pipelines of other systems into Pipelines, and say what has no counterpart. Needs no cluster.
     Import(Box<import::ImportArgs>),
-    /// Log in to registries with what is in a pull Secret, as the kubelet would.
+    /// Create, list and delete the logins that registries' images get by themselves; log in as the kubelet would.
     Registry(Box<registry::RegistryArgs>),
     /// Change Pipelines that are there, from files of any system that `import` reads.
     Update(verbs::UpdateArgs),
@@ -147,6 +151,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = match cli.command {
         Command::Operator(args) => operator::run(*args),
+        Command::Projector(args) => projector::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Run(args) => run::run(&args),

@@ -3,6 +3,7 @@
 use super::defaults;
 use super::election::ElectionArgs;
 use super::error::Error;
+use super::helper::HelperArgs;
 use super::server::{self, namespace, serve};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -70,6 +71,9 @@ pub(super) struct OperatorArgs {
     pod_defaults: Option<PathBuf>,
 
     #[command(flatten)]
+    helper: HelperArgs,
+
+    #[command(flatten)]
     election: ElectionArgs,
 
     /// Where `/metrics` is served: `:PORT`, `ADDRESS:PORT`, or `0` for nowhere.
@@ -116,6 +120,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         secret_access,
         docs_base_url,
         pod_defaults,
+        helper,
         election,
         metrics_bind_address,
         health_probe_bind_address,
@@ -126,7 +131,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let (level, traces) = telemetry::init(log_format, &log_level)?;
         let election = election.settings()?;
-        let defaults = pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
+        let defaults = helper.add_to(pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default());
         let config = server::config(kubeconfig).await?;
         let metrics = Arc::new(Metrics::new(config.cluster_url.authority().map_or("", |host| host.as_str())));
         let (client, election) = clients(config, election, &metrics)?;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::error::Error;
-use super::{delete, describe, get, import, secret};
+use super::{delete, describe, get, import, registry, secret};
 
 /// `lockgate create …`.
 #[derive(Args)]
@@ -16,6 +16,8 @@ pub(super) struct CreateArgs {
 enum CreateCommand {
     /// Create a Secret; the same as `lockgate secret create`.
     Secret(Box<secret::create::CreateArgs>),
+    /// Create a Registry and its Secret; the same as `lockgate registry create`.
+    Registry(Box<registry::CreateArgs>),
     /// Create Pipelines from files of any system that `import` reads. None of them may be there.
     Pipeline(Box<import::PipelineArgs>),
 }
@@ -58,6 +60,7 @@ enum PipelineCommand {
 pub(super) fn create(args: CreateArgs) -> Result<(), Error> {
     match args.command {
         CreateCommand::Secret(args) => secret::create::run(&args),
+        CreateCommand::Registry(args) => registry::create(&args),
         CreateCommand::Pipeline(args) => import::create(&args),
     }
 }
@@ -111,6 +114,9 @@ enum ListCommand {
     /// List Secrets; the same as `lockgate secret list`.
     #[command(visible_alias = "secrets")]
     Secret(Box<secret::list::ListArgs>),
+    /// List Registries; the same as `lockgate registry list`.
+    #[command(visible_aliases = ["registries", "lgr"])]
+    Registry(Box<registry::ListArgs>),
     /// List Pipelines; the same as `lockgate get pipelines`.
     #[command(visible_aliases = ["pipelines", "lgp"])]
     Pipeline(Box<get::ListArgs>),
@@ -123,6 +129,7 @@ enum ListCommand {
 pub(super) fn list(args: ListArgs) -> Result<(), Error> {
     match args.command {
         ListCommand::Secret(args) => secret::list::run(&args),
+        ListCommand::Registry(args) => registry::list(&args),
         ListCommand::Pipeline(args) => get::list_pipelines(&args.names, &args.flags),
         ListCommand::Job(args) => get::list_runs(&args.names, &args.flags),
     }

@@ -77,6 +77,11 @@ impl<V, T: Tally<V>> Cache<V, T> {
         self.entries.keys()
     }
 
+    /// All that are there.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &V)> {
+        self.entries.iter().map(|(key, entry)| (key, &entry.value))
+    }
+
     /// Whether a first list was seen to its end.
     #[must_use]
     pub fn is_synced(&self) -> bool {

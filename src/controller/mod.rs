@@ -4,7 +4,7 @@
 //! decides, `apply` writes, `report` (pure) says what is true and `write` writes it.
 
 mod apply;
-mod cache;
+pub(crate) mod cache;
 mod census;
 mod context;
 pub(crate) mod facts;

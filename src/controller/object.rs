@@ -56,6 +56,8 @@ macro_rules! resource_like {
     };
 }
 
+pub(crate) use resource_like;
+
 /// A Pipeline whose spec and status may be of any form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WirePipeline {

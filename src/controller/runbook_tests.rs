@@ -126,6 +126,14 @@ fn of_reason(reason: Reason) -> Story {
         Reason::PodsRunning => plain().pod(1, 0, PodPhase::Running),
         Reason::Succeeded => plain().pod(1, 0, PodPhase::Succeeded).ended(0, -20),
         Reason::PodFailed => failed(&json!({})),
+        Reason::InvalidInput => {
+            let input = json!({"secrets": [{"name": "db", "key": "password"}], "mount_path": "/lockgate/input.json",
+                "template": {"dsn": "postgres://app:jq(.secrets.database)@db"}});
+            story(&json!({"transform": {"image": IMAGE, "input": input}}))
+                .secret("db", &["password"])
+                .pod(1, 0, PodPhase::Failed)
+                .helper_failed(65, "template at /dsn, character 19: null cannot be put into a string")
+        }
         Reason::RetryBackoff => failed(&json!({"retries": 1})).with(|world| world.now = at(-18)),
         Reason::TimedOut => failed(&json!({"timeout": "10s", "retries": 1})),
         Reason::Rolling => service()

@@ -10,6 +10,8 @@ use super::world::World;
 
 /// What `status.references[].via` says of a default of the operator's.
 const VIA_DEFAULTS: &str = "pod-defaults";
+/// What it says of a pull secret for the image that renders inputs.
+const VIA_HELPER: &str = "helper-image";
 
 /// One such pull secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +35,14 @@ pub fn secret_names(
         AccountKnowledge::Absent => &[],
     });
     let of_accounts = of_accounts.filter_map(|name| SecretName::parse(name).ok());
-    named.chain(of_accounts).chain(defaults.pull_secrets.iter().cloned()).collect()
+    let needs_helper = work.steps.iter().any(Step::needs_helper);
+    let of_helper = defaults.helper.pull_secrets.iter().filter(|_| needs_helper);
+    named.chain(of_accounts).chain(of_helper.cloned()).chain(defaults.pull_secrets.iter().cloned()).collect()
 }
 
 impl World {
-    /// The pull secrets that a step's Pod gets besides those that it lists itself: its ServiceAccount's, then the
-    /// operator's defaults, each name once.
+    /// The pull secrets that a step's Pod gets besides those that it lists itself: its ServiceAccount's, then those of the helper
+    /// image where it needs that, then the operator's defaults, each name once.
     ///
     /// The ServiceAccount admission plugin adds the account's only to a Pod that lists none, so that a list of our own
     /// would take them away (`plugin/pkg/admission/serviceaccount`): they are merged here.
@@ -50,9 +54,11 @@ impl World {
             Some(AccountKnowledge::Absent) | None => &[],
         };
         let of_account = of_account.iter().map(|name| (name.as_str(), format!("serviceaccount/{account}")));
+        let of_helper = self.defaults.helper.pull_secrets.iter().filter(|_| step.needs_helper());
+        let of_helper = of_helper.map(|name| (name.as_str(), VIA_HELPER.to_owned()));
         let defaults = self.defaults.pull_secrets.iter().map(|name| (name.as_str(), VIA_DEFAULTS.to_owned()));
         let mut attached: Vec<Attached> = Vec::new();
-        for (name, via) in of_account.chain(defaults) {
+        for (name, via) in of_account.chain(of_helper).chain(defaults) {
             let own = step.uses.iter().any(|usage| usage.usage == Usage::ImagePull && usage.secret.as_str() == name);
             if !own && !attached.iter().any(|other| other.name == name) {
                 attached.push(Attached { name: name.to_owned(), via });

@@ -2,15 +2,27 @@
 
 /// So much of it is kept, in bytes.
 const MOST: usize = 256;
+/// So much of what our own init container says: it bounds that itself.
+const MOST_OF_OURS: usize = 1024;
 
-/// The text with everything escaped that could break out of its line, and cut. `None`: nothing was said.
+/// The text with everything escaped that could break out of its line or its quotation, and cut. `None`: nothing was said.
 #[must_use]
 pub fn of(text: &str) -> Option<String> {
+    kept(text, MOST, |c| is_visible(c) && !matches!(c, '"' | '\\'))
+}
+
+/// The same of our own words, which are not quoted.
+#[must_use]
+pub fn of_ours(text: &str) -> Option<String> {
+    kept(text, MOST_OF_OURS, is_visible)
+}
+
+fn kept(text: &str, most: usize, is_plain: impl Fn(char) -> bool) -> Option<String> {
     let mut kept = String::new();
     for c in text.trim().chars() {
         let piece = if is_plain(c) { String::from(c) } else { c.escape_default().to_string() };
         // An escape is kept whole or not at all.
-        if kept.len() + piece.len() > MOST {
+        if kept.len() + piece.len() > most {
             break;
         }
         kept.push_str(&piece);
@@ -18,12 +30,11 @@ pub fn of(text: &str) -> Option<String> {
     (!kept.is_empty()).then_some(kept)
 }
 
-/// Whether it shows as itself: no control character, none that turns the direction of the text or has no width, and
-/// none that could be taken for the end of the quotation.
-fn is_plain(c: char) -> bool {
+/// Whether it shows as itself: no control character, and none that turns the direction of the text or has no width.
+fn is_visible(c: char) -> bool {
     let invisible =
         matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    !c.is_control() && !invisible && !matches!(c, '"' | '\\')
+    !c.is_control() && !invisible
 }
 
 #[cfg(test)]

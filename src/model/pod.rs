@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::last_words;
 use super::run::PodIdentity;
-use super::world::{PodFacts, PodPhase, Termination};
+use super::world::{HelperFacts, PodFacts, PodPhase, Termination};
+use super::{last_words, render};
 
 /// Label: the Pipeline's name.
 pub const PIPELINE_LABEL: &str = "lockgate.dev/pipeline";
@@ -72,7 +72,8 @@ impl PodFacts {
             gone: false,
             unwatched: false,
             waiting: container.and_then(waiting),
-            terminated: container.and_then(terminated),
+            terminated: container.and_then(|c| terminated(c.state.as_ref()?)),
+            helper: status.map(helper).unwrap_or_default(),
             last_exit_code: last.map(|ended| ended.exit_code),
             last_started_at: last.and_then(|ended| ended.started_at.as_ref()).map(|time| time.0),
             started_at: container
@@ -144,8 +145,23 @@ fn waiting(container: &ContainerStatus) -> Option<(String, String)> {
     Some((waiting.reason.clone()?, waiting.message.clone().unwrap_or_default()))
 }
 
-fn terminated(container: &ContainerStatus) -> Option<Termination> {
-    let ended = container.state.as_ref()?.terminated.as_ref()?;
+fn helper(status: &PodStatus) -> HelperFacts {
+    let mut containers = status.init_container_statuses.iter().flatten();
+    let Some(container) = containers.find(|container| container.name == render::CONTAINER) else {
+        return HelperFacts::default();
+    };
+    let now = container.state.as_ref().and_then(terminated);
+    let has_succeeded = now.as_ref().is_some_and(|now| now.exit_code == 0);
+    // While it waits for another try or has one, how the last one ended stands.
+    let last = container.last_state.as_ref().and_then(terminated);
+    let failed = now.or(last).filter(|ended| !has_succeeded && ended.exit_code != 0);
+    let said = container.state.iter().chain(&container.last_state).filter_map(|state| state.terminated.as_ref()).next();
+    let last_words = said.and_then(|ended| last_words::of_ours(ended.message.as_deref()?));
+    HelperFacts { waiting: waiting(container), failed: failed.map(|failed| Termination { last_words, ..failed }) }
+}
+
+fn terminated(state: &ContainerState) -> Option<Termination> {
+    let ended = state.terminated.as_ref()?;
     // What containerd's and CRI-O's containers end with that were never started.
     let never_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"));
     // The kubelet's own words, where it lost the container.

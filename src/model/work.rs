@@ -143,6 +143,30 @@ impl Step {
     pub fn service_account_name(&self) -> &str {
         self.service_account.as_deref().unwrap_or("default")
     }
+
+    /// Whether its Pods have the init container that renders.
+    #[must_use]
+    pub fn needs_helper(&self) -> bool {
+        self.input.is_some() || self.uses.iter().any(SecretUse::is_properties)
+    }
+
+    /// Whether the helper makes the files at this path: all of them, where it makes one.
+    #[must_use]
+    pub fn is_rendered(&self, path: &MountPath) -> bool {
+        let at_path = |usage: &&SecretUse| matches!(&usage.usage, Usage::Mount { path: other, .. } if other == path);
+        self.uses.iter().filter(at_path).any(SecretUse::is_properties)
+    }
+
+    /// What the helper reads, in an order that stays: each has a folder of its own in the init container, named by its place here.
+    #[must_use]
+    pub fn helper_sources(&self) -> Vec<&SecretUse> {
+        let reads = |usage: &&SecretUse| match &usage.usage {
+            Usage::Input { .. } => true,
+            Usage::Mount { path, .. } => self.is_rendered(path),
+            Usage::Env { .. } | Usage::EnvPrefix { .. } | Usage::ImagePull => false,
+        };
+        self.uses.iter().filter(reads).collect()
+    }
 }
 
 /// What is rendered for a step before its container starts.
@@ -232,6 +256,10 @@ pub struct FileItem {
 }
 
 impl SecretUse {
+    fn is_properties(&self) -> bool {
+        matches!(self.usage, Usage::Mount { files: Files::Properties, .. })
+    }
+
     /// The keys without which the container could not start.
     #[must_use]
     pub fn required_keys(&self) -> Vec<SecretKey> {

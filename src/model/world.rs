@@ -10,6 +10,7 @@ use super::docs::Docs;
 use super::names::SecretName;
 use super::parse::Violation;
 use super::registry::Host;
+use super::render;
 use super::run::{PodIdentity, RunRef};
 use super::secret::{AccountKnowledge, SecretAccess, SecretKnowledge};
 use super::volume::{ObjectKnowledge, ObjectRef};
@@ -203,9 +204,33 @@ pub struct PodFacts {
     pub mount_failure: Option<String>,
     /// The `resourceVersion` of each Secret at its creation.
     pub started_with: BTreeMap<String, String>,
+    /// The init container that renders, where there is one.
+    pub helper: HelperFacts,
+}
+
+/// What the kubelet tells of the init container that renders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HelperFacts {
+    /// Its waiting reason and message.
+    pub waiting: Option<(String, String)>,
+    /// How it failed, as long as it has not succeeded since. The step's container has not run then.
+    pub failed: Option<Termination>,
 }
 
 impl PodFacts {
+    /// How it ended: its container, or the init container that had to come first.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Termination> {
+        self.helper.failed.as_ref().or(self.terminated.as_ref())
+    }
+
+    /// Why its input cannot be rendered, now or at another try; empty where that was not said.
+    #[must_use]
+    pub fn invalid_input(&self) -> Option<&str> {
+        let failed = self.helper.failed.as_ref().filter(|failed| failed.exit_code == render::INVALID)?;
+        Some(failed.last_words.as_deref().unwrap_or_default())
+    }
+
     /// Whether it holds, or may come to hold, a running container.
     #[must_use]
     pub fn is_live(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::seconds_of;
-use crate::api::reason::StepState;
+use crate::api::reason::{Reason, StepState};
 use crate::api::status::StepStatus;
 use crate::model::ranges;
 use crate::model::run::{PodIdentity, RunRef};
@@ -32,6 +32,8 @@ pub(super) struct Record {
     pub succeeded: bool,
     /// It failed more often than it may be tried again.
     pub failed: bool,
+    /// Another try would end the same: its input cannot be rendered.
+    pub is_invalid: bool,
     pub attempts: i32,
     pub replacements: i32,
     /// Whether its Pod was made.
@@ -94,6 +96,7 @@ impl<'a> Crew<'a> {
             return Some(Record {
                 succeeded: step.state == StepState::Succeeded,
                 failed: step.state == StepState::Failed,
+                is_invalid: step.reason == Some(Reason::InvalidInput),
                 attempts: step.attempts,
                 replacements: step.replacements,
                 has_pod: step.pod_uid.is_some(),
@@ -110,6 +113,7 @@ impl<'a> Crew<'a> {
         Some(Record {
             succeeded,
             failed,
+            is_invalid: row.is_some_and(|row| row.reason == Some(Reason::InvalidInput)),
             attempts: row.map_or(i32::from(failed), |row| row.attempts),
             replacements: row.map_or(0, |row| row.replacements),
             has_pod: row.is_some_and(|row| row.pod.is_some()),

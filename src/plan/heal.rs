@@ -27,11 +27,23 @@ pub(super) fn mended(world: &World, step: &Step, pod: &PodFacts, trouble: Troubl
         | Trouble::ContainerStart
         | Trouble::CrashLoop => return None,
     };
-    let in_container =
-        |name: &String| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
+    let in_container = |name: &str| step.uses.iter().any(|u| u.usage != Usage::ImagePull && u.secret.as_str() == name);
     let pull_secrets = world.pull_secrets(step);
-    let for_pull = |name: &String| pull_secrets.contains(name);
-    let concerned = |name: &String| if by_pull_secret { for_pull(name) } else { in_container(name) };
-    let changed = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
-    world.versions(step).into_iter().find(changed).map(|(name, _)| name)
+    let for_pull = |name: &str| pull_secrets.iter().any(|listed| listed == name);
+    changed(world, step, pod, |name| if by_pull_secret { for_pull(name) } else { in_container(name) })
+}
+
+/// The Secret whose change may have made it possible to render what the Pod needs.
+///
+/// The kubelet tries a Service's Pod again, too, but later each time.
+pub(super) fn mended_input(world: &World, step: &Step, pod: &PodFacts) -> Option<String> {
+    pod.invalid_input()?;
+    let sources = step.helper_sources();
+    changed(world, step, pod, |name| sources.iter().any(|usage| usage.secret.as_str() == name))
+}
+
+/// The first Secret of these that has another version than when the Pod was created.
+fn changed(world: &World, step: &Step, pod: &PodFacts, concerned: impl Fn(&str) -> bool) -> Option<String> {
+    let is_other = |(name, version): &(String, String)| concerned(name) && pod.started_with.get(name) != Some(version);
+    world.versions(step).into_iter().find(is_other).map(|(name, _)| name)
 }

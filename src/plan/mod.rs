@@ -5,6 +5,7 @@ pub(crate) mod advice;
 mod crew;
 mod expiry;
 mod heal;
+mod helper;
 mod job;
 mod resolve;
 pub(crate) mod rotation;

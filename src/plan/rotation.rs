@@ -1,7 +1,7 @@
 //! Rotation: which Secrets' values a running container still has from before their last change.
 //!
-//! An environment variable is set when the container starts, and a file of a `sub_path` is bound then: neither follows a
-//! change. Other files do, within a minute or two. Credentials for the image are used before anything runs.
+//! An environment variable is set when the container starts, a file of a `sub_path` is bound then, and what is rendered was
+//! rendered before: none of these follows a change. Other files do, within a minute or two. Credentials for the image are used before anything runs.
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
@@ -10,7 +10,7 @@ use crate::api::pipeline::OnSecretChange;
 use crate::api::status::ReferenceStatus;
 use crate::model::names::SecretName;
 use crate::model::secret::{SecretFacts, SecretKnowledge};
-use crate::model::work::{Files, SecretUse, Step, Usage};
+use crate::model::work::{SecretUse, Step, Usage};
 use crate::model::world::{PodFacts, World};
 
 /// The kubelet reads what becomes a variable before it makes the container, and notes the start after that: so much
@@ -38,7 +38,7 @@ impl OldValues {
 pub(super) fn uses_old_value(world: &World, step: &Step, pod: &PodFacts, policy: OnSecretChange) -> Option<OldValues> {
     let counts = |usage: &&SecretUse| match policy {
         OnSecretChange::Ignore => false,
-        OnSecretChange::Restart => settled_at_start(usage),
+        OnSecretChange::Restart => settled_at_start(step, usage),
         OnSecretChange::RestartAll => usage.usage != Usage::ImagePull,
     };
     // A container that ended with an old value takes the new one when it starts again, but the kubelet may let it wait for
@@ -64,7 +64,7 @@ pub(super) fn tell(world: &World, step: &Step, pods: &[&PodFacts], rows: Vec<Ref
     let mut uses = step.uses.iter();
     rows.into_iter()
         .map(|row| {
-            let Some(usage) = uses.next().filter(|usage| settled_at_start(usage)) else { return row };
+            let Some(usage) = uses.next().filter(|usage| settled_at_start(step, usage)) else { return row };
             let old = pods.iter().find_map(|pod| changed_since(world, step, usage, pod, pod.started_at?));
             let Some(facts) = old else { return row };
             let told = world.recorded.references.iter().find(|old| is_same(old, &row) && old.stale == Some(true));
@@ -90,14 +90,13 @@ fn is_same(a: &ReferenceStatus, b: &ReferenceStatus) -> bool {
 }
 
 /// Whether the container has the value until its end.
-fn settled_at_start(usage: &SecretUse) -> bool {
+fn settled_at_start(step: &Step, usage: &SecretUse) -> bool {
     match &usage.usage {
-        Usage::Env { .. }
-        | Usage::EnvPrefix { .. }
-        | Usage::Input { .. }
-        | Usage::Mount { sub_path: Some(_), .. }
-        | Usage::Mount { files: Files::Properties, .. } => true,
-        Usage::Mount { sub_path: None, .. } | Usage::ImagePull => false,
+        Usage::Env { .. } | Usage::EnvPrefix { .. } | Usage::Input { .. } | Usage::Mount { sub_path: Some(_), .. } => {
+            true
+        }
+        Usage::Mount { sub_path: None, path, .. } => step.is_rendered(path),
+        Usage::ImagePull => false,
     }
 }
 
@@ -116,7 +115,8 @@ fn changed_since<'a>(
     }
     let taken_at = match &usage.usage {
         Usage::Env { .. } | Usage::EnvPrefix { .. } => started_at.checked_sub(START_TAKES).ok(),
-        // Files are written before the image is pulled, which may take long; when exactly is not known.
+        // Files are written before the images are pulled, which may take long; when exactly is not known. What is rendered is made
+        // of such files.
         Usage::Input { .. } | Usage::Mount { .. } | Usage::ImagePull => pod.created_at,
     };
     // One second is the resolution of both times.

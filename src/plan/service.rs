@@ -91,6 +91,8 @@ struct Fleet<'a> {
     empty: Vec<i32>,
     /// A fresh Pod that is not ready in time, while others wait to be exchanged.
     stuck: Option<&'a PodFacts>,
+    /// A Pod of the current version for which nothing can be rendered.
+    invalid: Option<&'a PodFacts>,
     /// What keeps the first Pod from being ready that is not.
     trouble: Option<(&'a PodFacts, Option<(Trouble, String)>)>,
     /// When to look again though no event came.
@@ -146,6 +148,7 @@ impl<'a> Fleet<'a> {
             create: Vec::new(),
             empty: Vec::new(),
             trouble: None,
+            invalid: None,
             berths,
             timers,
         }
@@ -170,7 +173,14 @@ impl<'a> Fleet<'a> {
             let may_start = scene.resolution.gate.is_none() && !scene.work.suspend;
             let stuck = found.as_ref().filter(|_| may_start);
             let healed = stuck.and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind));
-            let pending = tries::pending_deadline(scene.step, pod).filter(|_| pod.phase != PodPhase::Running);
+            let healed = healed.or_else(|| heal::mended_input(scene.world, scene.step, pod).filter(|_| may_start));
+            // For a fresh Pod nothing could be rendered either.
+            let is_invalid = pod.invalid_input().is_some();
+            if is_invalid && healed.is_none() && berth.fresh.is_some() {
+                self.invalid.get_or_insert(pod);
+            }
+            let pending = tries::pending_deadline(scene.step, pod);
+            let pending = pending.filter(|_| pod.phase != PodPhase::Running && !is_invalid);
             self.timers.extend(pending.filter(|at| *at > scene.world.now));
             if healed.is_some() || pending.is_some_and(|at| at <= scene.world.now) {
                 self.delete.push(PodDeletion::as_seen(pod));
@@ -183,7 +193,7 @@ impl<'a> Fleet<'a> {
 
     /// Berths with an old Pod get a fresh one, as many at once as the Service allows.
     fn roll(&mut self, scene: &Scene<'_>, service: &Service) {
-        if self.stuck.is_some() || scene.work.suspend || scene.resolution.gate.is_some() {
+        if self.stuck.is_some() || self.invalid.is_some() || scene.work.suspend || scene.resolution.gate.is_some() {
             return;
         }
         let wanted = scene.crew.parallelism;

@@ -116,7 +116,8 @@ pub(super) fn plan(scene: &Scene<'_>) -> StepPlan {
     let in_state = |state: StepState| turns.iter().filter(move |turn| turn.state == state);
     let done: BTreeSet<i32> = in_state(StepState::Succeeded).map(|turn| turn.index).collect();
     // Also of an index that `indexes` has no place for the end stands, though its Pods are deleted.
-    let for_good = in_state(StepState::Failed).filter(|turn| turn.attempts > scene.step.retries);
+    let is_for_good = |turn: &&Turn| turn.attempts > scene.step.retries || turn.reason == Reason::InvalidInput;
+    let for_good = in_state(StepState::Failed).filter(is_for_good);
     let failed: BTreeSet<i32> = for_good.map(|turn| turn.index).collect();
     let set = |indexes: &BTreeSet<i32>| (several && !indexes.is_empty()).then(|| ranges::format(indexes));
     let said = |text: &str| match state {
@@ -209,6 +210,7 @@ fn indexes(turns: &[Turn]) -> Vec<IndexStatus> {
     let row = |turn: &Turn| IndexStatus {
         index: turn.index,
         state: turn.state,
+        reason: (turn.reason == Reason::InvalidInput).then_some(turn.reason),
         pod: turn.pod.as_ref().map(|(name, _)| name.clone()),
         attempts: turn.attempts,
         replacements: turn.replacements,

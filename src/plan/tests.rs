@@ -143,6 +143,19 @@ impl Story {
         })
     }
 
+    /// The init container that renders ended so.
+    pub(crate) fn helper_failed(self, exit_code: i32, said: &str) -> Self {
+        self.last_pod(|pod| {
+            pod.helper.failed = Some(Termination {
+                exit_code,
+                reason: "Error".into(),
+                start_error: None,
+                last_words: (!said.is_empty()).then(|| said.to_owned()),
+                finished_at: Some(at(-20)),
+            });
+        })
+    }
+
     /// What status says of a run.
     pub(crate) fn recorded_run(mut self, number: i64, key: &str, result: Option<RunResult>) -> Self {
         self.0.recorded.run =

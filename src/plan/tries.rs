@@ -4,7 +4,7 @@
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::crew::{Crew, Member, Record};
-use super::trouble;
+use super::{helper, trouble};
 use crate::model::backoff::{DISRUPTED, RETRY};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
@@ -19,6 +19,8 @@ pub(super) struct Outcome {
     pub exit_code: Option<i32>,
     /// When.
     pub finished_at: Option<Timestamp>,
+    /// Whether another try would end the same: its input cannot be rendered.
+    pub is_invalid: bool,
 }
 
 /// Where one of a step's equal Pods stands by the tries there were.
@@ -57,14 +59,12 @@ pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a
     let by_pods = failed.map_or(0, |(id, _)| id.attempt.saturating_add(1));
     let by_record = recorded.as_ref().map_or(0, |record| record.attempts);
     let attempt = by_pods.max(by_record);
-    let last = match failed {
+    let mut last = match failed {
         Some((_, pod)) if by_pods >= by_record => Some(outcome(world, step, pod)),
         _ => recorded.as_ref().filter(|_| attempt > 0).map(outcome_of_record),
     };
     let for_good = recorded.as_ref().is_some_and(|record| record.failed);
-    if (attempt > step.retries || for_good)
-        && let Some(last) = last
-    {
+    if let Some(last) = last.take_if(|last| attempt > step.retries || for_good || last.is_invalid) {
         let replacements = recorded.map_or(0, |record| record.replacements);
         return Tries::Failed(id(attempt, replacements), failed.map(|(_, pod)| *pod), last);
     }
@@ -130,7 +130,7 @@ fn failed(step: &Step, pod: &PodFacts) -> bool {
 
 /// Whether a failed Pod failed because it was deleted: then that is no result, and it is replaced.
 fn interrupted(pod: &PodFacts) -> bool {
-    let finished = pod.terminated.as_ref().and_then(|ended| ended.finished_at);
+    let finished = pod.ended().and_then(|ended| ended.finished_at);
     match (pod.deletion_requested_at, finished) {
         (Some(asked), Some(finished)) => finished >= asked,
         (Some(_), None) => true,
@@ -147,18 +147,19 @@ pub(super) fn pending_deadline(step: &Step, pod: &PodFacts) -> Option<Timestamp>
 /// nothing else is remembered of it. One second is the resolution of Kubernetes' times.
 fn never_started(step: &Step, pod: &PodFacts) -> bool {
     let asked = pod.deletion_requested_at.map(|at| at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(at));
-    pod.terminated.is_none()
+    pod.ended().is_none()
         && pod.phase != PodPhase::Running
         && pending_deadline(step, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))
 }
 
 fn outcome(world: &World, step: &Step, pod: &PodFacts) -> Outcome {
-    let ended = pod.terminated.as_ref();
+    let ended = pod.ended();
     let last_words = last_words(world, pod).map(|said| format!("; it said: \"{said}\"")).unwrap_or_default();
     Outcome {
         message: format!("{}{last_words}", message(step, pod)),
         exit_code: ended.map(|ended| ended.exit_code),
         finished_at: ended.and_then(|ended| ended.finished_at).or(pod.deletion_requested_at),
+        is_invalid: pod.invalid_input().is_some(),
     }
 }
 
@@ -174,12 +175,16 @@ fn outcome_of_record(record: &Record) -> Outcome {
         message: record.message.clone().unwrap_or_else(|| unknown.to_owned()),
         exit_code: record.exit_code,
         finished_at: record.finished_at,
+        is_invalid: record.is_invalid,
     }
 }
 
 fn message(step: &Step, pod: &PodFacts) -> String {
     if pod.phase == PodPhase::Succeeded {
         return format!("Pod {} ended with exit code 0", pod.name);
+    }
+    if let Some(failed) = &pod.helper.failed {
+        return helper::failed(pod, failed);
     }
     if let Some(why) = pod.terminated.as_ref().and_then(|ended| ended.start_error.as_ref()) {
         return format!("Pod {} failed: {}", pod.name, trouble::not_started(step, why));

@@ -3,10 +3,13 @@
 //! The kubelet's waiting reasons are those of `pkg/kubelet/images/types.go` and `pkg/kubelet/kuberuntime`; the texts
 //! behind `ErrImagePull` are the container runtime's and are told apart by what containerd and CRI-O write.
 
-use super::advice;
+use std::fmt;
+
+use super::{advice, helper};
 use crate::api::reason::Trouble;
 use crate::build;
 use crate::model::names::SecretName;
+use crate::model::render::CONTAINER;
 use crate::model::secret::{SecretAccess, SecretKnowledge};
 use crate::model::volume::{VolumeSource, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
@@ -32,13 +35,56 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         let said = said.trim_end_matches('.');
         return Some((Trouble::Unschedulable, format!("no node takes the Pod: {said}: {mend}")));
     }
+    let own =
+        Image { name: &step.image, role: "", field: "spec.transform.image", policy: "image_pull_policy", add: ADD_OWN };
+    let ours = Image {
+        name: &world.defaults.helper.image,
+        role: " (the helper image, which renders what the step needs)",
+        field: "the operator's --helper-image",
+        policy: "the operator's --helper-image-pull-policy",
+        add: ADD_OURS,
+    };
+    if let Some(found) = helper::crash_loop(world, pod) {
+        return Some(found);
+    }
+    if let Some((reason, message)) = &pod.helper.waiting
+        && !is_on_its_way(reason)
+        && reason != "CrashLoopBackOff"
+    {
+        return Some(waiting(world, step, &ours, reason, message));
+    }
     match &pod.waiting {
         Some((reason, _)) if reason == "CrashLoopBackOff" => Some(crash_loop(world, pod)),
-        Some((reason, message)) if reason != "ContainerCreating" && reason != "PodInitializing" => {
-            Some(waiting(world, step, reason, message))
-        }
+        Some((reason, message)) if !is_on_its_way(reason) => Some(waiting(world, step, &own, reason, message)),
         _ => pod.mount_failure.as_deref().map(|why| mount(world, step, why)),
     }
+}
+
+/// An image that a Pod pulls, and the words for what can be changed of that.
+struct Image<'a> {
+    name: &'a str,
+    /// What it is for, where it is not the step's own.
+    role: &'a str,
+    /// Where its name stands.
+    field: &'a str,
+    /// Where its pull policy stands.
+    policy: &'a str,
+    /// What to do where no pull secret is offered.
+    add: &'a str,
+}
+
+const ADD_OWN: &str = "name one in image_pull_secrets";
+const ADD_OURS: &str = "name one in image_pull_secrets, or in the operator's --helper-pull-secrets";
+
+impl fmt::Display for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, self.role)
+    }
+}
+
+/// Whether nothing is wrong with a container that waits so.
+fn is_on_its_way(reason: &str) -> bool {
+    matches!(reason, "ContainerCreating" | "PodInitializing")
 }
 
 /// What the Pod asks of a node though its Pipeline does not.
@@ -73,27 +119,29 @@ pub(super) fn plain(text: &str) -> String {
     }
 }
 
-fn waiting(world: &World, step: &Step, reason: &str, message: &str) -> (Trouble, String) {
+fn waiting(world: &World, step: &Step, image: &Image<'_>, reason: &str, message: &str) -> (Trouble, String) {
     let said = plain(message);
     match reason {
-        "ErrImagePull" | "ImagePullBackOff" => pull(world, step, message),
-        "InvalidImageName" => (
-            Trouble::InvalidImageName,
-            format!("image {} is no image reference: correct spec.transform.image", step.image),
-        ),
+        "ErrImagePull" | "ImagePullBackOff" => pull(world, step, image, message),
+        "InvalidImageName" => {
+            (Trouble::InvalidImageName, format!("image {image} is no image reference: correct {}", image.field))
+        }
         "ErrImageNeverPull" => (
             Trouble::ImageNeverPull,
             format!(
-                "image {} is not on the node and image_pull_policy is Never: use IfNotPresent, or load the image",
-                step.image
+                "image {image} is not on the node and {} is Never: use IfNotPresent, or load the image",
+                image.policy
             ),
         ),
         "CreateContainerConfigError" => config(world, &said),
-        "CreateContainerError" | "RunContainerError" | "StartError" => {
+        "CreateContainerError" | "RunContainerError" | "StartError" if image.role.is_empty() => {
             (Trouble::ContainerStart, not_started(step, message))
         }
+        "CreateContainerError" | "RunContainerError" | "StartError" => {
+            (Trouble::ContainerStart, format!("image {image} could not be started: {said}: correct {}", image.field))
+        }
         // The kubelet puts the raw error text into the reason where a listed pull secret cannot be parsed.
-        other if unparsable(other) => malformed(world, step, other),
+        other if unparsable(other) => malformed(world, step, image, other),
         other => (Trouble::ContainerConfig, format!("{}: {said}", plain(other))),
     }
 }
@@ -145,11 +193,17 @@ fn mount(world: &World, step: &Step, why: &str) -> (Trouble, String) {
     // The kubelet speaks of the volume, whose name is a hash.
     let mounted = |usage: &SecretUse| match &usage.usage {
         Usage::Mount { path, .. } if why.contains(&build::volume_name(path)) => {
-            Some((path.clone(), usage.secret.clone()))
+            Some((path.to_string(), usage.secret.clone()))
         }
         _ => None,
     };
-    let found: Vec<_> = step.uses.iter().filter_map(mounted).collect();
+    let rendered = step
+        .helper_sources()
+        .into_iter()
+        .enumerate()
+        .filter(|(number, _)| why.contains(&build::source_volume_name(*number)));
+    let rendered = rendered.map(|(_, usage)| (format!("what {CONTAINER} reads"), usage.secret.clone()));
+    let found: Vec<_> = step.uses.iter().filter_map(mounted).chain(rendered).collect();
     let what = match found.first() {
         Some((path, _)) => {
             let secrets: Vec<&str> = found.iter().map(|(_, secret)| secret.as_str()).collect();
@@ -188,7 +242,7 @@ fn unparsable(text: &str) -> bool {
         .any(|needle| text.contains(needle))
 }
 
-fn malformed(world: &World, step: &Step, said: &str) -> (Trouble, String) {
+fn malformed(world: &World, step: &Step, image: &Image<'_>, said: &str) -> (Trouble, String) {
     let secrets = pull_secrets(world, step);
     (
         Trouble::PullSecretMalformed,
@@ -196,7 +250,7 @@ fn malformed(world: &World, step: &Step, said: &str) -> (Trouble, String) {
             "a pull secret cannot be parsed ({}), which fails every image of the Pod ({}): make it anew: {}",
             plain(said),
             offered(&secrets),
-            make_anew(world, step, &secrets)
+            make_anew(world, image, &secrets)
         ),
     )
 }
@@ -222,7 +276,7 @@ fn offered(secrets: &[String]) -> String {
 }
 
 /// The command that makes a pull secret for the image's registry, in the place of the one that is named.
-fn make_anew(world: &World, step: &Step, secrets: &[String]) -> String {
+fn make_anew(world: &World, image: &Image<'_>, secrets: &[String]) -> String {
     let namespace = &world.subject.namespace;
     let name = if let [name] = secrets { name.as_str() } else { "NAME" };
     // Nobody looked whether it is there.
@@ -232,7 +286,7 @@ fn make_anew(world: &World, step: &Step, secrets: &[String]) -> String {
     } else {
         format!("kubectl delete secret {name} -n {namespace}{tolerant} && ")
     };
-    format!("{delete}{}", advice::create_pull_secret(namespace, name, &step.image))
+    format!("{delete}{}", advice::create_pull_secret(namespace, name, image.name))
 }
 
 /// The text without images, URLs and media types: such a name may hold any of the words that are looked for.
@@ -241,10 +295,9 @@ fn without_names(text: &str) -> String {
 }
 
 /// Why an image could not be pulled, by the runtime's text, and which reference is behind it.
-fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
+fn pull(world: &World, step: &Step, image: &Image<'_>, message: &str) -> (Trouble, String) {
     let text = without_names(message).to_ascii_lowercase();
     let any = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));
-    let image = &step.image;
     let secrets = pull_secrets(world, step);
     let offered = offered(&secrets);
     // Order is policy: a text can hold several of these words, and the first that fits names the nearest cause.
@@ -264,8 +317,9 @@ fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
         (
             Trouble::RegistryUnreachable,
             format!(
-                "the registry of {image} does not answer: {}: check the host in spec.transform.image and the node's network",
-                plain(message)
+                "the registry of {image} does not answer: {}: check the host in {} and the node's network",
+                plain(message),
+                image.field
             ),
         )
     } else if any(&["forbidden"]) {
@@ -281,19 +335,16 @@ fn pull(world: &World, step: &Step, message: &str) -> (Trouble, String) {
         "insufficient_scope",
         "access denied",
     ]) {
-        let mend = if secrets.is_empty() { "name one in image_pull_secrets" } else { "make it anew" };
+        let mend = if secrets.is_empty() { image.add } else { "make it anew" };
         (
             Trouble::ImageUnauthorized,
             format!(
                 "the registry wants other credentials for {image} ({offered}): {mend}: {}",
-                make_anew(world, step, &secrets)
+                make_anew(world, image, &secrets)
             ),
         )
     } else if any(&["not found", "manifest unknown", "name unknown", "does not exist"]) {
-        (
-            Trouble::ImageNotFound,
-            format!("the registry has no {image}: correct the name or the tag in spec.transform.image"),
-        )
+        (Trouble::ImageNotFound, format!("the registry has no {image}: correct the name or the tag in {}", image.field))
     } else {
         (Trouble::ImagePullFailed, format!("image {image} could not be pulled ({offered}): {}", plain(message)))
     }

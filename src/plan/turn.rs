@@ -11,6 +11,7 @@ use super::{PodDeletion, heal, seconds, trouble};
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::build;
 use crate::model::names::SecretName;
+use crate::model::render::CONTAINER;
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::{Step, Work};
 use crate::model::world::{PodFacts, PodPhase, SetbackKind, World};
@@ -152,10 +153,14 @@ fn ended(id: &PodIdentity, pod: Option<&PodFacts>, outcome: &Outcome) -> Turn {
     }
 }
 
-/// It failed more often than it may be tried again.
+/// It failed more often than it may be tried again, or in a way that no other try would change.
 fn failed(world: &World, id: &PodIdentity, pod: Option<&PodFacts>, outcome: &Outcome) -> Turn {
-    let message = with_log(world, pod, after_tries(id.attempt, &outcome.message));
-    Turn { state: StepState::Failed, reason: Reason::PodFailed, message, ..ended(id, pod, outcome) }
+    let (reason, message) = if outcome.is_invalid {
+        (Reason::InvalidInput, outcome.message.clone())
+    } else {
+        (Reason::PodFailed, with_log(world, pod, after_tries(id.attempt, &outcome.message)))
+    };
+    Turn { state: StepState::Failed, reason, message, ..ended(id, pod, outcome) }
 }
 
 /// How many tries there were, where there was more than one.
@@ -166,10 +171,15 @@ pub(super) fn after_tries(attempts: i32, message: &str) -> String {
 /// The command that shows the log. There is one only of a container that was started, and only as long as its Pod is
 /// there.
 pub(super) fn with_log(world: &World, pod: Option<&PodFacts>, message: String) -> String {
-    let has_log =
-        |pod: &&PodFacts| !pod.gone && pod.terminated.as_ref().is_some_and(|ended| ended.start_error.is_none());
+    let has_log = |pod: &&PodFacts| {
+        let was_started = pod.ended().is_some_and(|ended| ended.start_error.is_none());
+        !pod.gone && was_started && pod.invalid_input().is_none()
+    };
     match pod.filter(has_log) {
-        Some(pod) => format!("{message}: kubectl logs {} -n {}", pod.name, world.subject.namespace),
+        Some(pod) => {
+            let container = pod.helper.failed.as_ref().map(|_| format!(" -c {CONTAINER}")).unwrap_or_default();
+            format!("{message}: kubectl logs {}{container} -n {}", pod.name, world.subject.namespace)
+        }
         None => message,
     }
 }

@@ -76,8 +76,10 @@ fn about(reason: Reason, status: &PipelineStatus) -> Option<About> {
         Reason::SecretForbidden | Reason::SecretMissing => missing(&|row| row.kind.is_none()),
         Reason::VolumeForbidden => missing(&|row| row.kind.is_some()),
         Reason::MissingSecretTimeout => missing(&|_| true),
-        Reason::PodFailed => {
+        Reason::PodFailed | Reason::InvalidInput => {
             let failed = status.steps.iter().find(|step| step.state == StepState::Failed);
+            // A Service is never over.
+            let failed = failed.or_else(|| status.steps.first().filter(|_| reason == Reason::InvalidInput));
             failed.and_then(|step| step.pod.clone()).map(About::Pod)
         }
         _ => None,
@@ -115,6 +117,7 @@ pub(super) fn is_warning(reason: Reason) -> bool {
         | Reason::PodSecurityRefused
         | Reason::NameConflict
         | Reason::PodFailed
+        | Reason::InvalidInput
         | Reason::RetryBackoff
         | Reason::TimedOut
         | Reason::RollStuck => true,

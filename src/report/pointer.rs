@@ -31,6 +31,7 @@ pub(super) fn heading(reason: Reason, trouble: Option<Trouble>) -> Option<&'stat
         | Reason::PodSecurityRefused
         | Reason::NameConflict
         | Reason::PodFailed
+        | Reason::InvalidInput
         | Reason::RetryBackoff
         | Reason::TimedOut
         | Reason::RollStuck

@@ -203,6 +203,8 @@ fn the_page_names_every_field() {
         &transform["secrets"]["items"]["properties"],
         volume,
         &volume["scratch"]["properties"],
+        &transform["input"]["properties"],
+        &transform["input"]["properties"]["secrets"]["items"]["properties"],
         &spec["scheduling_spec"]["properties"],
     ];
     for field in lists.into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {

@@ -5,6 +5,7 @@
 pub(in crate::api) const TRANSFORM_OR_STEPS: &str = "has(self.transform) != (has(self.steps) && self.steps.size() > 0)";
 
 pub(in crate::api) const NAME: &str = "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')";
+pub(in crate::api) const NAME_OURS: &str = "self != 'lockgate-render'";
 pub(in crate::api) const NAMES_UNIQUE: &str = "self.map(step, step.name).distinct().size() == self.size()";
 pub(in crate::api) const NEEDS_UNIQUE: &str = "self.distinct().size() == self.size()";
 
@@ -79,7 +80,7 @@ pub(in crate::api) const FILE_UNIQUE: &str = each_with_secrets!(concat!(
     files_shared_with!("step.secrets", "self.secrets"),
     "].all(b, a.size() + b.size() > 256 || !sets.intersects(a, b)))"
 ));
-/// How many items the entries of a list have whose path stands more than once in `all`.
+/// How many files with known names the entries of a list have whose path stands more than once in `all`.
 macro_rules! shared_items {
     ($list:literal) => {
         concat!(
@@ -87,8 +88,8 @@ macro_rules! shared_items {
             $list,
             ") ? ",
             $list,
-            ".map(s, has(s.mount_path) && has(s.items) && all.filter(path, path == s.mount_path).size() > 1 ",
-            "? s.items.size() : 0).sum() : 0)"
+            ".map(s, has(s.mount_path) && (has(s.items) || has(s.format)) && all.filter(path, path == s.mount_path).size() > 1 ",
+            "? (has(s.format) ? 1 : s.items.size()) : 0).sum() : 0)"
         )
     };
 }
@@ -112,6 +113,8 @@ pub(in crate::api) const REFERENCES_AT_MOST: &str = concat!(
     " + ((has(self.image_pull_secrets) ? self.image_pull_secrets : []) + ",
     "(has(step.image_pull_secrets) ? step.image_pull_secrets : [])).distinct().size() + ",
     volumes_named!("step.volumes"),
+    " + ",
+    inputs_named!("step"),
     ").sum() <= 256"
 );
 

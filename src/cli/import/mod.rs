@@ -88,9 +88,9 @@ pub fn import(files: &[File], options: &Options) -> Imported {
             Err(finding) => imported.findings.push(finding),
         }
     }
-    let stacks = dataos::Stacks::of(sources.iter().filter_map(|source| source.peek("")));
+    let known = dataos::Known::of(sources.iter().filter_map(|source| source.peek("")));
     for source in sources {
-        map(source, options, &stacks, &mut imported);
+        map(source, options, &known, &mut imported);
     }
     graph::join(&mut imported, options);
     settings::apply(&mut imported, options);
@@ -106,7 +106,7 @@ pub fn import(files: &[File], options: &Options) -> Imported {
     imported
 }
 
-fn map(mut source: source::Source, options: &Options, stacks: &dataos::Stacks, imported: &mut Imported) {
+fn map(mut source: source::Source, options: &Options, known: &dataos::Known, imported: &mut Imported) {
     if !source.peek("").is_some_and(serde_json::Value::is_object) {
         source.error("", "is no object: fields and their values are expected here");
         source.take("");
@@ -119,7 +119,7 @@ fn map(mut source: source::Source, options: &Options, stacks: &dataos::Stacks, i
         imported.findings.extend(source.finish());
         return;
     };
-    let mut drafts = system.map(&mut source, options, stacks);
+    let mut drafts = system.map(&mut source, options, known);
     for draft in &mut drafts {
         draft.origin = source.origin();
         draft.line = source.line("");

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::dataos::Stacks;
+use super::dataos::Known;
 use super::draft::Draft;
 use super::source::Source;
 use super::{Options, dataos, direktiv, kubernetes, pachyderm};
@@ -41,13 +41,13 @@ impl System {
         is_pachyderm.then_some(Self::Pachyderm)
     }
 
-    /// Takes what it knows from the object and says what it does with it; `stacks` are DataOS' of all the files.
+    /// Takes what it knows from the object and says what it does with it; `known` is what all the files of DataOS define.
     #[must_use]
-    pub fn map(self, source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft> {
+    pub fn map(self, source: &mut Source, options: &Options, known: &Known) -> Vec<Draft> {
         match self {
             Self::Pachyderm => pachyderm::map(source, options),
             Self::Kubernetes => kubernetes::map(source, options),
-            Self::DataOs => dataos::map(source, options, stacks),
+            Self::DataOs => dataos::map(source, options, known),
             Self::Direktiv => direktiv::map(source, options),
         }
     }

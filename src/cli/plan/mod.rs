@@ -19,6 +19,7 @@ use serde_json::json;
 use super::check::{files, object};
 use super::connect::{ClusterArgs, NamespaceArg};
 use super::error::{Error, exit};
+use super::helper::HelperArgs;
 use super::output::{self, Format, OutputArgs};
 use super::{block_on, defaults, pipelines};
 use crate::controller::object::WirePipeline;
@@ -73,6 +74,9 @@ pub(super) struct PlanArgs {
     /// The file that the operator has as --pod-defaults.
     #[arg(long, value_name = "FILE")]
     pod_defaults: Option<PathBuf>,
+
+    #[command(flatten)]
+    helper: HelperArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -150,7 +154,8 @@ fn namespace(args: &PlanArgs, file: &str, own: Option<String>) -> Result<Option<
 }
 
 fn pod_defaults(args: &PlanArgs) -> Result<Arc<Defaults>, Error> {
-    args.pod_defaults.as_deref().map_or_else(|| Ok(Arc::default()), |path| defaults::read(path).map(Arc::new))
+    let defaults = args.pod_defaults.as_deref().map(defaults::read).transpose()?.unwrap_or_default();
+    Ok(Arc::new(args.helper.add_to(defaults)))
 }
 
 /// Without a cluster.

@@ -1,4 +1,4 @@
-//! `lockgate secret delete`: not while a Pipeline uses it.
+//! `lockgate secret delete`: not while a Pipeline or a Registry uses it.
 
 use std::io::{IsTerminal, Write};
 
@@ -17,7 +17,7 @@ use crate::cli::block_on;
 use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
-use crate::cli::users::{self, User, Users};
+use crate::cli::users::{self, Namer, User, Users};
 use crate::cli::writes::{DryRun, DryRunArg};
 
 /// Flags of `lockgate secret delete`.
@@ -38,7 +38,8 @@ pub(in crate::cli) struct DeleteArgs {
     #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "names")]
     selector: Option<String>,
 
-    /// Delete also what a Pipeline uses. Its running Pods go on; no new one starts until there is such a Secret again.
+    /// Delete also what a Pipeline or a Registry uses. Running Pods go on; no new one of a Pipeline that names it starts until there
+    /// is such a Secret again.
     #[arg(long)]
     force: bool,
 
@@ -61,11 +62,11 @@ pub(in crate::cli) struct DeleteArgs {
 }
 
 const HELP: &str = "\
-Whether a Pipeline uses a Secret is looked up right before each deletion, and only that very Secret is
-deleted that was seen (by its uid). A Pipeline that is made in the same moment is not seen: the policy
+Whether a Pipeline or a Registry uses a Secret is looked up right before each deletion, and only that very
+Secret is deleted that was seen (by its uid). A Pipeline that is made in the same moment is not seen: the policy
 protect-secrets (docs/policies.md) is the guard for Secrets that must stay.
 
-Exit codes: 5 where a Pipeline uses one of them, 4 where one is not there; the others are deleted.
+Exit codes: 5 where a Pipeline or a Registry uses one of them, 4 where one is not there; the others are deleted.
 
 Examples:
   lockgate secret delete db
@@ -108,8 +109,8 @@ impl Work<'_> {
         let (rows, users) = tokio::try_join!(rows, users::list(self.client, Some(self.namespace)))?;
         let (mut going, mut staying) = (Vec::new(), Vec::new());
         for row in rows {
-            let used = users.of(self.namespace, &row.name).filter(|users| !users.is_empty());
-            let used = used.filter(|_| !self.args.force).map(|users| format!("in use by {}", pipelines(users)));
+            let names = in_use_by(&users, self.namespace, &row.name).filter(|_| !self.args.force);
+            let used = names.map(|names| format!("in use by {names}"));
             match row.is_kept().or(used) {
                 Some(why) => staying.push(format!("{} stays: {why}", row.name)),
                 None => going.push(row),
@@ -164,7 +165,7 @@ impl Work<'_> {
             self.refuse_if_used(name, &users)?;
         }
         if self.args.dry.run != DryRun::Client {
-            self.send(&row).await?;
+            send(self.client, &row, self.args.dry.run).await?;
         }
         writeln!(std::io::stdout(), "secret \"{name}\" deleted{}", self.args.dry.run.suffix())?;
         let back = row.managed_by.map(ToOwned::to_owned).or_else(|| row.owners.first().cloned());
@@ -176,10 +177,16 @@ impl Work<'_> {
 
     fn refuse_if_used(&self, name: &str, users: &Users) -> Result<(), Error> {
         match users {
-            Users::Known(index) => match index.of(self.namespace, name) {
-                [] => Ok(()),
-                users => Err(in_use(name, users)),
-            },
+            Users::Known(index) => {
+                let (pipelines, registries) = (index.of(self.namespace, name), index.namers(self.namespace, name));
+                if !pipelines.is_empty() || !registries.is_empty() {
+                    return Err(in_use(name, pipelines, registries));
+                }
+                let unknown = users.why_namers_unknown().map(|why| {
+                    Error::Cluster(format!("Secret {name} is not deleted: {why}; --force deletes it all the same"))
+                });
+                unknown.map_or(Ok(()), Err)
+            }
             Users::Forbidden(_) => Err(Error::Cluster(format!(
                 "Secret {name} is not deleted: {}; --force deletes it all the same",
                 users.why_unknown().unwrap_or_default()
@@ -191,25 +198,25 @@ impl Work<'_> {
             }
         }
     }
+}
 
-    /// Deletes the very object that was seen.
-    async fn send(&self, row: &SecretRow) -> Result<(), Error> {
-        let preconditions = Preconditions { uid: Some(row.uid.clone()), resource_version: None };
-        let params = DeleteParams {
-            dry_run: self.args.dry.run == DryRun::Server,
-            preconditions: Some(preconditions),
-            ..DeleteParams::default()
-        };
-        let path = ask::path("/api/v1", Some(self.namespace), "secrets");
-        let request: Request<Vec<u8>> =
-            kube::core::Request::new(path).delete(&row.name, &params).map_err(kube::Error::BuildRequest)?;
-        let answer: Answer = ask::ask(self.client, request, ask::METADATA).await?;
-        // With finalizers it is marked, and the server sends the object, not a Status.
-        if answer.kind != "Status" && !self.args.dry.run.is_on() {
-            eprintln!("lockgate: {} goes when its finalizers are taken away", printable(&row.name));
-        }
-        Ok(())
+/// Deletes the very object that was seen.
+pub(in crate::cli) async fn send(client: &Client, row: &SecretRow, dry_run: DryRun) -> Result<(), Error> {
+    let preconditions = Preconditions { uid: Some(row.uid.clone()), resource_version: None };
+    let params = DeleteParams {
+        dry_run: dry_run == DryRun::Server,
+        preconditions: Some(preconditions),
+        ..DeleteParams::default()
+    };
+    let path = ask::path("/api/v1", Some(&row.namespace), "secrets");
+    let request: Request<Vec<u8>> =
+        kube::core::Request::new(path).delete(&row.name, &params).map_err(kube::Error::BuildRequest)?;
+    let answer: Answer = ask::ask(client, request, ask::METADATA).await?;
+    // With finalizers it is marked, and the server sends the object, not a Status.
+    if answer.kind != "Status" && !dry_run.is_on() {
+        eprintln!("lockgate: {} goes when its finalizers are taken away", printable(&row.name));
     }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -218,20 +225,25 @@ struct Answer {
     kind: String,
 }
 
-/// The names, one after the other.
-fn pipelines(users: &[User]) -> String {
-    users.iter().map(|user| user.pipeline.as_str()).collect::<Vec<_>>().join(", ")
+/// The names of all who use it; `None`: nobody is known to.
+fn in_use_by(users: &Users, namespace: &str, name: &str) -> Option<String> {
+    let pipelines = users.of(namespace, name).unwrap_or_default().iter().map(|user| user.pipeline.clone());
+    let names: Vec<String> = pipelines.chain(users.namers(namespace, name).iter().map(Namer::via)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The refusal, with every user and its places.
-fn in_use(name: &str, users: &[User]) -> Error {
-    let places = users.iter().flat_map(|user| user.places.iter().map(move |place| (user, place)));
-    let lines: Vec<String> =
-        places.map(|(user, place)| printable(&format!("  {}, {place}", user.pipeline)).into_owned()).collect();
-    let count =
-        if users.len() == 1 { "a Pipeline uses it".to_owned() } else { format!("{} Pipelines use it", users.len()) };
-    Error::Conflict(format!(
-        "Secret {name} is not deleted: {count}; take it out of them first, or give --force:\n{}",
-        lines.join("\n")
-    ))
+fn in_use(name: &str, pipelines: &[User], registries: &[Namer]) -> Error {
+    let places = pipelines.iter().flat_map(|user| user.places.iter().map(move |place| (user, place)));
+    let places = places.map(|(user, place)| format!("  {}, {place}", user.pipeline));
+    let named = registries.iter().map(|namer| format!("  {namer}"));
+    let lines: Vec<String> = places.chain(named).map(|line| printable(&line).into_owned()).collect();
+    let (by, mend) = match (pipelines.len(), registries.len()) {
+        (0, 1) => ("a Registry names it".to_owned(), "delete that with lockgate registry delete"),
+        (0, count) => (format!("{count} Registries name it"), "delete these with lockgate registry delete"),
+        (1, 0) => ("a Pipeline uses it".to_owned(), "take it out of them"),
+        (count, 0) => (format!("{count} Pipelines use it"), "take it out of them"),
+        _ => ("Pipelines and Registries use it".to_owned(), "take it out of them"),
+    };
+    Error::Conflict(format!("Secret {name} is not deleted: {by}; {mend} first, or give --force:\n{}", lines.join("\n")))
 }

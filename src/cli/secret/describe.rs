@@ -19,6 +19,8 @@ pub(super) struct Description {
     pub secret: Shown,
     /// Why it is not known who uses it.
     pub users_unknown: Option<String>,
+    /// Why it is not known whether a Registry names it.
+    pub namers_unknown: Option<String>,
     /// What was read of its values; `None`: nothing.
     pub content: Option<Content>,
 }
@@ -84,10 +86,14 @@ impl Description {
 
     fn users(&self, out: &mut impl Write) -> io::Result<()> {
         match (&self.secret.users, &self.users_unknown) {
-            (Some(users), _) if users.is_empty() => field(out, "Used by", "no Pipeline"),
             (Some(users), _) => {
-                writeln!(out, "Used by:")?;
-                users.iter().try_for_each(|user| self::user(out, user))
+                match (self.secret.is_used(), &self.namers_unknown) {
+                    (true, _) => writeln!(out, "Used by:")?,
+                    (false, None) => field(out, "Used by", "no Pipeline, no Registry")?,
+                    (false, Some(why)) => field(out, "Used by", &format!("no Pipeline; {why}"))?,
+                }
+                users.iter().try_for_each(|user| self::user(out, user))?;
+                self.secret.namers.iter().try_for_each(|namer| writeln!(out, "  {}", printable(&namer.to_string())))
             }
             (None, why) => field(out, "Used by", why.as_deref().unwrap_or("not known")),
         }

@@ -43,7 +43,7 @@ pub(in crate::cli) struct InspectArgs {
 
 const HELP: &str = "\
 The first two lines are pachctl's table. With -o wide there follow the names of its keys, its labels,
-who manages it, and the Pipelines that use it. Of a pull secret (kubernetes.io/dockerconfigjson) also
+who manages it, and the Pipelines and Registries that use it. Of a pull secret (kubernetes.io/dockerconfigjson) also
 the registries, and whether the kubelet can use the login of each: for this, and for --sizes, its
 value is read with your rights; none is shown. --reveal shows one.
 
@@ -113,7 +113,8 @@ async fn read(args: &InspectArgs, format: Option<Format>) -> Result<Description,
     let reads = in_full && (args.sizes || content::looks_inside(&row));
     let content = if reads { Some(content::read(client, &row, args.sizes).await?) } else { None };
     let users_unknown = users.as_ref().and_then(users::Users::why_unknown);
-    Ok(Description { secret: Shown::of(row, users.as_ref()), users_unknown, content })
+    let namers_unknown = users.as_ref().and_then(users::Users::why_namers_unknown);
+    Ok(Description { secret: Shown::of(row, users.as_ref()), users_unknown, namers_unknown, content })
 }
 
 /// What is said where there is no such Secret.

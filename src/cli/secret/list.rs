@@ -24,7 +24,7 @@ pub(in crate::cli) struct ListArgs {
     #[arg(long)]
     all: bool,
 
-    /// Only what Pipelines name, of every type; names that do not exist yet are marked `<missing>`.
+    /// Only what Pipelines and Registries name, of every type; names that do not exist yet are marked `<missing>`.
     #[arg(long)]
     used: bool,
 
@@ -53,10 +53,12 @@ pub(in crate::cli) struct ListArgs {
 const HELP: &str = "\
 No value is asked for: the API server sends names, types, times and the number of keys. The names
 of keys (-o wide) are those of metadata.managedFields; <unknown> where these are not as many as there
-are keys. USED-BY are the Pipelines that name the Secret, or whose Pods get it from a ServiceAccount.
+are keys. USED-BY are the Pipelines that name the Secret, or whose Pods get it from a ServiceAccount
+or a Registry, and the Registries that name it.
 
 -o json and -o yaml print {items: [{namespace, name, exists, type, created, data, keys, labels, owners,
-managedBy, usedBy}]}: data is the number of keys, usedBy is null where Pipelines cannot be listed.
+managedBy, usedBy, usedByRegistries}]}: data is the number of keys, usedBy is null where Pipelines cannot
+be listed.
 
 Examples:
   lockgate secret list
@@ -106,7 +108,7 @@ pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
         Some(Format::Yaml) => output::yaml(&mut out, &items(&secrets))?,
     }
     out.flush()?;
-    if let Some(why) = users.as_ref().and_then(Users::why_unknown) {
+    if let Some(why) = users.as_ref().and_then(|users| users.why_unknown().or_else(|| users.why_namers_unknown())) {
         eprintln!("lockgate: {}", output::printable(&why));
     }
     Ok(())
@@ -144,7 +146,7 @@ fn join(rows: Vec<SecretRow>, users: Option<&Users>, used: bool, is_whole: bool)
         let why = users.and_then(Users::why_unknown).unwrap_or_default();
         return Err(Error::Cluster(format!("{why}; without --used all Secrets are listed")));
     };
-    secrets.retain(|secret| secret.users.as_ref().is_some_and(|users| !users.is_empty()));
+    secrets.retain(Shown::is_used);
     if is_whole {
         let is_there = |namespace: &str, name: &str| {
             secrets.iter().any(|secret| (secret.namespace.as_str(), secret.name.as_str()) == (namespace, name))
@@ -152,7 +154,7 @@ fn join(rows: Vec<SecretRow>, users: Option<&Users>, used: bool, is_whole: bool)
         let missing: Vec<Shown> = index
             .secrets()
             .filter(|(namespace, name)| !is_there(namespace, name))
-            .map(|(namespace, name)| Shown::missing(namespace, name, index.of(namespace, name)))
+            .map(|(namespace, name)| Shown::missing(namespace, name, index))
             .collect();
         secrets.extend(missing);
         secrets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));

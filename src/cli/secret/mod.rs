@@ -9,7 +9,7 @@ pub(super) mod list;
 mod pachctl;
 mod restarts;
 mod reveal;
-mod row;
+pub(super) mod row;
 pub(super) mod set;
 mod shown;
 

@@ -27,12 +27,16 @@ pub(super) async fn tell(client: &Client, namespace: &str, secret: &str, effect:
             return Ok(());
         }
     };
-    if let Some(why) = users.why_unknown() {
+    if let Some(why) = users.why_unknown().or_else(|| users.why_namers_unknown()) {
         eprintln!("Warning: {why}");
     }
     let mut out = stdout().lock();
     for user in users.of(namespace, secret).unwrap_or_default() {
         writeln!(out, "pipeline/{} {}", printable(&user.pipeline), sentence(user, effect))?;
+    }
+    for namer in users.namers(namespace, secret) {
+        let host = printable(&namer.host).into_owned();
+        writeln!(out, "{} gives it to images of {host} from now on", printable(&namer.via()))?;
     }
     Ok(())
 }

@@ -16,13 +16,13 @@ use crate::model::secret::Keys;
 use crate::model::table::{self, FieldNames, ManagedFields, Table};
 
 /// Helm keeps each revision of a release in one.
-pub(super) const HELM_RELEASE: &str = "helm.sh/release.v1";
+pub(in crate::cli) const HELM_RELEASE: &str = "helm.sh/release.v1";
 /// A token of a ServiceAccount.
-pub(super) const TOKEN: &str = "kubernetes.io/service-account-token";
+pub(in crate::cli) const TOKEN: &str = "kubernetes.io/service-account-token";
 
 /// A Secret without its values.
 #[derive(Debug)]
-pub(super) struct SecretRow {
+pub(in crate::cli) struct SecretRow {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -81,7 +81,7 @@ const MARKS: [(&str, &str); 3] = [
 
 impl SecretRow {
     /// Why `delete --all` leaves it; `None`: it does not.
-    pub(super) fn is_kept(&self) -> Option<String> {
+    pub(in crate::cli) fn is_kept(&self) -> Option<String> {
         match (self.type_.as_str(), self.owners.first()) {
             (HELM_RELEASE, _) => Some("a release of Helm".to_owned()),
             (TOKEN, _) => Some("a token of a ServiceAccount".to_owned()),
@@ -92,7 +92,7 @@ impl SecretRow {
 }
 
 /// The Secrets that the server selects, by namespace and name; `None`: of all namespaces.
-pub(super) async fn list(
+pub(in crate::cli) async fn list(
     client: &Client,
     namespace: Option<&str>,
     params: &ListParams,
@@ -104,7 +104,7 @@ pub(super) async fn list(
 }
 
 /// One Secret; `None`: there is none of that name. Who may not get it may perhaps list it.
-pub(super) async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<SecretRow>, Error> {
+pub(in crate::cli) async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<SecretRow>, Error> {
     let path = ask::path("/api/v1", Some(namespace), "secrets");
     let request = Request::new(path).get(name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
     match ask::ask::<Table<Metadata>>(client, request, ask::TABLE).await {

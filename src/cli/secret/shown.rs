@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::row::SecretRow;
 use crate::cli::ages;
-use crate::cli::users::{User, Users};
+use crate::cli::users::{Index, Namer, User, Users};
 use crate::model::secret::Keys;
 
 const UNKNOWN: &str = "<unknown>";
@@ -32,6 +32,8 @@ pub(super) struct Shown {
     pub row: Option<SecretRow>,
     /// Who uses it; `None`: not known.
     pub users: Option<Vec<User>>,
+    /// The Registries that name it, as far as they are known.
+    pub namers: Vec<Namer>,
 }
 
 /// The headings of a table.
@@ -47,13 +49,25 @@ pub(super) fn header(in_all: bool, detail: Detail) -> Vec<&'static str> {
 impl Shown {
     /// One that is there.
     pub(super) fn of(row: SecretRow, users: Option<&Users>) -> Self {
+        let namers = users.map(|users| users.namers(&row.namespace, &row.name).to_vec()).unwrap_or_default();
         let users = users.and_then(|users| users.of(&row.namespace, &row.name)).map(<[User]>::to_vec);
-        Self { namespace: row.namespace.clone(), name: row.name.clone(), row: Some(row), users }
+        Self { namespace: row.namespace.clone(), name: row.name.clone(), row: Some(row), users, namers }
     }
 
     /// One that is used and does not exist.
-    pub(super) fn missing(namespace: &str, name: &str, users: &[User]) -> Self {
-        Self { namespace: namespace.to_owned(), name: name.to_owned(), row: None, users: Some(users.to_vec()) }
+    pub(super) fn missing(namespace: &str, name: &str, index: &Index) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            row: None,
+            users: Some(index.of(namespace, name).to_vec()),
+            namers: index.namers(namespace, name).to_vec(),
+        }
+    }
+
+    /// Whether somebody is known to use it.
+    pub(super) fn is_used(&self) -> bool {
+        self.users.as_ref().is_some_and(|users| !users.is_empty()) || !self.namers.is_empty()
     }
 
     /// Its line of a table.
@@ -85,8 +99,11 @@ impl Shown {
     fn used_by(&self) -> String {
         match &self.users {
             None => UNKNOWN.to_owned(),
-            Some(users) if users.is_empty() => NONE.to_owned(),
-            Some(users) => users.iter().map(|user| user.pipeline.as_str()).collect::<Vec<_>>().join(","),
+            Some(_) if !self.is_used() => NONE.to_owned(),
+            Some(users) => {
+                let pipelines = users.iter().map(|user| user.pipeline.clone());
+                pipelines.chain(self.namers.iter().map(Namer::via)).collect::<Vec<_>>().join(",")
+            }
         }
     }
 
@@ -109,6 +126,7 @@ impl Shown {
             "owners": row.map(|row| &row.owners),
             "managedBy": row.and_then(|row| row.managed_by),
             "usedBy": self.users.as_ref().map(|users| users.iter().map(User::json).collect::<Vec<_>>()),
+            "usedByRegistries": self.users.as_ref().map(|_| self.namers.iter().map(Namer::json).collect::<Vec<_>>()),
         })
     }
 }

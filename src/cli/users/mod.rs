@@ -1,10 +1,11 @@
-//! Who uses which Secret: the Pipelines that name it, and those whose Pods get it from elsewhere (`via`).
+//! Who uses which Secret: the Pipelines that name it, those whose Pods get it from elsewhere (`via`), and the Registries that name it.
 //!
 //! Where Pipelines cannot be listed, that is an answer of its own: nobody may take it for "nobody".
 
 mod named;
+mod registries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use http::StatusCode;
@@ -19,6 +20,8 @@ use crate::api::pipeline::{Mode, OnSecretChange, Pipeline};
 use crate::api::reason::ReferenceUse;
 use crate::model::table::ListMeta;
 use named::Named;
+use registries::Namers;
+pub(super) use registries::{ImageUse, Namer};
 
 /// Who uses which Secret, or why that is not known.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,9 +34,13 @@ pub(super) enum Users {
     NotServed,
 }
 
-/// Users by namespace and name of the Secret.
+/// Users by namespace and name of the Secret, and what images Pipelines have.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Index(BTreeMap<(String, String), Vec<User>>);
+pub(super) struct Index {
+    users: BTreeMap<(String, String), Vec<User>>,
+    namers: Namers,
+    images: Vec<ImageUse>,
+}
 
 /// A Pipeline that uses a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +109,36 @@ impl Users {
         }
     }
 
+    /// The Registries that name this Secret; none where Pipelines are not known, either.
+    pub(super) fn namers(&self, namespace: &str, secret: &str) -> &[Namer] {
+        match self {
+            Self::Known(index) => index.namers.get(namespace, secret),
+            Self::Forbidden(_) | Self::NotServed => &[],
+        }
+    }
+
+    /// Why it is not known whether a Registry names a Secret; `None`: it is.
+    pub(super) fn why_namers_unknown(&self) -> Option<String> {
+        let Self::Known(index) = self else { return None };
+        let why = index.namers.unknown.as_ref()?;
+        Some(format!("whether a Registry names a Secret is not known: {why}"))
+    }
+
+    /// The same of a `ClusterRegistry`, which takes other rights.
+    pub(super) fn why_cluster_namers_unknown(&self) -> Option<String> {
+        let Self::Known(index) = self else { return None };
+        let why = index.namers.cluster_unknown.as_ref()?;
+        Some(format!("whether a ClusterRegistry names a Secret is not known: {why}"))
+    }
+
+    /// The images of all Pipelines; `None`: not known.
+    pub(super) fn images(&self) -> Option<&[ImageUse]> {
+        match self {
+            Self::Known(index) => Some(&index.images),
+            Self::Forbidden(_) | Self::NotServed => None,
+        }
+    }
+
     /// Why it is not known who uses a Secret; `None`: it is.
     pub(super) fn why_unknown(&self) -> Option<String> {
         match self {
@@ -120,18 +157,24 @@ impl Users {
 impl Index {
     /// The Pipelines that use this Secret.
     pub(super) fn of(&self, namespace: &str, secret: &str) -> &[User] {
-        self.0.get(&(namespace.to_owned(), secret.to_owned())).map_or(&[], Vec::as_slice)
+        self.users.get(&(namespace.to_owned(), secret.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The Registries that name this Secret.
+    pub(super) fn namers(&self, namespace: &str, secret: &str) -> &[Namer] {
+        self.namers.get(namespace, secret)
     }
 
     /// Namespace and name of each Secret that is used, in this order.
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.keys().map(|(namespace, secret)| (namespace.as_str(), secret.as_str()))
+        let all: BTreeSet<&(String, String)> = self.users.keys().chain(self.namers.secrets()).collect();
+        all.into_iter().map(|(namespace, secret)| (namespace.as_str(), secret.as_str()))
     }
 
     /// Takes in what one Pipeline names.
     fn add(&mut self, namespace: &str, pipeline: &str, named: Named) {
         for (secret, place) in named.places {
-            let users = self.0.entry((namespace.to_owned(), secret)).or_default();
+            let users = self.users.entry((namespace.to_owned(), secret)).or_default();
             match users.iter_mut().find(|user| user.pipeline == pipeline) {
                 Some(user) => user.places.push(place),
                 None => users.push(User {
@@ -229,12 +272,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// Lists the Pipelines of a namespace, or of all. `Err`: no answer, or one that says nothing of rights.
+/// Lists the Pipelines of a namespace, or of all, and the Registries. `Err`: no answer, or one that says nothing of rights.
 pub(super) async fn list(client: &Client, namespace: Option<&str>) -> Result<Users, Error> {
     let api = format!("/apis/{}", Pipeline::api_version(&()));
     let path = ask::path(&api, namespace, &Pipeline::plural(&()));
-    match ask::pages::<Pipelines>(client, &path, &ListParams::default(), ask::JSON).await {
-        Ok(pages) => Ok(Users::Known(index(pages))),
+    let all = ListParams::default();
+    let pipelines = ask::pages::<Pipelines>(client, &path, &all, ask::JSON);
+    let (pipelines, namers) = tokio::join!(pipelines, Namers::read(client, namespace));
+    match pipelines {
+        Ok(pages) => Ok(Users::Known(Index { namers: namers?, ..index(pages) })),
         Err(Error::Client(kube::Error::Api(status))) if status.code == StatusCode::FORBIDDEN.as_u16() => {
             Ok(Users::Forbidden(status.message))
         }
@@ -294,6 +340,12 @@ fn index(pages: Vec<Pipelines>) -> Index {
     let mut index = Index::default();
     for Item { metadata, spec, status } in pages.into_iter().flat_map(|page| page.items) {
         let mut named = named::read(&spec);
+        for (step, image) in std::mem::take(&mut named.images) {
+            let of_step = status.references.iter().filter(|reference| reference.step == step);
+            let via = of_step.filter_map(|reference| reference.via.clone()).collect();
+            let (namespace, pipeline) = (metadata.namespace.clone(), metadata.name.clone());
+            index.images.push(ImageUse { namespace, pipeline, step, image, via });
+        }
         let attached = status.references.into_iter().filter(|reference| reference.via.is_some());
         named.places.extend(attached.map(|Reference { step, name, via }| {
             (name, Place { step, usage: Usage::ImagePull, optional: false, via })

@@ -18,6 +18,8 @@ pub(super) struct Named {
     pub on_secret_change: OnSecretChange,
     /// The Secret's name, and the place.
     pub places: Vec<(String, Place)>,
+    /// Each step and its image.
+    pub images: Vec<(String, String)>,
 }
 
 /// Reads a spec as it came from the cluster.
@@ -46,6 +48,7 @@ fn by_meaning(work: &Work) -> Named {
         mode: if work.lifecycle == Lifecycle::Job { Mode::Job } else { Mode::Service },
         on_secret_change: work.on_secret_change,
         places: work.steps.iter().flat_map(|step| step.uses.iter().map(|used| place(&step.name, used))).collect(),
+        images: work.steps.iter().map(|step| (step.name.clone(), step.image.clone())).collect(),
     }
 }
 
@@ -64,9 +67,11 @@ fn by_fields(spec: &Value) -> Named {
         // What the spec gives to every step is named, though there is none.
         containers.push((MAIN_STEP, &Value::Null));
     }
+    let image = |(name, own): &(&str, &Value)| Some(((*name).to_owned(), text(own, "image")?.to_owned()));
     Named {
         mode,
         on_secret_change,
+        images: containers.iter().filter_map(image).collect(),
         places: containers.into_iter().flat_map(|(name, own)| of_step(spec, name, own)).collect(),
     }
 }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Report;
 use super::secrets::Lists;
+use super::volumes::are_apart;
 use crate::api::rules;
-use crate::api::transform::SecretEntry;
+use crate::api::transform::{Format, SecretEntry};
+use crate::model::render::properties_file;
+use crate::model::volume::MEMORY_VOLUME_PATH;
 
 /// Items that entries which share a mount path may have in all; the CEL rule that compares them is quadratic.
 const MAX_SHARED_FILES: usize = 256;
@@ -17,6 +20,16 @@ struct Mount<'a> {
     entry: &'a SecretEntry,
 }
 
+impl Mount<'_> {
+    /// The files whose names are known: without items they are the keys'.
+    fn files(&self) -> Vec<String> {
+        match self.entry.format {
+            Some(Format::Properties) => vec![properties_file(&self.entry.name)],
+            None => self.entry.items.iter().map(|item| item.path.clone()).collect(),
+        }
+    }
+}
+
 /// Checks the entries against each other.
 pub(super) fn check(lists: &Lists<'_>, report: &mut Report) {
     check_env(lists, report);
@@ -24,6 +37,25 @@ pub(super) fn check(lists: &Lists<'_>, report: &mut Report) {
         lists.entries().into_iter().flat_map(|(list, entries)| mounts_of(&list, entries)).collect();
     check_nested(&mounts, report);
     check_shared(&mounts, report);
+    check_input(lists, &mounts, report);
+}
+
+/// The input is set and mounted where nothing else is.
+fn check_input(lists: &Lists<'_>, mounts: &[Mount<'_>], report: &mut Report) {
+    let Some(input) = &lists.own.input else { return };
+    if let Some(var) = &input.env_var {
+        let entries = lists.entries();
+        let mut secrets = entries.iter().flat_map(|(_, entries)| entries.iter());
+        let twice = lists.own.env.contains_key(var) || secrets.any(|entry| entry.env_var.as_ref() == Some(var));
+        report.require(!twice, &format!("{}.input.env_var", lists.base), rules::INPUT_ENV_UNIQUE);
+    }
+    if let Some(path) = &input.mount_path {
+        let memory = lists.own.memory_volume.then_some(MEMORY_VOLUME_PATH);
+        let volumes = lists.own.volumes.iter().map(|volume| volume.mount_path.as_str());
+        let mut taken = mounts.iter().map(|mount| mount.path).chain(volumes).chain(memory);
+        let apart = taken.all(|other| are_apart(path, other));
+        report.require(apart, &format!("{}.input.mount_path", lists.base), rules::INPUT_APART);
+    }
 }
 
 fn mounts_of<'a>(list: &str, entries: &'a [SecretEntry]) -> Vec<Mount<'a>> {
@@ -75,7 +107,7 @@ fn check_shared(mounts: &[Mount<'_>], report: &mut Report) {
         }
         check_files(sharing, report);
     }
-    let files: usize = by_path.values().flatten().map(|mount| mount.entry.items.len()).sum();
+    let files: usize = by_path.values().flatten().map(|mount| mount.files().len()).sum();
     report.require(files <= MAX_SHARED_FILES, "spec", rules::FILES_AT_MOST);
 }
 
@@ -83,8 +115,9 @@ fn check_files(sharing: &[&Mount<'_>], report: &mut Report) {
     let mut taken = BTreeSet::new();
     for mount in sharing {
         // Equal paths within one entry are that entry's own mistake, reported there.
-        let own: BTreeSet<&str> = mount.entry.items.iter().map(|item| item.path.as_str()).collect();
-        report.require(own.is_disjoint(&taken), &format!("{}.items", mount.at), rules::FILE_UNIQUE);
+        let own: BTreeSet<String> = mount.files().into_iter().collect();
+        let field = if mount.entry.format.is_some() { "format" } else { "items" };
+        report.require(own.is_disjoint(&taken), &format!("{}.{field}", mount.at), rules::FILE_UNIQUE);
         taken.extend(own);
     }
 }

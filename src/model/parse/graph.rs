@@ -6,6 +6,7 @@ use super::report::Report;
 use crate::api::rules;
 use crate::api::step::Step;
 use crate::model::names::is_dns_subdomain;
+use crate::model::render::CONTAINER;
 
 /// Steps of a Pipeline.
 const MAX_STEPS: usize = 32;
@@ -22,6 +23,7 @@ pub(super) fn check(steps: &[Step], report: &mut Report) {
         let field = format!("spec.steps[{index}].name");
         report.length(&step.name, 0, MAX_NAME, &field);
         report.require(is_dns_subdomain(&step.name) && !step.name.contains('.'), &field, rules::STEP_NAME);
+        report.require(step.name != CONTAINER, &field, rules::STEP_NAME_OURS);
         let first = *names.entry(step.name.as_str()).or_insert(index);
         report.require(first == index, &field, rules::STEP_NAMES_UNIQUE);
     }

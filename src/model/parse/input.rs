@@ -6,6 +6,7 @@ use super::report::Report;
 use crate::api::input::Input as WireInput;
 use crate::api::rules;
 use crate::model::names::{EnvVarName, MountPath, SecretKey, SecretName};
+use crate::model::render::template;
 use crate::model::work::{Input, InputPlace, SecretUse, Usage};
 
 /// The bound of `input.secrets`.
@@ -19,6 +20,12 @@ pub(super) fn parse(at: &str, input: &WireInput, uses: &mut Vec<SecretUse>, repo
     for (index, secret) in input.secrets.iter().enumerate() {
         let field = |name: &str| format!("{list}[{index}].{name}");
         report.length(secret.called(), 1, 253, &field("as"));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        report.require(
+            secret.called().chars().all(plain) || secret.called.is_none(),
+            &field("as"),
+            rules::INPUT_CALLED,
+        );
         report.require(names.insert(secret.called()), &list, rules::INPUT_NAMES_UNIQUE);
         let key = secret.key.as_deref().map(|key| report.keep(field("key"), SecretKey::parse(key)));
         let name = report.keep(field("name"), SecretName::parse(&secret.name));
@@ -26,6 +33,9 @@ pub(super) fn parse(at: &str, input: &WireInput, uses: &mut Vec<SecretUse>, repo
             let usage = Usage::Input { called: secret.called().to_owned(), key: key.flatten() };
             uses.push(SecretUse { secret: name, optional: false, usage });
         }
+    }
+    for refusal in template::expressions(&input.template).err().into_iter().flatten() {
+        report.add(format!("{at}.template"), refusal.to_string());
     }
     let path = input.mount_path.as_deref().map(|path| {
         report.length(path, 0, 256, &format!("{at}.mount_path"));

@@ -47,6 +47,10 @@ fn step(wire: &WireStep, lists: &Lists<'_>, placement: Placement, report: &mut R
     let mut uses = secrets::parse(lists, report);
     let input = own.input.as_ref().and_then(|own| input::parse(&format!("{base}.input"), own, &mut uses, report));
     conflicts::check(lists, report);
+    if let (Some(stdin), Some(input)) = (&container.stdin, &input) {
+        let fits = stdin.len() + input.template.to_string().len() <= transform::MAX_STDIN;
+        report.require(fits, &format!("{base}.input.template"), rules::INPUT_AND_STDIN);
+    }
     let volumes = volumes::parse(lists, report);
     let root = spec.security == Security::Restricted && own.user.as_deref() == Some("0");
     report.require(!root, &format!("{base}.user"), rules::USER_RESTRICTED);

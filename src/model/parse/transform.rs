@@ -28,9 +28,9 @@ const MAX_TEXT: usize = 131_072;
 
 /// Lines of `stdin`.
 const MAX_LINES: usize = 8192;
-/// Bytes of `stdin`: the annotations of a Pod have 256 KiB in all (`TotalAnnotationSizeLimitB`), and ours and the
+/// Bytes of `stdin`, together with the template of an input: the annotations of a Pod have 256 KiB in all (`TotalAnnotationSizeLimitB`), and ours and the
 /// user's need some of them.
-const MAX_STDIN: usize = 204_800;
+pub(super) const MAX_STDIN: usize = 204_800;
 
 /// Parses the container's fields.
 ///

@@ -95,7 +95,8 @@ fn check_places(lists: &Lists<'_>, list: &str, report: &mut Report) {
     }
 }
 
-fn are_apart(a: &str, b: &str) -> bool {
+/// Whether neither path is the other, nor lies below it.
+pub(super) fn are_apart(a: &str, b: &str) -> bool {
     let (a, b) = (format!("{a}/"), format!("{b}/"));
     !a.starts_with(&b) && !b.starts_with(&a)
 }

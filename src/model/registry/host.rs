@@ -49,6 +49,12 @@ impl Host {
         Self::parse(text).ok().filter(|host| host.0 != HUB)
     }
 
+    /// As pull Secrets name it, whoever reads them: the Hub by the address that Docker writes, any other by its host.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        if self.0 == HUB { "https://index.docker.io/v1/" } else { &self.0 }
+    }
+
     /// The text: of the Hub `docker.io`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -23,6 +23,12 @@ pub const ENV_PREFIX: &str = "LOCKGATE_ENV_";
 /// message. (`EX_DATAERR` of sysexits.)
 pub const INVALID: i32 = 65;
 
+/// The file that a Secret becomes with `format: properties`.
+#[must_use]
+pub fn properties_file(secret: &str) -> String {
+    format!("{secret}.properties")
+}
+
 /// All that is to be rendered for one Pod.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

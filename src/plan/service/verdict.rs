@@ -5,9 +5,9 @@ use crate::api::pipeline::OnMissingSecret;
 use crate::api::reason::{Phase, Reason, StepState};
 use crate::api::status::{RunResult, StepStatus};
 use crate::model::world::PodFacts;
-use crate::plan::step;
 use crate::plan::turn::{Scene, making_place};
 use crate::plan::{Plan, References, Verdict};
+use crate::plan::{heal, helper, step};
 
 /// Makes the fleet's decisions the plan's, with the words for them.
 pub(super) fn tell(scene: &Scene<'_>, fleet: Fleet<'_>, mut plan: Plan) -> Plan {
@@ -85,6 +85,15 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     if let Some(turn) = held.filter(|_| ready < wanted) {
         return verdict(Phase::Starting, turn.reason, turn.message.clone());
     }
+    if let Some(invalid) = fleet.invalid {
+        let left = if ready > 0 {
+            format!("; {ready} of {wanted} Pods are ready and are left as they are")
+        } else {
+            String::new()
+        };
+        let why = invalid.helper.failed.as_ref().map(|how| helper::failed(invalid, how)).unwrap_or_default();
+        return verdict(Phase::Failed, Reason::InvalidInput, format!("{why}{left}"));
+    }
     if let Some(stuck) = fleet.stuck {
         let known = fleet.trouble.as_ref().and_then(|(_, found)| found.as_ref());
         let why = known.map_or_else(|| how_far(scene, stuck), |(_, text)| text.clone());
@@ -98,9 +107,10 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
         );
     }
     let going = fleet.delete.iter().find(|deletion| deletion.resource_version.is_some());
-    if let (Some(going), Some((pod, Some((kind, _))))) = (going, &fleet.trouble)
+    if let (Some(going), Some((pod, found))) = (going, &fleet.trouble)
         && going.uid == pod.uid
-        && let Some(secret) = crate::plan::heal::mended(scene.world, scene.step, pod, *kind)
+        && let mended = found.as_ref().and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind))
+        && let Some(secret) = mended.or_else(|| heal::mended_input(scene.world, scene.step, pod))
     {
         return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &secret));
     }

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::super::finding::{Severity, child};
 use super::super::line::{create_generic, word};
 use super::super::source::Source;
+use super::known::PROPERTIES;
 use super::{Here, Meta};
 use crate::model::names::{SecretKey, is_dns_subdomain};
 
 /// Names a Secret and the line that makes it.
 pub fn secret(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) {
-    let line = create(source, section, &meta.name, &here.in_namespace);
+    let line = create(source, section, &meta.name, here);
     let instance = meta.kind == "instance-secret";
     source.say(
         Severity::Lost,
@@ -29,7 +30,8 @@ pub fn secret(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) 
 }
 
 /// Takes a Secret's section, its values unseen; the line that makes it.
-fn create(source: &mut Source, section: &str, name: &str, in_namespace: &str) -> String {
+fn create(source: &mut Source, section: &str, name: &str, here: &Here<'_>) -> String {
+    let in_namespace = &here.in_namespace;
     let kind = source.text(&child(section, "type")).unwrap_or_default();
     source.take(&child(section, "acl"));
     let keys = source.names(&child(section, "data"));
@@ -59,10 +61,10 @@ fn create(source: &mut Source, section: &str, name: &str, in_namespace: &str) ->
                 word(name)
             )
         }
-        "key-value-properties" => format!(
-            "{} (DataOS hands its pairs over as one properties file: where a program reads that, make it of one key, --from-file={}.properties)",
+        PROPERTIES => format!(
+            "{} (its pairs are handed over as one file {name}.properties by secrets: [{{name: {name}, mount_path: {}, format: properties}}])",
             create_generic(name, in_namespace, &keys, &paths),
-            word(name)
+            here.folder
         ),
         _ => create_generic(name, in_namespace, &keys, &paths),
     }
@@ -83,16 +85,21 @@ pub fn depot(source: &mut Source, section: &str, meta: &Meta, here: &Here<'_>) {
         }
     }
     for at in source.elements(&child(section, "connectionSecret")) {
-        let acl = source.peek(&child(&at, "acl")).and_then(|acl| acl.as_str().map(ToOwned::to_owned));
+        let text = |field| source.peek(&child(&at, field)).and_then(|text| text.as_str().map(ToOwned::to_owned));
+        let (acl, kind) = (text("acl"), text("type"));
         let name = format!("{}-{}", meta.name, acl.as_deref().unwrap_or("rw"));
-        let line = create(source, &at, &name, &here.in_namespace);
+        let line = create(source, &at, &name, here);
+        // The line of a properties file has the reference already.
+        let then = match kind.as_deref() {
+            Some(PROPERTIES) => String::new(),
+            _ => format!(", then {}", reference(&name, &[], here.folder)),
+        };
         source.say(
             Severity::Lost,
             &at,
             format!(
-                "Secret {name}{} is not imported, so that no value passes by here: {line}, then {}",
+                "Secret {name}{} is not imported, so that no value passes by here: {line}{then}",
                 aside(purpose(acl.as_deref(), &name)),
-                reference(&name, &[], here.folder)
             ),
         );
     }

@@ -5,13 +5,14 @@
 
 mod flow;
 mod keep;
+mod known;
 mod refer;
 mod stack;
 mod work;
 
 use serde_json::Value;
 
-pub use stack::Stacks;
+pub use known::Known;
 
 use super::Options;
 use super::draft::Draft;
@@ -30,8 +31,8 @@ const PUBLIC: &str = "public";
 struct Here<'a> {
     /// Where Secrets appear as files.
     folder: &'a str,
-    /// The stacks that are defined in the same files.
-    stacks: &'a Stacks,
+    /// What the same files define.
+    known: &'a Known,
     /// The name that is asked for.
     name: Option<String>,
     /// The workspace in which names are looked up.
@@ -71,11 +72,11 @@ pub fn is_resource(document: &Value) -> bool {
 }
 
 /// What becomes of a document that [`is_resource`].
-pub fn map(source: &mut Source, options: &Options, stacks: &Stacks) -> Vec<Draft> {
+pub fn map(source: &mut Source, options: &Options, known: &Known) -> Vec<Draft> {
     let text = |pointer| source.peek(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let object = [text("/type"), text("/name")].join(" ");
     object.trim_end().clone_into(&mut source.object);
-    resource(source, "", None, options, stacks)
+    resource(source, "", None, options, known)
 }
 
 /// What becomes of the resource at `base`: a document, or one of a bundle that says its workspace.
@@ -84,10 +85,10 @@ fn resource(
     base: &str,
     workspace: Option<String>,
     options: &Options,
-    stacks: &Stacks,
+    known: &Known,
 ) -> Vec<Draft> {
     let meta = Meta::take(source, base, workspace);
-    let here = meta.here(options, stacks);
+    let here = meta.here(options, known);
     let section = child(base, &meta.kind);
     match meta.kind.as_str() {
         "service" | "worker" => work::import(source, &section, &meta, &here).into_iter().collect(),
@@ -104,7 +105,7 @@ fn resource(
             stack::report(source, &section);
             Vec::new()
         }
-        "bundle" => bundle(source, &section, options, stacks),
+        "bundle" => bundle(source, &section, options, known),
         kind => {
             let instead = ELSEWHERE.iter().find(|(name, _)| *name == kind).map_or("", |(_, instead)| *instead);
             let secrets = refer::names(source, &child(&section, "dataosSecrets"));
@@ -174,11 +175,11 @@ impl Meta {
         }
     }
 
-    fn here<'a>(&self, options: &'a Options, stacks: &'a Stacks) -> Here<'a> {
+    fn here<'a>(&self, options: &'a Options, known: &'a Known) -> Here<'a> {
         let namespace = self.workspace.as_ref().or(options.namespace.as_ref());
         Here {
             folder: options.dataos_secret_dir.as_deref().unwrap_or(SECRET_DIR).trim_end_matches('/'),
-            stacks,
+            known,
             name: options.name.clone(),
             home: self.workspace.clone().unwrap_or_else(|| PUBLIC.to_owned()),
             in_namespace: namespace.map(|name| format!(" -n {}", line::word(name))).unwrap_or_default(),
@@ -187,7 +188,7 @@ impl Meta {
 }
 
 /// A bundle's resources, each as if it stood alone.
-fn bundle(source: &mut Source, section: &str, options: &Options, stacks: &Stacks) -> Vec<Draft> {
+fn bundle(source: &mut Source, section: &str, options: &Options, known: &Known) -> Vec<Draft> {
     for workspace in source.elements(&child(section, "workspaces")) {
         if let Some(name) = source.text(&child(&workspace, "name")) {
             source.note(
@@ -209,7 +210,7 @@ fn bundle(source: &mut Source, section: &str, options: &Options, stacks: &Stacks
         source.take(&at("dependencyConditions"));
         let workspace = source.text(&at("workspace"));
         if source.peek(&at("spec")).is_some() {
-            drafts.extend(resource(source, &at("spec"), workspace, options, stacks));
+            drafts.extend(resource(source, &at("spec"), workspace, options, known));
         }
     }
     source.lost(

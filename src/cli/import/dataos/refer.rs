@@ -1,4 +1,5 @@
-//! `dataosSecrets` (and `secrets`, their older name) as references: whole Secrets and single keys, as files and as variables.
+//! `dataosSecrets` (and `secrets`, their older name) as references: whole Secrets and single keys, as files, as variables, and as
+//! one properties file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,12 +31,21 @@ pub struct Given {
     files: BTreeMap<String, String>,
     /// Secrets that are in the folder as a whole.
     whole: BTreeSet<String>,
+    /// Secrets whose variables are given as a whole.
+    all_variables: BTreeSet<String>,
+    /// Secrets that are in the folder as a properties file.
+    properties: BTreeSet<String>,
 }
 
 impl Given {
     /// Whether files are in the folder.
     pub fn has_files(&self) -> bool {
         !self.files.is_empty() || !self.whole.is_empty()
+    }
+
+    /// The Secrets that have files in the folder.
+    fn in_folder(&self) -> BTreeSet<&String> {
+        self.whole.iter().chain(self.files.values()).collect()
     }
 
     /// Whether a variable of this name comes from a Secret.
@@ -55,12 +65,21 @@ pub fn references(source: &mut Source, base: &str, draft: &mut Draft, to: &str, 
             source.texts(&child(base, field));
         }
     }
-    if given.files.len().saturating_add(given.whole.len()) > 1 && !given.whole.is_empty() {
+    let sharing = given.in_folder().len();
+    if sharing > 1 && !given.whole.is_empty() {
         source.note(
             base,
             format!(
-                "{} Secrets share the folder {}: where two have a key of the same name, the later one's file is seen",
-                given.whole.len().saturating_add(given.files.values().collect::<BTreeSet<_>>().len()),
+                "{sharing} Secrets share the folder {}: where two have a key of the same name, the later one's file is seen",
+                here.folder
+            ),
+        );
+    }
+    if !given.properties.is_empty() {
+        source.note(
+            base,
+            format!(
+                "the files in {} are made when a Pod starts, since one of them is a properties file: a Secret that changes is seen by a fresh Pod, which a Service gets by itself",
                 here.folder
             ),
         );
@@ -77,8 +96,9 @@ fn one(source: &mut Source, at: &str, draft: &mut Draft, to: &str, here: &Here<'
         }
         return;
     };
-    let (keys, consumption) = if is_short { (Vec::new(), Some(Consumption::Files)) } else { long(source, at) };
-    if let Some(workspace) = source.text(&child(at, "workspace")).filter(|workspace| *workspace != here.home) {
+    let (keys, consumption) = if is_short { (Vec::new(), None) } else { long(source, at) };
+    let workspace = source.text(&child(at, "workspace")).unwrap_or_else(|| here.home.clone());
+    if workspace != here.home {
         source.note(
             at,
             format!(
@@ -87,26 +107,32 @@ fn one(source: &mut Source, at: &str, draft: &mut Draft, to: &str, here: &Here<'
             ),
         );
     }
-    let consumption = consumption.unwrap_or_else(|| {
-        source.note(
-            at,
-            format!("says no consumptionType, and became files in {}; for variables write {{name: {name}, env_prefix: \"\"}}, or env_var and key for one", here.folder),
-        );
-        Consumption::Files
-    });
-    if consumption == Consumption::Properties {
-        source.say(
-            Severity::Lost,
-            at,
-            format!(
-                "one properties file of all pairs (format: properties) comes with a later version: until then each key is a file of its own in {}. To have the one file now, make the Secret with one key that holds it: lockgate secret create generic {name} --from-file={name}.properties",
-                here.folder
-            ),
-        );
-    }
+    let consumption = match consumption {
+        Some(consumption) => consumption,
+        None if here.known.is_properties(&workspace, &name) => {
+            source.note(
+                at,
+                format!(
+                    "its type is key-value-properties, so that it became one file {name}.properties in {}",
+                    here.folder
+                ),
+            );
+            Consumption::Properties
+        }
+        None => {
+            if !is_short {
+                source.note(
+                    at,
+                    format!("says no consumptionType, and became files in {}; for variables write {{name: {name}, env_prefix: \"\"}}, or env_var and key for one", here.folder),
+                );
+            }
+            Consumption::Files
+        }
+    };
     match consumption {
         Consumption::Variables => variables(source, at, draft, to, &name, &keys, given),
-        Consumption::Files | Consumption::Properties => files(source, at, draft, to, here.folder, &name, &keys, given),
+        Consumption::Properties => properties(source, at, draft, to, here.folder, &name, &keys, given),
+        Consumption::Files => files(source, at, draft, to, here.folder, &name, &keys, given),
     }
 }
 
@@ -143,8 +169,12 @@ fn variables(
     given: &mut Given,
 ) {
     if keys.is_empty() {
-        let entry = draft.push(to, json!({"name": name, "env_prefix": ""}));
-        draft.comment(&entry, "Every key is a variable of its name.");
+        if given.all_variables.insert(name.to_owned()) {
+            let entry = draft.push(to, json!({"name": name, "env_prefix": ""}));
+            draft.comment(&entry, "Every key is a variable of its name.");
+        } else {
+            source.note(at, format!("Secret {name} is given already"));
+        }
     }
     for key in keys {
         if given.variables.insert(key.clone()) {
@@ -157,6 +187,32 @@ fn variables(
             );
         }
     }
+}
+
+#[allow(clippy::too_many_arguments)] // One reference, its place, and what it becomes.
+fn properties(
+    source: &mut Source,
+    at: &str,
+    draft: &mut Draft,
+    to: &str,
+    folder: &str,
+    name: &str,
+    keys: &[String],
+    given: &mut Given,
+) {
+    if !given.properties.insert(name.to_owned()) {
+        source.note(at, format!("Secret {name} is given already"));
+        return;
+    }
+    if !keys.is_empty() {
+        source.say(
+            Severity::Lost,
+            at,
+            format!("names keys, and the file {name}.properties holds all keys of the Secret: make a Secret of those that are meant"),
+        );
+    }
+    given.files.insert(format!("{name}.properties"), name.to_owned());
+    draft.push(to, json!({"name": name, "mount_path": folder, "format": "properties"}));
 }
 
 #[allow(clippy::too_many_arguments)] // One reference, its place, and what it becomes.

@@ -27,14 +27,8 @@ pub struct Stack {
 pub struct Stacks(BTreeMap<String, Stack>);
 
 impl Stacks {
-    /// The stacks among documents, so that the order of files does not matter.
-    pub fn of<'a>(documents: impl Iterator<Item = &'a Value>) -> Self {
-        let mut stacks = Self::default();
-        documents.for_each(|document| stacks.learn(document));
-        stacks
-    }
-
-    fn learn(&mut self, document: &Value) {
+    /// Takes in what a document defines, if it is a stack.
+    pub fn learn(&mut self, document: &Value) {
         let at = |pointer: &str| document.pointer(pointer).and_then(Value::as_str);
         let Some(name) = at("/stack/name").filter(|_| at("/type") == Some("stack")) else { return };
         let Some(image) = at("/stack/image/image") else { return };

@@ -174,7 +174,7 @@ pub fn container(
 ) -> bool {
     let stack_name = source.text(&child(base, "stack")).unwrap_or_default();
     let section = own_section(source, base, &stack_name);
-    let stack = here.stacks.get(&stack_name).cloned();
+    let stack = here.known.stack(&stack_name).cloned();
     let image = source.text(&child(&section, "image")).or_else(|| stack.as_ref().map(|stack| stack.image.clone()));
     let Some(image) = image else {
         let what = if stack_name.is_empty() {

@@ -116,7 +116,7 @@ fn step_names(source: &Source, states: &[(String, String)]) -> BTreeMap<String, 
     };
     let mut steps = BTreeMap::new();
     for (id, at) in states {
-        let has_image = |action: &str| super::action::has_image(source, action);
+        let has_image = |action: &str| super::function::has_image(source, action);
         let names: Vec<String> = match text(source, &child(at, "type")).as_deref() {
             Some("action" | "foreach") if has_image(&child(at, "action")) => vec![unique(id)],
             Some("parallel") => {

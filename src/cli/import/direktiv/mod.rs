@@ -1,10 +1,15 @@
-//! Direktiv: a workflow's actions become steps in the order of its transitions, a service a Pipeline of mode Service. Inputs by
-//! `jq(...)` are not rendered yet; what a state does besides running an image has no counterpart and is told.
+//! Direktiv: a workflow's actions become steps in the order of its transitions, with what is sent to them as their input; a service
+//! becomes a Pipeline of mode Service. What a state does besides running an image has no counterpart and is told.
 //!
 //! The forms are those of v0.5 (`id` at the top, `reusable`) and later (`direktiv_api: workflow/v1`, `knative-workflow`).
 
 mod action;
+mod command;
+mod function;
 mod graph;
+mod input;
+mod reads;
+mod secrets;
 mod service;
 mod time;
 
@@ -13,7 +18,9 @@ use serde_json::Value;
 use super::draft::Draft;
 use super::finding::{Severity, child};
 use super::source::Source;
-use super::{Options, names};
+use super::{Options, line, names};
+use action::Gathered;
+use function::Functions;
 use graph::Graph;
 
 /// What a workflow has besides functions and states that has no counterpart.
@@ -58,11 +65,14 @@ pub fn is_of(document: &Value) -> bool {
         || is_registry(document)
 }
 
-/// `{"data": "USER:TOKEN", "reg": "URL"}`.
+/// `{"data": "USER:TOKEN", "reg": "URL"}`, and since 2023 `{"url": …, "user": …, "password": …}`.
 fn is_registry(document: &Value) -> bool {
-    document
-        .as_object()
-        .is_some_and(|fields| fields.len() == 2 && fields.contains_key("data") && fields.contains_key("reg"))
+    let has = |names: &[&str]| {
+        document
+            .as_object()
+            .is_some_and(|fields| fields.len() == names.len() && names.iter().all(|name| fields.contains_key(*name)))
+    };
+    has(&["data", "reg"]) || has(&["url", "user", "password"])
 }
 
 /// What becomes of a document that [`is_of`] Direktiv.
@@ -130,11 +140,21 @@ fn workflow(source: &mut Source, options: &Options) -> Option<Draft> {
     for (at, text) in &graph.left_out {
         source.lost(at, *text);
     }
-    let functions = action::Functions::of(source);
+    let functions = Functions::of(source);
+    let mut gathered = Gathered::default();
     for state in &graph.order {
-        state_of(source, &graph, &functions, state, &mut draft);
+        state_of(source, &graph, &functions, state, &mut draft, &mut gathered);
     }
     functions.report(source);
+    let in_namespace = options.namespace.as_ref().map(|name| format!(" -n {}", line::word(name))).unwrap_or_default();
+    gathered.secrets.report(source, &in_namespace);
+    if gathered.takes_data {
+        draft.set("/spec/suspend", true);
+        draft.comment(
+            "/spec/suspend",
+            "An input takes data of the workflow, and would get null. Write what is meant there, then take this line out.",
+        );
+    }
     if draft.object.pointer("/spec/steps").is_none() {
         source.error("/states", "no action of it has an image in this file, so that no Pipeline comes of it");
         source.take("/states");
@@ -144,12 +164,22 @@ fn workflow(source: &mut Source, options: &Options) -> Option<Draft> {
 }
 
 /// One state: its steps, which are noted in the graph, and what has no counterpart.
-fn state_of(source: &mut Source, graph: &Graph, functions: &action::Functions, at: &str, draft: &mut Draft) {
+fn state_of(
+    source: &mut Source,
+    graph: &Graph,
+    functions: &Functions,
+    at: &str,
+    draft: &mut Draft,
+    gathered: &mut Gathered,
+) {
     let id = source.text(&child(at, "id")).unwrap_or_default();
     let kind = source.text(&child(at, "type")).unwrap_or_default();
     source.lost(&child(at, "catch"), "nothing runs because a step failed: after its retries the run fails");
     for field in ["transform", "defaultTransform"] {
-        source.lost(&child(at, field), "no data passes between steps by itself: they share a claim or an object store");
+        source.lost(
+            &child(at, field),
+            "no result and no data passes between steps by itself: they share a claim, an object store or a service",
+        );
     }
     for field in ["log", "metadata"] {
         source.lost(&child(at, field), "let the program write its log itself");
@@ -164,7 +194,8 @@ fn state_of(source: &mut Source, graph: &Graph, functions: &action::Functions, a
             source.lost(&child(at, "async"), "a step is waited for by those that need it, and by the run's end");
             let timeout = source.take(&child(at, "timeout"));
             let name = graph.step_names(&id).first();
-            if let Some(step) = functions.step(source, &child(at, "action"), name, &needs, draft) {
+            let action = child(at, "action");
+            if let Some(step) = action::step(source, &action, functions, name, &needs, draft, gathered) {
                 time::set(source, &child(at, "timeout"), timeout.as_ref(), draft, &child(&step, "timeout"));
             }
         }
@@ -176,7 +207,7 @@ fn state_of(source: &mut Source, graph: &Graph, functions: &action::Functions, a
             let mut names = graph.step_names(&id).iter();
             for action in source.elements(&child(at, "actions")) {
                 let name = if functions.has_image(source, &action) { names.next() } else { None };
-                if let Some(step) = functions.step(source, &action, name, &needs, draft) {
+                if let Some(step) = action::step(source, &action, functions, name, &needs, draft, gathered) {
                     time::set(source, &child(at, "timeout"), timeout.as_ref(), draft, &child(&step, "timeout"));
                 }
             }

@@ -1,13 +1,12 @@
 //! `direktiv_api: service/v1` and the body that makes a registry.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::super::draft::Draft;
 use super::super::finding::{Severity, child};
+use super::super::line::word;
 use super::super::source::Source;
-use super::action::FUNCTION_LOST;
+use super::function::{self, FUNCTION_LOST};
 use super::{Options, named};
 
 /// The port on which Direktiv asks a function.
@@ -26,13 +25,10 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
     let command: Vec<String> =
         source.text("/cmd").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect();
     draft.set("/spec/transform/cmd", command);
-    let mut variables = BTreeMap::new();
-    for pair in source.elements("/envs") {
-        if let Some(name) = source.text(&child(&pair, "name")) {
-            variables.insert(name, source.text(&child(&pair, "value")).unwrap_or_default());
-        }
-    }
+    let variables = function::variables(source, "/envs");
     draft.set("/spec/transform/env", json!(variables));
+    let limits = function::limits(source, "/size");
+    draft.set("/spec/resource_limits", limits);
     draft.set("/spec/ports", json!([{"containerPort": PORT}]));
     if let Some(scale) = source.integer("/scale") {
         draft.set("/spec/parallelism", scale.max(1));
@@ -44,14 +40,19 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
     Some(draft)
 }
 
-/// `{"data": "USER:TOKEN", "reg": "URL"}`: the line that makes the pull Secret; neither user nor token are looked at.
+/// The body that makes a registry in Direktiv: the line that makes a Registry and its Secret. Neither user nor token are looked at.
 pub fn registry(source: &mut Source) {
     "registry".clone_into(&mut source.object);
-    source.take("/data");
-    source.take("/reg");
+    let login =
+        if source.take("/data").is_some() { "--data - < FILE" } else { "--username USER --password-stdin < FILE" };
+    source.take("/user");
+    source.take("/password");
+    let url = ["/reg", "/url"].into_iter().find_map(|field| source.text(field)).unwrap_or_default();
+    // An address may hold a login.
+    let url = if url.contains('@') || url.is_empty() { "URL".to_owned() } else { word(&url) };
     source.say(
         Severity::Lost,
         "",
-        "is not imported, so that no token passes by here: lockgate secret create docker-registry NAME --docker-server=URL --docker-username=USER --docker-password-stdin < FILE, then image_pull_secrets: [NAME]",
+        format!("is not imported, so that no token passes by here: lockgate registry create --url {url} {login} makes its Secret and a Registry for all images of that host; what was global takes --scope global, or global-private"),
     );
 }

@@ -12,7 +12,7 @@ use super::finding::child;
 use crate::cli::output::printable;
 
 /// Fields that stand before others, in this order; the others follow by name.
-const ORDER: [&str; 49] = [
+const ORDER: [&str; 52] = [
     "apiVersion",
     "kind",
     "name",
@@ -20,6 +20,7 @@ const ORDER: [&str; 49] = [
     "env_var",
     "env_prefix",
     "key",
+    "as",
     "path",
     "mode",
     "parallelism",
@@ -33,11 +34,13 @@ const ORDER: [&str; 49] = [
     "env",
     "secrets",
     "image_pull_secrets",
+    "input",
     "volumes",
     "claim",
     "config_map",
     "scratch",
     "mount_path",
+    "format",
     "items",
     "sub_path",
     "working_dir",

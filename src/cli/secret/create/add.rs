@@ -47,7 +47,7 @@ pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error
         let (mut printer, mut failures) = (Printer::new(format), Failures::default());
         for namespace in namespaces {
             let result = addition.make(&connection.client, namespace).await;
-            let Some((object, said)) = failures.sift(&name, namespace, result) else { continue };
+            let Some((object, said)) = failures.sift(&format!("secret/{name}"), namespace, result) else { continue };
             let place = (namespaces.len() > 1).then_some(&**namespace);
             let dry_run = addition.write.suffix();
             let line = Line { name: &name, verb: "updated", place, note: &format!(": {}{dry_run}", said.join(", ")) };

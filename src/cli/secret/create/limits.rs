@@ -31,6 +31,14 @@ pub(in crate::cli) struct Limits {
     pub max_count: Option<u32>,
 }
 
+impl Limits {
+    /// Those of the file that is read where nobody names one.
+    pub(in crate::cli) fn of_file() -> Result<Self, Error> {
+        let file = Config::read(None)?.secret;
+        Ok(Self { max_size: file.max_size, max_count: file.max_count })
+    }
+}
+
 impl LimitArgs {
     /// The flags', else the file's. `max_count` is the flag of who makes new ones.
     pub(in crate::cli) fn limits(&self, max_count: Option<u32>) -> Result<Limits, Error> {

@@ -5,11 +5,11 @@ mod args;
 mod documents;
 pub(super) mod generic;
 mod hash;
-pub(super) mod limits;
+pub(in crate::cli) mod limits;
 pub(super) mod print;
-pub(super) mod refuse;
-mod registry;
-pub(super) mod send;
+pub(in crate::cli) mod refuse;
+pub(in crate::cli) mod registry;
+pub(in crate::cli) mod send;
 pub(super) mod tls;
 mod words;
 

@@ -23,7 +23,7 @@ const REQUIRED: [(&str, &[&str], &[&str]); 5] = [
 ];
 
 /// Refuses them with all that is wrong with any, beside what was found already; warns of what is not refused.
-pub(super) fn refuse(
+pub(in crate::cli) fn refuse(
     drafts: &[Draft],
     mut problems: Vec<String>,
     limits: &Limits,

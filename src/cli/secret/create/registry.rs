@@ -10,9 +10,9 @@ use crate::cli::output::printable;
 use crate::cli::values::{Draft, SecretValue, Tree, compact, read_stdin};
 
 /// The key of a docker config.
-pub(super) const CONFIG_KEY: &str = ".dockerconfigjson";
+pub(in crate::cli) const CONFIG_KEY: &str = ".dockerconfigjson";
 /// The type of a Secret that has one.
-pub(super) const CONFIG_TYPE: &str = "kubernetes.io/dockerconfigjson";
+pub(in crate::cli) const CONFIG_TYPE: &str = "kubernetes.io/dockerconfigjson";
 /// Where no registry is named: Docker Hub, under the name that docker gives it.
 const HUB: &str = "https://index.docker.io/v1/";
 
@@ -107,7 +107,7 @@ fn entry(
             "a line break at its end would be part of it: take it off, as printf does in place of echo",
         ));
     }
-    let auth = SecretValue::new([user.as_bytes(), b":", password.expose()].concat()).to_base64();
+    let auth = auth_of(user, password);
     let mut login = Vec::new();
     if !auth_only {
         login.push(("username".to_owned(), Tree::text(user)));
@@ -115,8 +115,23 @@ fn entry(
         let email = email.filter(|email| !email.is_empty());
         login.extend(email.map(|email| ("email".to_owned(), Tree::text(&**email))));
     }
-    login.push(("auth".to_owned(), Tree::Text(auth)));
+    login.push(("auth".to_owned(), auth));
     Ok(Entry { server: server.to_owned(), login: Tree::Map(login) })
+}
+
+/// What whoever pulls reads: base64 of `USER:PASSWORD`.
+fn auth_of(user: &str, password: &SecretValue) -> Tree {
+    Tree::Text(SecretValue::new([user.as_bytes(), b":", password.expose()].concat()).to_base64())
+}
+
+/// The Secret of one login, with `auth` only. The user has no colon, and both are there.
+pub(in crate::cli) fn draft_of(name: &str, server: &str, user: &str, password: &SecretValue) -> Result<Draft, Error> {
+    let login = Tree::Map(vec![("auth".to_owned(), auth_of(user, password))]);
+    let mut config = Tree::Map(Vec::new());
+    add_to(&mut config, &[Entry { server: server.to_owned(), login }]);
+    let mut draft = Draft::new(name, CONFIG_TYPE);
+    draft.data.insert(CONFIG_KEY.into(), compact(&config)?);
+    Ok(draft)
 }
 
 /// Sets the entries of a docker config; says of each what became of it.

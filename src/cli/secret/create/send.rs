@@ -40,7 +40,9 @@ pub(in crate::cli) async fn all(
         let own = [draft.namespace.clone().unwrap_or_else(|| connection.default_namespace.clone())];
         for namespace in if namespaces.is_empty() { &own } else { namespaces } {
             let result = one(connection, draft, namespace, order).await;
-            let Some((verb, object)) = failures.sift(&draft.name, namespace, result) else { continue };
+            let Some((verb, object)) = failures.sift(&format!("secret/{}", draft.name), namespace, result) else {
+                continue;
+            };
             let place = (namespaces.len() > 1).then_some(&**namespace);
             let note = order.write.suffix();
             let line = Line { name: &name_of(&object, draft), verb, place, note };
@@ -62,9 +64,9 @@ pub(in crate::cli) struct Failures {
 
 impl Failures {
     /// Keeps an error for the end.
-    pub(in crate::cli) fn sift<T>(&mut self, name: &str, namespace: &str, result: Result<T, Error>) -> Option<T> {
+    pub(in crate::cli) fn sift<T>(&mut self, object: &str, namespace: &str, result: Result<T, Error>) -> Option<T> {
         self.tried = self.tried.saturating_add(1);
-        result.map_err(|error| self.failed.push((format!("secret/{name} in {namespace}"), error))).ok()
+        result.map_err(|error| self.failed.push((format!("{object} in {namespace}"), error))).ok()
     }
 
     /// The error of the command: its own if one thing was tried, else a line for each and their number.
@@ -87,8 +89,8 @@ fn name_of(object: &Tree, draft: &Draft) -> String {
     name.unwrap_or(&draft.name).to_owned()
 }
 
-/// What became of it, and the object as the server has it now.
-async fn one(
+/// Makes it or, where it is there and may be replaced, changes it: what became of it, and the object as the server has it now.
+pub(in crate::cli) async fn one(
     connection: &Connection,
     draft: &Draft,
     namespace: &str,
