@@ -38,6 +38,7 @@ cargo run --quiet --locked --package lockgate-cluster -- build --node-if-possibl
 kind "pure: model, plan, build, report, controller parts" --lib --bins
 kind "tidy: the tree's own rules" --test tidy
 kind "command line, and Krew's manifest" --test cli --test krew
+kind "rendered inputs: files, and hostile expressions within their limits" --test render
 kind "GitOps: Argo CD's Lua and kstatus on what a real cluster said" --test gitops
 kind "doc tests" --doc --workspace
 kind "image" --package lockgate-image

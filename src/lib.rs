@@ -11,6 +11,7 @@ pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod projector;
+mod render;
 pub mod report;
 mod values;
 mod watch;

@@ -69,6 +69,31 @@ fn the_pure_rooms_know_no_client_no_runtime_and_no_clock() {
     assert!(found.is_empty(), "pure rooms reach outside: {found:#?}");
 }
 
+/// Expressions are somebody's programs: only what runs in the user's Pod, or at the user's shell, may look into one.
+#[test]
+fn the_operator_knows_no_jq() {
+    let rooms =
+        ["api", "model", "plan", "build", "report", "controller", "ops", "values"].map(|room| format!("src/{room}"));
+    let mut found = Vec::new();
+    for path in files(&rooms.each_ref().map(|room| &**room), ".rs") {
+        for (number, line) in code(&read(&path)) {
+            let words = ["jaq", "crate::render", "lockgate::render"].into_iter().filter(|word| line.contains(word));
+            found.extend(words.map(|word| format!("{}:{number}: {word}", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+    // And of the command line the two that are for it.
+    for path in files(&["src"], ".rs").into_iter().filter(|path| read(path).contains("crate::render")) {
+        let place = path.to_string_lossy().into_owned();
+        assert!(place.starts_with("src/cli/render/") || place == "src/cli/check/inputs.rs", "{place}");
+    }
+    for path in
+        files(&["src"], ".rs").into_iter().filter(|path| code(&read(path)).any(|(_, line)| line.contains("jaq")))
+    {
+        assert!(path.starts_with("src/render"), "{}", path.display());
+    }
+}
+
 #[test]
 fn rooms_point_one_way() {
     // A room may use what stands before it.

@@ -105,6 +105,12 @@ pub(super) enum Error {
         /// The exit code of the first.
         code: u8,
     },
+    /// An input that cannot be rendered, without any value of a Secret.
+    #[error("{0}")]
+    Invalid(String),
+    /// An input that was not rendered, for a reason that lies elsewhere.
+    #[error("{0}")]
+    Helper(String),
     /// Ctrl-C while something was waited for.
     #[error("{0}")]
     Interrupted(String),
@@ -131,6 +137,10 @@ pub(super) mod exit {
     pub const NOT_FOUND: u8 = 4;
     /// It is there already, changed meanwhile, or is in use.
     pub const CONFLICT: u8 = 5;
+    /// An input that cannot be rendered (`EX_DATAERR`), and would not be at another try; only of `lockgate render`.
+    pub const INVALID_INPUT: u8 = 65;
+    /// An input that was not rendered (`EX_SOFTWARE`); only of `lockgate render`.
+    pub const HELPER: u8 = 70;
     /// It did not come in time. `timeout` of coreutils has the same.
     pub const TIMEOUT: u8 = 124;
     /// Ctrl-C, as a shell tells it: 128 and the number of the signal.
@@ -166,6 +176,8 @@ impl Error {
             Self::Usage(_) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
+            Self::Invalid(_) => exit::INVALID_INPUT,
+            Self::Helper(_) => exit::HELPER,
             Self::Timeout(_) => exit::TIMEOUT,
             Self::Several { code, .. } => *code,
             Self::Interrupted(_) => exit::INTERRUPTED,

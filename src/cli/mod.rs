@@ -9,6 +9,7 @@ use error::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod ages;
+mod agree;
 mod argv;
 mod ask;
 mod check;
@@ -36,6 +37,7 @@ mod pipelines;
 mod plan;
 mod projector;
 pub mod registry;
+mod render;
 mod rerun;
 mod run;
 mod schema;
@@ -112,6 +114,9 @@ enum Command {
     Import(Box<import::ImportArgs>),
     /// Create, list and delete the logins that registries' images get by themselves; log in as the kubelet would.
     Registry(Box<registry::RegistryArgs>),
+    /// Write a step's input, with values of Secrets in it. For the init container that the operator adds.
+    #[command(hide = true)]
+    Render(Box<render::RenderArgs>),
     /// Change Pipelines that are there, from files of any system that `import` reads.
     Update(verbs::UpdateArgs),
     /// Pipelines, with the verb behind: `pipeline create` is `create pipeline`.
@@ -172,6 +177,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Wait(args) => wait::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Registry(args) => registry::run(*args),
+        Command::Render(args) => render::run(&args),
         Command::Update(args) => verbs::update(args),
         Command::Pipeline(args) => verbs::pipeline(args),
         Command::Crd(args) => crd::run(&args),

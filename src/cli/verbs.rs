@@ -146,6 +146,9 @@ pub(super) struct InspectArgs {
 enum InspectCommand {
     /// Show one Secret; the same as `lockgate secret inspect`.
     Secret(Box<secret::inspect::InspectArgs>),
+    /// Show one Registry; the same as `lockgate registry inspect`.
+    #[command(visible_alias = "lgr")]
+    Registry(Box<registry::InspectArgs>),
     /// Show one Pipeline; the same as `lockgate describe`.
     #[command(visible_alias = "lgp")]
     Pipeline(Box<describe::DescribeArgs>),
@@ -155,6 +158,7 @@ enum InspectCommand {
 pub(super) fn inspect(args: InspectArgs) -> Result<(), Error> {
     match args.command {
         InspectCommand::Secret(args) => secret::inspect::run(&args),
+        InspectCommand::Registry(args) => registry::inspect(&args),
         InspectCommand::Pipeline(args) => describe::run(&args),
     }
 }
@@ -171,6 +175,9 @@ enum DeleteCommand {
     /// Delete Secrets that no Pipeline uses; the same as `lockgate secret delete`.
     #[command(visible_alias = "secrets")]
     Secret(Box<secret::delete::DeleteArgs>),
+    /// Delete Registries; the same as `lockgate registry delete`.
+    #[command(visible_aliases = ["registries", "lgr"])]
+    Registry(Box<registry::DeleteArgs>),
     /// Delete Pipelines, and their Pods with them.
     #[command(visible_aliases = ["pipelines", "lgp"])]
     Pipeline(Box<delete::DeleteArgs>),
@@ -180,6 +187,7 @@ enum DeleteCommand {
 pub(super) fn delete(args: DeleteArgs) -> Result<(), Error> {
     match args.command {
         DeleteCommand::Secret(args) => secret::delete::run(&args),
+        DeleteCommand::Registry(args) => registry::delete(&args),
         DeleteCommand::Pipeline(args) => delete::run(&args),
     }
 }

@@ -7,7 +7,10 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde_json::Value;
 
+use super::render::scan::{self, Piece};
+use super::render::template::{self, Text};
 use crate::api::pipeline::PipelineSpec;
 use crate::api::transform::Transform;
 
@@ -64,7 +67,33 @@ fn of_container(base: &str, container: &Transform) -> Vec<Literal> {
         let by_name = (named && literal).then_some("a password or token");
         (format!("{base}.env.{name}"), form_of(value).or(by_name))
     });
-    in_lists.chain(in_env).filter_map(|(field, looks_like)| Some(Literal { field, looks_like: looks_like? })).collect()
+    let in_input =
+        container.input.iter().flat_map(|input| in_template(&format!("{base}.input.template"), &input.template));
+    in_lists
+        .chain(in_env)
+        .chain(in_input)
+        .filter_map(|(field, looks_like)| Some(Literal { field, looks_like: looks_like? }))
+        .collect()
+}
+
+/// The strings of an input's template, without what is computed in them.
+fn in_template(base: &str, template: &Value) -> Vec<(String, Option<&'static str>)> {
+    let texts = template::texts(template).unwrap_or_default();
+    let judged = texts.into_iter().filter_map(|Text { pointer, text }| {
+        let pieces = scan::pieces(text).ok()?;
+        let plain = |piece: &Piece<'_>| match piece {
+            Piece::Text(text) => (*text).to_owned(),
+            // As a variable would stand there.
+            Piece::Expression(_) => "$()".to_owned(),
+        };
+        let plain: String = pieces.iter().map(plain).collect();
+        let name = pointer.rsplit('/').next().unwrap_or_default();
+        let named =
+            NAMED.as_ref().is_some_and(|named| named.is_match(name)) && !plain.is_empty() && !plain.contains('$');
+        let looks_like = form_of(&plain).or_else(|| named.then_some("a password or token"));
+        Some((format!("{base}{}", template::field(template, &pointer)), looks_like))
+    });
+    judged.collect()
 }
 
 /// What the text looks like, if it holds anything that looks like a credential.
@@ -126,6 +155,22 @@ mod tests {
         ] {
             assert_eq!(form_of(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn an_input_is_looked_at_where_nothing_is_computed() {
+        let template = json!({
+            "url": "postgres://jq(.secrets.db.user):jq(.secrets.db.password)@db/x",
+            "headers": {"Authorization": "Authorization: bearer jq(.secrets.token)", "a.token": "x", "token": "hunter2"},
+            "args": ["--password=jq(.secrets.p)", "--password=hunter2", "jq(\"password=\" + .secrets.p)"],
+            "password": "jq(.secrets.p)",
+            "secret": "",
+        });
+        let spec = json!({"transform": {"image": "a", "input": {"template": template, "env_var": "I"}}});
+        let found = literals(&serde_json::from_value(spec).unwrap());
+        let fields: Vec<_> = found.iter().map(|literal| literal.field.as_str()).collect();
+        let at = |field: &str| format!("spec.transform.input.template{field}");
+        assert_eq!(fields, [at(".args[1]"), at(".headers.token")]);
     }
 
     #[test]

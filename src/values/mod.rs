@@ -1,4 +1,4 @@
-//! Values of Secrets, where a process has to see them: the command line with the user's own rights, and the projector. The operator
+//! Values of Secrets, where a process has to see them: the command line with the user's own rights, what renders inputs in the user's Pods, and the projector. The operator
 //! has none.
 //!
 //! [`SecretValue`] has neither `Debug` nor `Display` nor `Serialize`, so that no log line, error or output can hold one by
@@ -6,12 +6,14 @@
 
 mod docker;
 mod node;
+mod text;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 pub(crate) use docker::{Form, Login, PullEntry, PullFile};
+pub(crate) use text::SecretText;
 
 /// A value of a Secret.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 pub(super) mod files;
 mod finding;
 mod images;
+mod inputs;
 mod live;
 mod mounts;
 pub(super) mod object;

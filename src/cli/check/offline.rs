@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::finding::{Finding, Severity};
 use super::object::Object;
 use super::rules::Rule;
-use super::{images, mounts};
+use super::{images, inputs, mounts};
 use crate::api::pipeline::PipelineSpec;
 use crate::api::transform::Transform;
 use crate::model::literals::literals;
@@ -25,14 +25,19 @@ pub(super) fn findings(pipeline: &Object<'_>) -> Vec<Finding> {
         }
         findings.extend(images::findings(pipeline, spec));
         findings.extend(mounts::findings(pipeline, spec));
+        findings.extend(inputs::findings(pipeline, spec));
     }
-    // What a template left behind is told in better words than that the name is none.
-    let templates: Vec<String> = findings
+    // What a template left behind is told in better words than that the name is none, and an expression with its place.
+    let told: Vec<String> = findings
         .iter()
-        .filter(|finding| finding.rule == Rule::TemplateToken)
+        .filter(|finding| matches!(finding.rule, Rule::TemplateToken | Rule::InputExpression))
         .map(|finding| finding.field.clone())
         .collect();
-    let broken = validate(pipeline.value).into_iter().filter(|broken| !templates.contains(&broken.field));
+    let is_told = |field: &str| {
+        let is_template = field.ends_with(".input.template");
+        told.iter().any(|told| told == field || is_template && told.starts_with(field))
+    };
+    let broken = validate(pipeline.value).into_iter().filter(|broken| !is_told(&broken.field));
     findings.extend(broken.map(|broken| {
         let unknown = broken.message.starts_with("unknown field");
         let rule = if unknown { Rule::UnknownField } else { Rule::InvalidField };

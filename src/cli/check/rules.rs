@@ -19,6 +19,10 @@ pub(super) enum Rule {
     HiddenDirectory,
     /// One Secret at one place, twice.
     MountedTwice,
+    /// An expression of an input that is none, or is too large.
+    InputExpression,
+    /// An expression of an input that names a Secret which the input does not list.
+    InputSecretUnknown,
     /// A key that the Secret in the same files does not have.
     SecretKeyMissing,
     /// A pull secret of a type that the kubelet skips.
@@ -45,7 +49,7 @@ pub(super) enum Rule {
 
 impl Rule {
     /// All of them, in the order of the docs.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::NotReadable,
         Self::UnknownField,
         Self::InvalidField,
@@ -54,6 +58,8 @@ impl Rule {
         Self::FloatingTag,
         Self::HiddenDirectory,
         Self::MountedTwice,
+        Self::InputExpression,
+        Self::InputSecretUnknown,
         Self::SecretKeyMissing,
         Self::PullSecretType,
         Self::NotServed,
@@ -78,6 +84,8 @@ impl Rule {
             Self::FloatingTag => "floating-tag",
             Self::HiddenDirectory => "hidden-directory",
             Self::MountedTwice => "mounted-twice",
+            Self::InputExpression => "input-expression",
+            Self::InputSecretUnknown => "input-secret-unknown",
             Self::SecretKeyMissing => "secret-key-missing",
             Self::PullSecretType => "pull-secret-type",
             Self::NotServed => "not-served",
@@ -103,6 +111,8 @@ impl Rule {
             Self::FloatingTag => "The tag of an image does not say which image it is.",
             Self::HiddenDirectory => "A mount hides a directory that the image itself needs.",
             Self::MountedTwice => "The same Secret is mounted twice at the same place.",
+            Self::InputExpression => "An expression of an input is none of jq, or is too large.",
+            Self::InputSecretUnknown => "An expression of an input names a Secret that the input does not list.",
             Self::SecretKeyMissing => "A Secret in the same files does not have the key that a Pipeline names.",
             Self::PullSecretType => "A Secret in the same files is no pull secret, and the kubelet would skip it.",
             Self::NotServed => "The cluster knows no Pipelines.",

@@ -219,7 +219,7 @@ pub(super) fn resource(kind: RegistryKind) -> String {
 }
 
 /// The path of all of a kind. `ClusterRegistries` have no namespace.
-fn path(kind: RegistryKind, namespace: Option<&str>) -> String {
+pub(super) fn path(kind: RegistryKind, namespace: Option<&str>) -> String {
     let (version, plural, namespace) = match kind {
         RegistryKind::Registry => (Registry::api_version(&()), Registry::plural(&()), namespace),
         RegistryKind::ClusterRegistry => (ClusterRegistry::api_version(&()), ClusterRegistry::plural(&()), None),

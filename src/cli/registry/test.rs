@@ -7,8 +7,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, State};
+use super::fits::{Fit, fit};
 use super::link::Links;
+use super::named::{self, Named};
+use super::seen::Row;
 use super::visit::{Target, visit};
+use crate::api::rules;
 use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::{self, Format, OutputArgs, printable};
@@ -16,22 +20,25 @@ use crate::cli::values::{self, Form, PullEntry, PullFile, Secret};
 use crate::cli::{block_on, connect};
 use crate::model::image::Image;
 use crate::model::names::is_dns_subdomain;
-use crate::model::registry::{Fault, Gravity, Key, Keyring, of_key};
+use crate::model::registry::{Fault, Gravity, Host, Key, Keyring, of_key};
+use crate::model::world::RegistryKind;
 
 const EXAMPLES: &str = "Examples:
   lockgate registry test regcred
   lockgate registry test regcred --image registry.example.com/team/app:1.4 -n team-a
+  lockgate registry test clusterregistry/harbor
   lockgate registry test regcred --registry-ca ca.pem -o json";
 
 /// Flags of `lockgate registry test`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct TestArgs {
-    /// The pull Secret.
-    #[arg(value_name = "SECRET", value_parser = secret_name)]
-    secret: String,
+    /// A Registry or, where there is none of that name, a `ClusterRegistry`, else a pull Secret; registry/NAME, clusterregistry/NAME
+    /// and secret/NAME say which.
+    #[arg(value_name = "NAME", value_parser = named::registry_or_secret)]
+    name: Named,
 
-    /// An image, as a Pipeline names it.
+    /// An image, as a Pipeline names it. With a Registry: one of its host.
     #[arg(long, value_name = "IMAGE", value_parser = image)]
     image: Option<Image>,
 
@@ -58,7 +65,7 @@ pub(super) struct TestArgs {
 }
 
 /// One login that was tried, or was not.
-struct Row {
+struct Tried {
     /// The entry's key; `None`: nobody's login.
     entry: Option<String>,
     /// Who was asked.
@@ -70,18 +77,36 @@ struct Row {
 pub(super) fn run(args: &TestArgs) -> Result<(), Error> {
     let format = args.output.output.map(|format| format.one_of(&[Format::Json, Format::Yaml])).transpose()?;
     let links = Links::new(args.timeout, args.plain_http, args.registry_ca.as_deref())?;
-    let (namespace, rows) = block_on(async {
+    let (subject, rows) = block_on(async {
         let connection = args.cluster.connect().await?;
         let namespace = connection.namespace(&args.namespace);
-        let secret = values::read(&connection.client, &namespace, &args.secret).await?;
-        let file = file_of(secret, &args.secret, &namespace)?;
-        let rows = match &args.image {
-            Some(image) => for_image(&links, &file, image).await,
-            None => for_each(&links, &file).await,
+        let client = &connection.client;
+        let subject = match args.name.find_or_secret(client, &namespace).await? {
+            Some(row) => Subject::of(&row, args.image.as_ref())?,
+            None => Subject { namespace, secret: args.name.name.clone(), registry: None },
         };
-        Ok((namespace, rows))
+        let secret = values::read(client, &subject.namespace, &subject.secret).await?;
+        let mut file = file_of(secret, &subject.secret, &subject.namespace)?;
+        if let Some((via, kind, host)) = &subject.registry {
+            file.entries.retain(|entry| fit(*kind, &entry.key, host) != Fit::None);
+            if file.entries.is_empty() {
+                return Err(Error::Findings(format!(
+                    "no entry of Secret {} is for {host}, the host of {via}: lockgate secret create {} -n {} --add --docker-server {} --docker-username USER --docker-password-stdin",
+                    subject.secret,
+                    subject.secret,
+                    subject.namespace,
+                    host.server()
+                )));
+            }
+        }
+        let rows = match (&args.image, &subject.registry) {
+            (Some(image), _) => for_image(&links, &file, image).await,
+            (None, None) => for_each(&links, &file, |key| key.to_owned()).await,
+            (None, Some((.., host))) => for_each(&links, &file, |_| host.as_str().to_owned()).await,
+        };
+        Ok((subject, rows))
     })?;
-    print(format, args, &namespace, &rows)?;
+    print(format, args, &subject, &rows)?;
     let is_good = match args.image {
         Some(_) => rows.iter().any(|row| row.answer.state.is_good()),
         None => rows.iter().all(|row| row.answer.state.is_good()),
@@ -90,9 +115,35 @@ pub(super) fn run(args: &TestArgs) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Findings(match args.image {
-        Some(_) => format!("the image cannot be pulled with Secret {}", args.secret),
-        None => format!("not every login of Secret {} is good", args.secret),
+        Some(_) => format!("the image cannot be pulled with Secret {}", subject.secret),
+        None => format!("not every login of Secret {} is good", subject.secret),
     }))
+}
+
+/// What is tested.
+struct Subject {
+    namespace: String,
+    /// The pull Secret.
+    secret: String,
+    /// The Registry that names it: `registry/NAME`, its kind and host.
+    registry: Option<(String, RegistryKind, Host)>,
+}
+
+impl Subject {
+    /// The Secret of a Registry, for images of its host.
+    fn of(row: &Row, image: Option<&Image>) -> Result<Self, Error> {
+        let via = row.via();
+        let host = row.host().ok_or_else(|| Error::Findings(format!("{via}: {}", rules::REGISTRY_HOST)))?;
+        if let Some(image) = image.filter(|image| Host::of(image).as_ref() != Some(&host)) {
+            return Err(Error::Findings(format!(
+                "{} is not on {host}, and {via} is for no other images: lockgate registry list shows which there is for {}",
+                image.repository(),
+                printable(&image.domain)
+            )));
+        }
+        let registry = Some((via, row.kind, host));
+        Ok(Self { namespace: row.secret_namespace.clone(), secret: row.secret.clone(), registry })
+    }
 }
 
 /// The file of a pull Secret that the kubelet can read.
@@ -130,7 +181,7 @@ pub(in crate::cli) fn faults_of(file: &PullFile) -> Vec<String> {
 }
 
 /// The logins that the kubelet would offer for an image, until one is taken.
-async fn for_image(links: &Links, file: &PullFile, image: &Image) -> Vec<Row> {
+async fn for_image(links: &Links, file: &PullFile, image: &Image) -> Vec<Tried> {
     let mut keyring = Keyring::default();
     for entry in &file.entries {
         keyring.add(&entry.key, entry);
@@ -139,13 +190,13 @@ async fn for_image(links: &Links, file: &PullFile, image: &Image) -> Vec<Row> {
     let offered = keyring.lookup(&image.repository());
     if offered.is_empty() {
         let answer = visit(links, &target, None).await;
-        return vec![Row { entry: None, registry: target.host, answer }];
+        return vec![Tried { entry: None, registry: target.host, answer }];
     }
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<Tried> = Vec::new();
     for entry in offered {
         let answer = visit(links, &target, entry.login.as_ref()).await;
         let is_taken = answer.state.is_good();
-        rows.push(Row {
+        rows.push(Tried {
             entry: Some(entry.key.clone()),
             registry: target.host.clone(),
             answer: with_faults(answer, entry),
@@ -157,11 +208,11 @@ async fn for_image(links: &Links, file: &PullFile, image: &Image) -> Vec<Row> {
     rows
 }
 
-/// The login of each entry at its registry.
-async fn for_each(links: &Links, file: &PullFile) -> Vec<Row> {
+/// The login of each entry at its registry, which a Registry says, or else the entry's key.
+async fn for_each(links: &Links, file: &PullFile, at: impl Fn(&str) -> String) -> Vec<Tried> {
     let mut rows = Vec::new();
     for entry in &file.entries {
-        let host = Key::parse(&entry.key).map(|key| key.host().to_owned()).unwrap_or_default();
+        let host = Key::parse(&entry.key).map(|key| at(key.host())).unwrap_or_default();
         let unused = entry.faults.iter().find(|fault| is_unused(**fault));
         let why = match unused {
             Some(fault) => Some(format!("{}: {}", fault.message(), fault.fix())),
@@ -176,7 +227,7 @@ async fn for_each(links: &Links, file: &PullFile) -> Vec<Row> {
             let answer = with_faults(visit(links, &target, entry.login.as_ref()).await, entry);
             (target.host, answer)
         };
-        rows.push(Row { entry: Some(entry.key.clone()), registry, answer });
+        rows.push(Tried { entry: Some(entry.key.clone()), registry, answer });
     }
     rows
 }
@@ -199,10 +250,10 @@ fn with_faults(answer: Answer, entry: &PullEntry) -> Answer {
     Answer { said: Some(said), ..answer }
 }
 
-fn print(format: Option<Format>, args: &TestArgs, namespace: &str, rows: &[Row]) -> Result<(), Error> {
+fn print(format: Option<Format>, args: &TestArgs, subject: &Subject, rows: &[Tried]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     let Some(format) = format else {
-        let cells = rows.iter().map(|Row { entry, registry, answer }| {
+        let cells = rows.iter().map(|Tried { entry, registry, answer }| {
             let entry = entry.as_deref().unwrap_or("<none>").to_owned();
             vec![entry, registry.clone(), answer.state.as_str().to_owned(), answer.sentence()]
         });
@@ -211,7 +262,7 @@ fn print(format: Option<Format>, args: &TestArgs, namespace: &str, rows: &[Row])
     };
     let results: Vec<Value> = rows
         .iter()
-        .map(|Row { entry, registry, answer }| {
+        .map(|Tried { entry, registry, answer }| {
             let message = Some(answer.sentence()).filter(|sentence| !sentence.is_empty());
             json!({"entry": entry, "registry": registry, "result": answer.state.as_str(), "message": message})
         })
@@ -219,8 +270,9 @@ fn print(format: Option<Format>, args: &TestArgs, namespace: &str, rows: &[Row])
     let all = json!({
         "apiVersion": "lockgate.dev/v1alpha1",
         "kind": "RegistryTest",
-        "namespace": namespace,
-        "secret": args.secret,
+        "namespace": subject.namespace,
+        "registry": subject.registry.as_ref().map(|(via, ..)| via),
+        "secret": subject.secret,
         "image": args.image.as_ref().map(ToString::to_string),
         "results": results,
     });

@@ -15,7 +15,7 @@ use crate::cli::values::{self, Form, PullFile};
 use crate::model::registry::{Fault, Gravity};
 
 /// What was read.
-pub(super) enum Content {
+pub(in crate::cli) enum Content {
     /// The values were read.
     Read {
         /// Bytes of each key, where they were asked for.
@@ -32,7 +32,7 @@ pub(super) enum Content {
 }
 
 /// The file of a pull secret.
-pub(super) struct Logins {
+pub(in crate::cli) struct Logins {
     /// What is wrong with the file.
     faults: Vec<Fault>,
     /// Its entries: the registry as it is written, and what is wrong with it.
@@ -40,12 +40,12 @@ pub(super) struct Logins {
 }
 
 /// Whether something can be said of it that only its values tell.
-pub(super) fn looks_inside(row: &SecretRow) -> bool {
+pub(in crate::cli) fn looks_inside(row: &SecretRow) -> bool {
     Form::of_type(&row.type_).is_some()
 }
 
 /// Reads the values with the caller's rights, keeps what they come to and drops them.
-pub(super) async fn read(client: &Client, row: &SecretRow, with_sizes: bool) -> Result<Content, Error> {
+pub(in crate::cli) async fn read(client: &Client, row: &SecretRow, with_sizes: bool) -> Result<Content, Error> {
     let secret = match values::read(client, &row.namespace, &row.name).await {
         Ok(Some(secret)) => secret,
         Ok(None) => return Ok(Content::Gone),
@@ -70,7 +70,7 @@ impl Logins {
 
 impl Content {
     /// Bytes of each key, where they were asked for and could be read.
-    pub(super) fn sizes(&self) -> Option<&BTreeMap<String, usize>> {
+    pub(in crate::cli) fn sizes(&self) -> Option<&BTreeMap<String, usize>> {
         match self {
             Self::Read { sizes, .. } => sizes.as_ref(),
             Self::Refused(_) | Self::Gone => None,
@@ -78,15 +78,23 @@ impl Content {
     }
 
     /// Whether its data may never change, where that was read.
-    pub(super) fn immutable(&self) -> Option<bool> {
+    pub(in crate::cli) fn immutable(&self) -> Option<bool> {
         match self {
             Self::Read { immutable, .. } => Some(*immutable),
             Self::Refused(_) | Self::Gone => None,
         }
     }
 
+    /// The entries of a pull secret that was read: the registry as it is written, and what is wrong with it.
+    pub(in crate::cli) fn entries(&self) -> Option<&[(String, Vec<Fault>)]> {
+        match self {
+            Self::Read { logins: Some(logins), .. } => Some(&logins.entries),
+            Self::Read { logins: None, .. } | Self::Refused(_) | Self::Gone => None,
+        }
+    }
+
     /// For people.
-    pub(super) fn print(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(in crate::cli) fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let logins = match self {
             Self::Read { logins: None, .. } => return Ok(()),
             Self::Read { logins: Some(logins), .. } => logins,
@@ -107,7 +115,7 @@ impl Content {
     }
 
     /// Fields of `-o json`.
-    pub(super) fn json(&self) -> Map<String, Value> {
+    pub(in crate::cli) fn json(&self) -> Map<String, Value> {
         let mut fields = Map::new();
         if let Some(sizes) = self.sizes() {
             fields.insert("sizes".into(), json!(sizes));
@@ -131,7 +139,8 @@ impl Content {
     }
 }
 
-fn is_usable(faults: &[Fault]) -> bool {
+/// Whether the kubelet sends the login of an entry with these faults.
+pub(in crate::cli) fn is_usable(faults: &[Fault]) -> bool {
     faults.iter().all(|fault| fault.gravity() == Gravity::Doubtful)
 }
 

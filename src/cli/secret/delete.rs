@@ -1,6 +1,6 @@
 //! `lockgate secret delete`: not while a Pipeline or a Registry uses it.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use clap::Args;
 use http::Request;
@@ -12,11 +12,13 @@ use serde::Deserialize;
 use super::row::{self, SecretRow};
 use super::shown::{self, Detail, Shown};
 use super::{inspect, pachctl, secret_name};
+use crate::cli::agree::agree;
 use crate::cli::ask;
 use crate::cli::block_on;
 use crate::cli::connect::{ClusterArgs, NamespaceArg};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
+use crate::cli::registry::CLUSTER_REGISTRY_LABEL;
 use crate::cli::users::{self, Namer, User, Users};
 use crate::cli::writes::{DryRun, DryRunArg};
 
@@ -129,28 +131,20 @@ impl Work<'_> {
         let cells = |row: SecretRow| Shown::of(row, None).cells(false, Detail::Plain, now);
         let cells: Vec<Vec<String>> = going.into_iter().map(cells).collect();
         pachctl::table(&mut err, Some(&shown::header(false, Detail::Plain)), &cells)?;
-        self.agreed(&mut err, names.len())?;
+        self.agreed(names.len())?;
         Ok(names)
     }
 
     /// Asks, unless nothing would be deleted or `--yes` was given.
-    fn agreed(&self, err: &mut impl Write, count: usize) -> Result<(), Error> {
+    fn agreed(&self, count: usize) -> Result<(), Error> {
         if self.args.yes || self.args.dry.run.is_on() {
             return Ok(());
         }
-        let stdin = std::io::stdin();
-        if !stdin.is_terminal() {
-            return Err(Error::Usage("there is no terminal to ask at: give --yes to delete these Secrets".into()));
-        }
         let these = if count == 1 { "1 Secret".to_owned() } else { format!("{count} Secrets") };
-        write!(err, "Delete {these} of namespace {}? [y/N] ", self.namespace)?;
-        err.flush()?;
-        let mut answer = String::new();
-        stdin.read_line(&mut answer)?;
-        if matches!(answer.trim(), "y" | "Y" | "yes") {
-            Ok(())
-        } else {
-            Err(Error::Findings("nothing was deleted".into()))
+        match agree(&format!("Delete {these} of namespace {}?", self.namespace))? {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::Findings("nothing was deleted".into())),
+            None => Err(Error::Usage("there is no terminal to ask at: give --yes to delete these Secrets".into())),
         }
     }
 
@@ -162,7 +156,7 @@ impl Work<'_> {
             return if self.args.ignore_not_found { Ok(()) } else { Err(inspect::not_found(self.namespace, name)) };
         };
         if !self.args.force {
-            self.refuse_if_used(name, &users)?;
+            self.refuse_if_used(name, &row, &users)?;
         }
         if self.args.dry.run != DryRun::Client {
             send(self.client, &row, self.args.dry.run).await?;
@@ -175,14 +169,16 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn refuse_if_used(&self, name: &str, users: &Users) -> Result<(), Error> {
+    fn refuse_if_used(&self, name: &str, row: &SecretRow, users: &Users) -> Result<(), Error> {
         match users {
             Users::Known(index) => {
                 let (pipelines, registries) = (index.of(self.namespace, name), index.namers(self.namespace, name));
                 if !pipelines.is_empty() || !registries.is_empty() {
                     return Err(in_use(name, pipelines, registries));
                 }
-                let unknown = users.why_namers_unknown().map(|why| {
+                let marked = row.labels.contains_key(CLUSTER_REGISTRY_LABEL);
+                let cluster = || users.why_cluster_namers_unknown().filter(|_| marked);
+                let unknown = users.why_namers_unknown().or_else(cluster).map(|why| {
                     Error::Cluster(format!("Secret {name} is not deleted: {why}; --force deletes it all the same"))
                 });
                 unknown.map_or(Ok(()), Err)

@@ -111,7 +111,7 @@ impl Description {
 }
 
 /// A line with a heading.
-pub(super) fn field(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+pub(in crate::cli) fn field(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{:<13}{}", format!("{name}:"), printable(text))
 }
 

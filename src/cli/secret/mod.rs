@@ -1,9 +1,9 @@
 //! `lockgate secret`: Secrets as people make them, see them and take them away; values are shown by none of these.
 
-mod content;
+pub(super) mod content;
 pub(super) mod create;
 pub(super) mod delete;
-mod describe;
+pub(super) mod describe;
 pub(super) mod inspect;
 pub(super) mod list;
 mod pachctl;

@@ -141,15 +141,17 @@ impl Users {
 
     /// Why it is not known who uses a Secret; `None`: it is.
     pub(super) fn why_unknown(&self) -> Option<String> {
+        self.why_pipelines_unknown().map(|why| format!("who uses a Secret is not known: {why}"))
+    }
+
+    /// Why Pipelines are not known, as the end of a sentence; `None`: they are.
+    pub(super) fn why_pipelines_unknown(&self) -> Option<String> {
         match self {
             Self::Known(_) => None,
-            Self::Forbidden(words) => {
-                Some(format!("who uses a Secret is not known: you may not list Pipelines ({words})"))
+            Self::Forbidden(words) => Some(format!("you may not list Pipelines ({words})")),
+            Self::NotServed => {
+                Some(format!("this cluster serves no {}; lockgate doctor says what is missing", Pipeline::crd_name()))
             }
-            Self::NotServed => Some(format!(
-                "who uses a Secret is not known: this cluster serves no {}; lockgate doctor says what is missing",
-                Pipeline::crd_name()
-            )),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The template of an input: any JSON. Its strings, at whatever depth, are what may hold expressions; keys are never rendered.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
@@ -10,6 +10,8 @@ use super::scan::{self, Expression, Fault, Piece};
 pub const MAX_TEMPLATE: usize = 32 * 1024;
 /// How many arrays and objects may stand in each other.
 pub const MAX_DEPTH: usize = 64;
+/// How many expressions a template may have.
+pub const MAX_EXPRESSIONS: usize = 256;
 
 /// A string of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub enum Refusal {
     TooLarge(usize),
     /// More than [`MAX_DEPTH`] arrays and objects stand in each other.
     TooDeep,
+    /// It has more than [`MAX_EXPRESSIONS`] expressions: this many.
+    TooMany(usize),
     /// A string has an expression that is none.
     Expression {
         /// The string: a JSON pointer.
@@ -52,6 +56,9 @@ impl fmt::Display for Refusal {
                 write!(f, "the template has {bytes} bytes as compact JSON, and at most {MAX_TEMPLATE} are rendered")
             }
             Self::TooDeep => write!(f, "more than {MAX_DEPTH} arrays and objects of the template stand in each other"),
+            Self::TooMany(count) => {
+                write!(f, "the template has {count} expressions, and at most {MAX_EXPRESSIONS} are rendered")
+            }
             Self::Expression { pointer, fault } => {
                 write!(f, "{}, character {}: {}", Place(pointer), fault.at, fault.problem)
             }
@@ -59,14 +66,23 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A JSON pointer as people read it.
+/// A JSON pointer as people read it, in one line and not too long.
 pub struct Place<'a>(pub &'a str);
+
+/// This many characters are shown of a pointer.
+const SHOWN: usize = 200;
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             "" => f.write_str("template"),
-            pointer => write!(f, "template at {pointer}"),
+            pointer => {
+                f.write_str("template at ")?;
+                for c in pointer.chars().take(SHOWN) {
+                    if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+                }
+                if pointer.chars().nth(SHOWN).is_some() { f.write_char('…') } else { Ok(()) }
+            }
         }
     }
 }
@@ -74,7 +90,7 @@ impl fmt::Display for Place<'_> {
 /// All expressions of a template, in its order.
 ///
 /// # Errors
-/// All that keeps it from being rendered: its size or depth, or else of every string the first fault.
+/// All that keeps it from being rendered: its size or depth, or else of every string the first fault, or else how many they are.
 pub fn expressions(template: &Value) -> Result<Vec<Found<'_>>, Vec<Refusal>> {
     let texts = texts(template).map_err(|refusal| vec![refusal])?;
     let (mut found, mut refused) = (Vec::new(), Vec::new());
@@ -86,6 +102,9 @@ pub fn expressions(template: &Value) -> Result<Vec<Found<'_>>, Vec<Refusal>> {
             })),
             Err(fault) => refused.push(Refusal::Expression { pointer, fault }),
         }
+    }
+    if refused.is_empty() && found.len() > MAX_EXPRESSIONS {
+        refused.push(Refusal::TooMany(found.len()));
     }
     if refused.is_empty() { Ok(found) } else { Err(refused) }
 }
@@ -122,6 +141,27 @@ fn walk<'a>(value: &'a Value, pointer: String, depth: usize, found: &mut Vec<Tex
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
     Ok(())
+}
+
+/// The place of a pointer as fields are named, behind that of the template: `.headers.Authorization`, `.list[0]`.
+#[must_use]
+pub fn field(template: &Value, pointer: &str) -> String {
+    let mut here = Some(template);
+    let mut field = String::new();
+    for part in pointer.split('/').skip(1) {
+        let key = part.replace("~1", "/").replace("~0", "~");
+        match here {
+            Some(Value::Array(items)) => {
+                let _ = write!(field, "[{key}]");
+                here = key.parse().ok().and_then(|index: usize| items.get(index));
+            }
+            other => {
+                let _ = write!(field, ".{key}");
+                here = other.and_then(|value| value.get(&key));
+            }
+        }
+    }
+    field
 }
 
 /// A key in a JSON pointer.
@@ -167,6 +207,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pointer_has_a_field() {
+        let template = json!({"a/b": [{"~": ["x"]}], "0": {"1": "y"}});
+        for (pointer, expected) in
+            [("", ""), ("/a~1b/0/~0/0", ".a/b[0].~[0]"), ("/0/1", ".0.1"), ("/absent/0", ".absent.0")]
+        {
+            assert_eq!(field(&template, pointer), expected);
+        }
+    }
+
+    #[test]
     fn all_that_is_wrong_is_said_with_its_place() {
         let refused = expressions(&json!({"a": "jq(", "b": ["ok jq(1)", "jq( )"], "c": "é jq(])"})).unwrap_err();
         let said: Vec<_> = refused.iter().map(ToString::to_string).collect();
@@ -183,10 +233,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_shown_in_one_line() {
+        assert_eq!(Place("/a\nb/\u{7}").to_string(), "template at /a\\nb/\\u{7}");
+        assert_eq!(Place(&"/é".repeat(100)).to_string(), format!("template at {}", "/é".repeat(100)));
+        assert_eq!(Place(&"/é".repeat(101)).to_string(), format!("template at {}…", "/é".repeat(100)));
+    }
+
+    #[test]
     fn the_bounds_are_where_they_are_said_to_be() {
         let text = |bytes: usize| json!("a".repeat(bytes - 2));
         assert!(texts(&text(MAX_TEMPLATE)).is_ok());
         assert_eq!(texts(&text(MAX_TEMPLATE + 1)), Err(Refusal::TooLarge(MAX_TEMPLATE + 1)));
+
+        let many = |count: usize| json!("jq(1)".repeat(count));
+        assert_eq!(expressions(&many(MAX_EXPRESSIONS)).unwrap().len(), MAX_EXPRESSIONS);
+        assert_eq!(expressions(&many(MAX_EXPRESSIONS + 1)), Err(vec![Refusal::TooMany(MAX_EXPRESSIONS + 1)]));
 
         let deep = |depth: usize| (0..depth).fold(json!("jq(1)"), |inner, _| json!([inner]));
         assert_eq!(expressions(&deep(MAX_DEPTH)).unwrap().len(), 1);

@@ -30,9 +30,9 @@ use args::ScopeWord;
 const SYSTEM_NAMESPACE: &str = "lockgate-system";
 
 /// On a Secret that this command made: the Registry that it was made for.
-pub(super) const REGISTRY_LABEL: &str = "lockgate.dev/registry";
+pub(in crate::cli) const REGISTRY_LABEL: &str = "lockgate.dev/registry";
 /// The same, of a `ClusterRegistry`.
-pub(super) const CLUSTER_REGISTRY_LABEL: &str = "lockgate.dev/clusterregistry";
+pub(in crate::cli) const CLUSTER_REGISTRY_LABEL: &str = "lockgate.dev/clusterregistry";
 
 /// What is to be made.
 struct Order {

@@ -1,6 +1,7 @@
 //! Makes the Secret, then the Registry. Whether the Registry would be taken is asked first, so that a Secret is seldom left alone.
 
 use std::fmt::Debug;
+use std::io::{Write, stdout};
 
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
@@ -14,9 +15,11 @@ use crate::api::registry::ClusterRegistrySpec;
 use crate::cli::connect::Connection;
 use crate::cli::error::Error;
 use crate::cli::output::Format;
-use crate::cli::registry::seen::{kind_word, resource};
+use crate::cli::output::printable;
+use crate::cli::registry::seen::{self, kind_word, resource};
 use crate::cli::secret::create::send::{self as secrets, Failures};
 use crate::cli::secret::row;
+use crate::cli::users::{self, Users};
 use crate::cli::values::Draft;
 use crate::model::world::RegistryKind;
 
@@ -59,7 +62,31 @@ impl Work<'_> {
         self.secret(namespace, place, printer).await?;
         let go_on = format!("-n {namespace}");
         let (verb, made) = maker.make(&registry, &spec).await.inspect_err(|_| self.left_alone(namespace, &go_on))?;
-        printer.registry(RegistryKind::Registry, &self.order.name, verb, place, &made)
+        printer.registry(RegistryKind::Registry, &self.order.name, verb, place, &made)?;
+        if printer.is_for_people() { self.tell(namespace).await } else { Ok(()) }
+    }
+
+    /// Who gets the login now, and who else is for the host. Where that may not be seen nothing is said: it is made already.
+    async fn tell(&self, namespace: &str) -> Result<(), Error> {
+        let client = &self.connection.client;
+        let (all, users) =
+            tokio::join!(seen::registries(client, Some(namespace)), users::list(client, Some(namespace)));
+        let host = Some(&self.order.host);
+        let rows = all.ok().and_then(seen::Seen::known).unwrap_or_default();
+        for other in rows.iter().filter(|row| row.host().as_ref() == host && row.name != self.order.name) {
+            eprintln!(
+                "lockgate: {} is for images of {}, too: both are offered, the older one first",
+                other.via(),
+                self.order.host
+            );
+        }
+        let users = users.ok();
+        let images = users.as_ref().and_then(Users::images).unwrap_or_default();
+        for image in images.iter().filter(|image| image.host().as_ref() == host) {
+            let (pipeline, image) = (printable(&image.pipeline), printable(&image.image));
+            writeln!(stdout(), "pipeline/{pipeline} gets it for {image}")?;
+        }
+        Ok(())
     }
 
     async fn cluster_registry(&self, spec: &ClusterRegistrySpec, printer: &mut Printer) -> Result<(), Error> {

@@ -77,9 +77,9 @@ impl Printer {
         }
     }
 
-    /// Whether people read it.
+    /// Whether people read it, of what was done.
     pub(super) fn is_for_people(&self) -> bool {
-        self.format.is_none()
+        self.format.is_none() && !self.with_values
     }
 
     /// The objects: a List as JSON, documents as YAML; both can be applied.

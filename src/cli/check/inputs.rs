@@ -1,0 +1,66 @@
+//! What can be said of a step's input: its expressions are compiled, and never run.
+
+use std::collections::BTreeSet;
+
+use super::finding::{Finding, Severity};
+use super::object::Object;
+use super::offline::containers;
+use super::rules::Rule;
+use crate::api::input::{Input, InputSecret};
+use crate::api::pipeline::PipelineSpec;
+use crate::model::render::template::{self, Found, Refusal};
+use crate::render::{self, Judgement};
+
+/// What is wrong in the templates of a Pipeline.
+pub(super) fn findings(pipeline: &Object<'_>, spec: &PipelineSpec) -> Vec<Finding> {
+    let inputs = containers(spec).into_iter().filter_map(|(base, container)| Some((base, container.input.as_ref()?)));
+    inputs.flat_map(|(base, input)| of_input(pipeline, &format!("{base}.input"), input)).collect()
+}
+
+fn of_input(pipeline: &Object<'_>, base: &str, input: &Input) -> Vec<Finding> {
+    let field = |pointer: &str| format!("{base}.template{}", template::field(&input.template, pointer));
+    let error = |pointer: &str, message: String| {
+        pipeline.finding(Rule::InputExpression, Severity::Error, &field(pointer), message)
+    };
+    let expressions = match template::expressions(&input.template) {
+        Ok(expressions) => expressions,
+        Err(refusals) => {
+            let told = refusals.into_iter().map(|refusal| match refusal {
+                Refusal::Expression { pointer, fault } => {
+                    error(&pointer, format!("character {}: {}", fault.at, fault.problem))
+                }
+                of_all => error("", of_all.to_string()),
+            });
+            return told.collect();
+        }
+    };
+    let texts = || expressions.iter().map(|found| found.expression.text);
+    // Nothing is run, and what is compiled has its bounds: only a mistake in jaq can end this.
+    let Ok(judged) = render::large(|| render::judge(texts())) else {
+        return vec![error(
+            "",
+            "its expressions lead jq into a mistake of its own; write them in another way".to_owned(),
+        )];
+    };
+    let known: BTreeSet<&str> = input.secrets.iter().map(InputSecret::called).collect();
+    let judged = expressions.iter().zip(judged).flat_map(|(Found { pointer, expression }, judgement)| {
+        let Judgement { syntax, secrets } = judgement;
+        let broken =
+            syntax.map(|syntax| error(pointer, format!("character {}: {}", expression.at + syntax.at - 1, syntax.why)));
+        let unknown = secrets.into_iter().filter(|name| !known.contains(&**name)).map(|name| {
+            let message = format!("character {}: .secrets.{name} is null: {}", expression.at, listed(&known));
+            pipeline.finding(Rule::InputSecretUnknown, Severity::Warning, &field(pointer), message)
+        });
+        broken.into_iter().chain(unknown).collect::<Vec<_>>()
+    });
+    judged.collect()
+}
+
+/// Which names there are.
+fn listed(known: &BTreeSet<&str>) -> String {
+    if known.is_empty() {
+        return "input.secrets lists no Secret".to_owned();
+    }
+    let names: Vec<String> = known.iter().map(|name| format!(".secrets.{name}")).collect();
+    format!("input.secrets makes {}", names.join(", "))
+}
