@@ -304,6 +304,8 @@ mod heal_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
+mod registry_tests;
+#[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
