@@ -207,6 +207,14 @@ pub fn read_secrets(bytes: &[u8]) {
     secret::create::read_made_up(bytes);
 }
 
+/// For fuzzing (`hack/fuzz`): what `lockgate check` does with a string of an input's template.
+///
+/// # Panics
+/// Where the pieces of the string are not the string, or compiling panics.
+pub fn judge_expressions(text: &str) {
+    check::judge_made_up(text);
+}
+
 /// Runs what a command asks of a cluster.
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)

@@ -67,7 +67,7 @@ fn every_rule_finds_its_place() {
         (
             "literal",
             pipeline("env: {MODE: fast, API_TOKEN: canary-7c1f}"),
-            vec!["literal-credential 7:23 spec.transform.env.API_TOKEN"],
+            vec!["literal-credential 7:13 spec.transform.env.API_TOKEN"],
         ),
         (
             "a-line",
@@ -249,4 +249,52 @@ fn exit_codes_are_those_of_the_page() {
     }
     let told = String::from_utf8(check(&folder, &["other.yaml"]).stderr).unwrap();
     assert!(told.contains("no Pipeline of lockgate.dev is in these files"), "{told}");
+}
+
+#[test]
+fn every_expression_of_an_input_is_judged_at_its_place() {
+    let manifest = pipeline(
+        "input:
+  secrets:
+  - {name: api, key: token, as: token}
+  template:
+    fine: \"bearer jq(.secrets.token | ascii_downcase) jq(\\\"jq(\\\")\"
+    none: jq(.secrets.token | foo)
+    open: 'é jq(.a'
+    list: [x, jq(now), {deep: \"jq(1 +)\"}]
+    jq(.run): a key
+    unknown: jq(.secrets.tokn)jq(.secrets.token)
+    block: |-
+      a
+      b jq(.secrets[\"my-db\"].user)
+  env_var: INPUT",
+    );
+    let mut found = found("input", &manifest);
+    found.sort();
+    let template = "spec.transform.input.template";
+    assert_eq!(
+        found,
+        [
+            format!("input-expression 12:15 {template}.none"),
+            format!("input-expression 13:15 {template}.open"),
+            format!("input-expression 14:19 {template}.list[1]"),
+            format!("input-expression 14:35 {template}.list[2].deep"),
+            format!("input-expression 15:19 {template}.jq(.run)"),
+            format!("input-secret-unknown 16:18 {template}.unknown"),
+            format!("input-secret-unknown 17:9 {template}.block"),
+        ]
+    );
+}
+
+#[test]
+fn a_template_that_is_too_large_is_told_once() {
+    let many = "jq(1)".repeat(257);
+    for template in ["x".repeat(33000), many] {
+        let found = found("large-input", &pipeline(&format!("input: {{template: {template}, env_var: INPUT}}")));
+        assert_eq!(found, ["input-expression 7:13 spec.transform.input.template"]);
+    }
+    // Hostile nesting harms nobody who checks.
+    let deep = format!("jq({}{})", "[".repeat(10_000), "]".repeat(10_000));
+    let found = found("deep-input", &pipeline(&format!("input: {{template: \"{deep}\", env_var: INPUT}}")));
+    assert_eq!(found, ["input-expression 7:13 spec.transform.input.template"]);
 }

@@ -15,6 +15,8 @@ mod secrets;
 
 use clap::{Args, ValueEnum};
 
+pub(super) use self::inputs::judge_made_up;
+
 use self::files::File;
 use self::finding::{Finding, Severity};
 use self::live::LiveArgs;

@@ -55,20 +55,23 @@ pub(super) struct RenderArgs {
 }
 
 const HELP: &str = "\
-The operator starts this in an init container of every Pod whose step has an input, or a Secret with format: properties. It is of
-little use elsewhere. docs/input.md has the expressions and the limits.
+The operator starts this in an init container of every Pod whose step has an input, or a Secret
+with format: properties. It is of little use elsewhere. docs/input.md has the expressions.
 
-Each expression is computed within 64 MiB of memory and 10 seconds for all together, by a process that has no network, environment
-or clock for it. What is told when something goes wrong names the place in the template, and never a value of a Secret.
+All is computed within 64 MiB of memory and 10 seconds, by a process that has no environment, file,
+network or clock for it. What is told when something goes wrong names the place in the template,
+and never a value of a Secret.
 
 Exit codes:
   0   everything was written
-  65  what is to be rendered cannot be, and would not be at another try: an expression is none, fails, or needs more than the limits
-  70  rendering failed for another reason: a file cannot be read or written, or the process was killed
+  65  what is to be rendered cannot be, and would not be at another try: an expression is none,
+      fails, or needs more than the limits
+  70  rendering failed for another reason: a file cannot be read or written, or the process was
+      killed
 
 Examples:
   # With files in places of your own, to try an input out
-  lockgate render --request request.json --secrets secrets --out out --termination-log message.txt";
+  lockgate render --request request.json --secrets secrets --out out --termination-log message";
 
 /// Renders, or does the work of it.
 pub(super) fn run(args: &RenderArgs) -> Result<(), Error> {

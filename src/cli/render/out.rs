@@ -38,7 +38,7 @@ impl<'a> Out<'a> {
     pub(super) fn clear(&self, path: &str) -> Result<(), Trouble> {
         let folders = parts(path).ok_or_else(|| outside(path))?;
         let folder = self.folder(&folders)?;
-        let emptied = fs::remove_dir_all(&folder).and_then(|()| fs::create_dir(&folder));
+        let emptied = fs::remove_dir_all(&folder).and_then(|()| make(&folder));
         emptied.map_err(|error| Trouble::file("written", &folder, &error))
     }
 
@@ -50,13 +50,19 @@ impl<'a> Out<'a> {
             let made = match fs::symlink_metadata(&folder) {
                 Ok(found) if found.is_dir() => Ok(()),
                 Ok(_) => Err(io::Error::other("it is no folder")),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&folder),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => make(&folder),
                 Err(error) => Err(error),
             };
             made.map_err(|error| Trouble::file("written", &folder, &error))?;
         }
         Ok(folder)
     }
+}
+
+/// A folder that everybody in the Pod can look into.
+fn make(folder: &Path) -> io::Result<()> {
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(0o755))
 }
 
 /// A new file, whatever was there; a link is replaced, not followed.

@@ -90,10 +90,21 @@ impl fmt::Display for Place<'_> {
 /// All expressions of a template, in its order.
 ///
 /// # Errors
-/// All that keeps it from being rendered: its size or depth, or else of every string the first fault, or else how many they are.
+/// All that keeps it from being rendered.
 pub fn expressions(template: &Value) -> Result<Vec<Found<'_>>, Vec<Refusal>> {
-    let texts = texts(template).map_err(|refusal| vec![refusal])?;
+    let (found, refused) = look(template);
+    if refused.is_empty() { Ok(found) } else { Err(refused) }
+}
+
+/// The expressions of a template that are such, and all that keeps it from being rendered: its size or depth, or else of every string
+/// the first fault, or else how many there are.
+#[must_use]
+pub fn look(template: &Value) -> (Vec<Found<'_>>, Vec<Refusal>) {
     let (mut found, mut refused) = (Vec::new(), Vec::new());
+    let texts = texts(template).unwrap_or_else(|refusal| {
+        refused.push(refusal);
+        Vec::new()
+    });
     for Text { pointer, text } in texts {
         match scan::pieces(text) {
             Ok(pieces) => found.extend(pieces.into_iter().filter_map(|piece| match piece {
@@ -106,7 +117,7 @@ pub fn expressions(template: &Value) -> Result<Vec<Found<'_>>, Vec<Refusal>> {
     if refused.is_empty() && found.len() > MAX_EXPRESSIONS {
         refused.push(Refusal::TooMany(found.len()));
     }
-    if refused.is_empty() { Ok(found) } else { Err(refused) }
+    (found, refused)
 }
 
 /// All strings of a template but its keys, in its order.
@@ -121,6 +132,32 @@ pub fn texts(template: &Value) -> Result<Vec<Text<'_>>, Refusal> {
     let mut found = Vec::new();
     walk(template, String::new(), 0, &mut found)?;
     Ok(found)
+}
+
+/// The keys of a template in which an expression stands as text, since keys are not rendered: JSON pointers. Of a template that has its
+/// bounds.
+#[must_use]
+pub fn keys_as_written(template: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), template)];
+    while let Some((pointer, value)) = open.pop() {
+        match value {
+            Value::Array(items) => {
+                open.extend(items.iter().enumerate().map(|(index, item)| (format!("{pointer}/{index}"), item)));
+            }
+            Value::Object(fields) => {
+                for (key, field) in fields {
+                    let pointer = format!("{pointer}/{}", escaped(key));
+                    if !matches!(scan::pieces(key).as_deref(), Ok([] | [Piece::Text(_)])) {
+                        found.push(pointer.clone());
+                    }
+                    open.push((pointer, field));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The strings below a value that stands at `pointer`, in `depth` others.
@@ -204,6 +241,14 @@ mod tests {
         let found = expressions(&whole).unwrap();
         assert_eq!(found.first().unwrap().pointer, "");
         assert_eq!(expressions(&json!(7)), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_key_with_an_expression_is_noticed() {
+        let template = json!({"jq(.a)": {"plain": ["x", {"a/jq(": 1, "myjq(.a)": 2, "": 3}]}});
+        let mut keys = keys_as_written(&template);
+        keys.sort();
+        assert_eq!(keys, ["/jq(.a)", "/jq(.a)/plain/1/a~1jq("]);
     }
 
     #[test]
