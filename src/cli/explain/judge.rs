@@ -7,7 +7,7 @@ use kube::ResourceExt;
 
 use super::seen::Seen;
 use super::way::{Attached, Leg, OldValue, Problem, Stage, State, StepWay, Verdict, Way};
-use super::{chosen, pod, words};
+use super::{chosen, pod, pull, words};
 use crate::api::pipeline::Mode;
 use crate::api::reason::{Phase, Reason, ReferenceState, StepState, Trouble};
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
@@ -177,7 +177,7 @@ impl Judge<'_> {
         StepWay {
             step: step.name.clone(),
             pod: found.map(ResourceExt::name_any),
-            pods: pod::several(step, &of_step),
+            pods: chosen::several(step, &of_step),
             legs,
             old: self.old(step, &of_step),
         }
@@ -351,7 +351,7 @@ impl Judge<'_> {
         let pods = self.seen.pods.as_deref().unwrap_or_default();
         let of_step = |step: &StepStatus| {
             let found = chosen::of(&self.seen.pipeline, step, pods);
-            found.map(|found| pod::credentials(self.seen, &step.name, found)).unwrap_or_default()
+            found.map(|found| pull::credentials(self.seen, &step.name, found)).unwrap_or_default()
         };
         let there = self.status.steps.iter().flat_map(of_step);
         let forecast = self.seen.forecast.iter().cloned();

@@ -8,6 +8,7 @@ mod forecast;
 mod judge;
 mod pod;
 mod print;
+mod pull;
 mod seen;
 mod watch;
 mod way;

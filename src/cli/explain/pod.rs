@@ -6,16 +6,13 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Event, Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
+use super::pull;
 use super::seen::Seen;
 use super::way::{Leg, Problem, Stage, State};
 use super::words;
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::api::status::StepStatus;
-<<<<<<< HEAD
-use crate::cli::credentials::{Credential, Listed, Offer, of_pod};
-=======
 use crate::model::render::CONTAINER;
->>>>>>> main
 use crate::model::world::{PodFacts, PodPhase};
 
 /// The kubelet's words for a container that waits though its image is there.
@@ -41,14 +38,6 @@ pub(super) fn legs(seen: &Seen, step: &StepStatus, pod: &Pod, is_service: bool) 
     };
     let look = Look { seen, step, pod, facts: PodFacts::of(pod), events: events.filter(is_its).collect(), is_service };
     look.legs()
-}
-
-/// What is offered for the images of a step's Pod: its own, and the one that renders its input.
-pub(super) fn credentials(seen: &Seen, step: &str, pod: &Pod) -> Vec<Credential> {
-    let spec = serde_json::to_value(&seen.pipeline.spec).unwrap_or_default();
-    let references = seen.pipeline.status.as_ref().map(|status| status.references.as_slice()).unwrap_or_default();
-    let images = of_pod(pod, step, &spec, references);
-    images.into_iter().map(|image| Credential::of(image, &seen.pull_secrets)).collect()
 }
 
 /// When an event was last seen.
@@ -193,25 +182,6 @@ impl Look<'_> {
         containers.into_iter().find_map(|container| container.image.as_deref()).unwrap_or_default()
     }
 
-    /// What is offered for the step's own image.
-    fn offer(&self) -> Offer {
-        let pod = credentials(self.seen, &self.step.name, self.pod);
-        pod.into_iter().next().map(|credential| credential.offer).unwrap_or_default()
-    }
-
-    /// What is wrong with the Pod's pull secrets.
-    fn troubles_of_secrets(&self) -> Vec<Problem> {
-        let Offer { missing, broken, .. } = self.offer();
-        let problem = |reason: &str, said: String| Problem { reason: reason.to_owned(), said, command: None };
-        let missing = missing.iter().map(|Listed { name, .. }| {
-            problem("NotFound", format!("pull secret {name} does not exist, and the kubelet goes on without it"))
-        });
-        let broken = broken.iter().map(|(Listed { name, .. }, fault)| {
-            problem("PullSecretMalformed", format!("Secret {name} {}: {}", fault.message(), fault.fix()))
-        });
-        broken.chain(missing).collect()
-    }
-
     /// What there is to say of a stage that is done.
     fn words(&self, stage: Stage) -> String {
         match stage {
@@ -239,7 +209,7 @@ impl Look<'_> {
     fn pulled(&self) -> String {
         let image = self.image();
         let said = self.event("Pulled").and_then(|event| event.message.as_deref()).unwrap_or_default();
-        let offer = || self.offer().said();
+        let offer = || pull::offer(self.seen, &self.step.name, self.pod, false).said();
         if said.contains("already present on machine") {
             format!("{image}, which was on the node; {}", offer())
         } else {
@@ -289,11 +259,11 @@ impl Look<'_> {
                 some => format!("the kubelet mounts {some}"),
             },
             Stage::Pulled => {
-                format!("{} {}", self.image(), self.offer().said())
+                format!("{} {}", self.image(), pull::offer(self.seen, &self.step.name, self.pod, false).said())
             }
             Stage::Rendered => {
                 let image = self.helper_image().unwrap_or_default();
-                let (said, _) = pull::offer(image, &offered(self.pod), &self.seen.pull_secrets);
+                let said = pull::offer(self.seen, &self.step.name, self.pod, true).said();
                 format!("{CONTAINER} renders what the step needs: image {image} {said}")
             }
             Stage::Started => "the kubelet makes the container".to_owned(),
@@ -306,7 +276,7 @@ impl Look<'_> {
     fn problems(&self, stage: Stage) -> Vec<Problem> {
         let mut found: Vec<Problem> = self.trouble(stage).into_iter().collect();
         if stage == Stage::Pulled && !found.is_empty() {
-            found.extend(self.troubles_of_secrets());
+            found.extend(pull::problems(&pull::offer(self.seen, &self.step.name, self.pod, false)));
         }
         found
     }
@@ -440,21 +410,4 @@ fn mounted(pod: &Pod) -> String {
     }
     let noun = if names.len() == 1 { "Secret" } else { "Secrets" };
     format!("{noun} {}", names.into_iter().collect::<Vec<_>>().join(", "))
-}
-
-/// How the Pods of a step with several stand; `None`: it has one.
-pub(super) fn several(step: &StepStatus, pods: &[(&Pod, PodFacts)]) -> Option<String> {
-    if step.parallelism <= 1 {
-        return None;
-    }
-    let count = |phase: PodPhase| pods.iter().filter(|(_, facts)| facts.phase == phase).count();
-    let mut parts = vec![format!("{} Pods", step.parallelism)];
-    parts.extend(step.completed_indexes.as_ref().map(|done| format!("ended well: {done}")));
-    parts.extend(step.failed_indexes.as_ref().map(|failed| format!("failed: {failed}")));
-    parts.extend(step.ready.map(|ready| format!("{ready} ready")));
-    for (phase, word) in [(PodPhase::Running, "running"), (PodPhase::Pending, "pending")] {
-        let count = count(phase);
-        parts.extend((count > 0).then(|| format!("{count} {word}")));
-    }
-    Some(parts.join(", "))
 }
