@@ -20,18 +20,20 @@ pub(crate) fn config() -> watcher::Config {
 }
 
 /// Yields a watch's events; after an error it pauses, longer each time up to [`LONGEST_PAUSE`], and goes on.
-/// `on_error` hears of each error, and whether it was a 403; `place` is for the log.
+/// `on_error` hears of each error, with the code of the API server's answer if there was one. `place` is for the log, in which the
+/// first error stands out unless the log `is_told` of it already.
 pub(crate) fn events<K>(
     api: Api<K>,
     config: watcher::Config,
     place: String,
-    on_error: impl Fn(bool),
+    is_told: bool,
+    on_error: impl Fn(Option<u16>),
 ) -> impl Stream<Item = Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
 {
     let kind = K::kind(&()).into_owned();
-    let mut failures = 0_u32;
+    let mut failures = u32::from(is_told);
     watcher(api, config).filter_map(move |result| {
         let pause = match &result {
             Ok(_) => {
@@ -40,7 +42,7 @@ where
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
-                on_error(is_forbidden(error));
+                on_error(code(error));
                 if failures == 1 {
                     warn!(kind, namespace = place, error = short(error), "a watch failed and is tried again");
                 } else {
@@ -58,13 +60,14 @@ where
     })
 }
 
-fn is_forbidden(error: &watcher::Error) -> bool {
+/// The code of the API server's answer, if it answered.
+fn code(error: &watcher::Error) -> Option<u16> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status.code == 403,
-        _ => false,
+        | watcher::Error::WatchError(status) => Some(status.code),
+        _ => None,
     }
 }
 

@@ -225,6 +225,28 @@ closed_set! {
 }
 
 closed_set! {
+    /// Why a Registry is ready or not.
+    RegistryReason {
+        /// Its Secret is there, of a type that the kubelet reads.
+        SecretResolved,
+        /// There is no such Secret.
+        SecretNotFound,
+        /// The Secret is no pull secret: the kubelet would skip it in silence.
+        WrongType,
+        /// Lockgate may not look at the Secret.
+        SecretForbidden,
+        /// What the API server knows of the Secret could not be read yet.
+        NotRead,
+        /// No Secret is looked at, since the installation grants no access to any.
+        SecretsNotLookedAt,
+        /// `host` is not the host of any image.
+        InvalidHost,
+        /// The spec cannot be read by this version.
+        InvalidSpec,
+    }
+}
+
+closed_set! {
     /// What keeps a Pod from running, in the kubelet's and the scheduler's words, sorted by cause.
     Trouble {
         /// No node takes the Pod.

@@ -66,6 +66,11 @@ impl<V, T: Tally<V>> Cache<V, T> {
         &self.tally
     }
 
+    /// The same, for who takes something out of it.
+    pub fn tally_mut(&mut self) -> &mut T {
+        &mut self.tally
+    }
+
     /// The object of that name.
     #[must_use]
     pub fn get(&self, key: &ObjectKey) -> Option<&V> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::cache::Tally;
 use super::object::StoredPipeline;
+use super::registries::Hosts;
 use crate::api::reason::{Phase, ReferenceState};
 use crate::api::status::PipelineStatus;
 
@@ -18,6 +19,22 @@ pub struct Census {
     waiting: BTreeMap<i64, u64>,
     waiting_count: u64,
     waiting_sum: i128,
+}
+
+/// All that is kept of Pipelines by difference.
+#[derive(Debug, Default)]
+pub struct Tallies {
+    /// How many stand where.
+    pub census: Census,
+    /// Who has an image of which host.
+    pub hosts: Hosts,
+}
+
+impl Tally<Arc<StoredPipeline>> for Tallies {
+    fn replace(&mut self, old: Option<&Arc<StoredPipeline>>, new: Option<&Arc<StoredPipeline>>) {
+        self.census.replace(old, new);
+        self.hosts.replace(old.map(AsRef::as_ref), new.map(AsRef::as_ref));
+    }
 }
 
 impl Tally<Arc<StoredPipeline>> for Census {

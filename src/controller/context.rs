@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::core::{NamespaceResourceScope, Resource};
+use kube::core::{ClusterResourceScope, NamespaceResourceScope, Resource};
 use kube::{Api, Client};
 use tokio::sync::{Notify, Semaphore};
 
 use super::queue::Queue;
 use super::state::State;
+use crate::model::attached::host_of;
 use crate::model::defaults::Defaults;
 use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
@@ -45,6 +46,15 @@ impl Shared {
         let queue = Arc::new(Queue::new(pod_creates_per_second, Arc::clone(&metrics)));
         Self { client, queue, metrics, reads: Arc::new(Semaphore::new(MOST_READS)), secret_access, docs, defaults }
     }
+
+    /// The API of a kind that is in no namespace.
+    #[must_use]
+    pub fn cluster_api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = ClusterResourceScope>,
+    {
+        Api::all(self.client.clone())
+    }
 }
 
 /// The context of one scope: all namespaces, or one. Each has a state of its own, so that a list that begins anew in one
@@ -72,6 +82,8 @@ pub struct Context {
     pub synced: Notify,
     /// Asks for a list of Pipelines that begins now.
     pub relist: Notify,
+    /// Told when something may have to be said of a Registry.
+    pub registry_news: Notify,
     state: Mutex<State>,
 }
 
@@ -83,6 +95,7 @@ impl Context {
         let mut state = State::default();
         // No doorbell will ever be heard: nobody waits for it.
         state.doorbell_refused = secret_access == SecretAccess::None;
+        state.pipelines.tally_mut().hosts.helper = host_of(&defaults.helper.image);
         Self {
             namespace,
             secret_access,
@@ -95,6 +108,7 @@ impl Context {
             read_done: Notify::new(),
             synced: Notify::new(),
             relist: Notify::new(),
+            registry_news: Notify::new(),
             state: Mutex::new(state),
         }
     }

@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod cache;
 mod census;
 mod context;
+mod events;
 pub(crate) mod facts;
 mod fair;
 mod index;
@@ -20,6 +21,7 @@ mod queue;
 pub(crate) mod reader;
 mod realms;
 mod reconcile;
+mod registries;
 mod sightings;
 mod state;
 mod streams;
@@ -116,12 +118,14 @@ impl Controller {
     /// The leadership was lost. The process has to end: looks may be under way that began as a leader's.
     pub async fn run(self, mut election: Option<Election>, stop: impl Future<Output = ()>) -> Result<(), Lost> {
         let Self { shared, realms, workers, running } = self;
-        let queue = shared.queue;
+        let queue = Arc::clone(&shared.queue);
         if election.is_some() {
             queue.sleep();
         }
         let streams: Vec<_> =
             realms.iter().map(|context| tokio::spawn(watch(Arc::clone(context), Arc::clone(&running)))).collect();
+        let cluster_wide = tokio::spawn(watch_the_cluster(shared.clone(), Arc::clone(&realms), Arc::clone(&running)));
+        let streams: Vec<JoinHandle<()>> = streams.into_iter().chain([cluster_wide]).collect();
         let stop_watching = || streams.iter().for_each(JoinHandle::abort);
         let mut stop = std::pin::pin!(stop);
         let leads = match &mut election {
@@ -172,6 +176,12 @@ async fn watch(context: Arc<Context>, running: Arc<Running>) {
     Box::pin(streams::run(context)).await;
 }
 
+/// Watches what is in no namespace, for all scopes.
+async fn watch_the_cluster(shared: Shared, realms: Arc<Realms>, running: Arc<Running>) {
+    let _watching = running.watching();
+    Box::pin(registries::cluster_registries(&shared, &realms)).await;
+}
+
 /// Works, once the watches have told enough.
 async fn lead(queue: Arc<Queue>, realms: Arc<Realms>, workers: NonZeroUsize, running: Arc<Running>, elected: bool) {
     // A decision before every list is complete would call things missing that are there.
@@ -181,10 +191,14 @@ async fn lead(queue: Arc<Queue>, realms: Arc<Realms>, workers: NonZeroUsize, run
             tokio::spawn(streams::wake_when_ready(Arc::clone(context), elected));
         }
     }
+    let registries = realms.iter().map(|context| registries::write(Arc::clone(context), elected));
+    let registries = futures::future::join_all(registries);
     running.work_begins();
     info!(workers = workers.get(), "ready");
     let work = || tokio::spawn(reconcile::work(Arc::clone(&queue), Arc::clone(&realms), elected));
-    futures::future::join_all((0..workers.get()).map(|_| work())).await;
+    let work = futures::future::join_all((0..workers.get()).map(|_| work()));
+    // What is said of Registries has no end of its own.
+    futures::future::select(work, Box::pin(registries)).await;
 }
 
 /// Watches until this process leads, and then asks for the Pipelines once more: a watch may be silent while the one that

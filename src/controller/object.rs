@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::facts::Ring;
 use super::key::{ObjectKey, version};
+use super::registries::Images;
 use crate::api::pipeline::{Pipeline, PipelineSpec};
 use crate::api::status::PipelineStatus;
 use crate::model::managed_by;
@@ -86,6 +87,8 @@ pub struct StoredPipeline {
     pub run_key: String,
     /// What was last written about it.
     pub status: PipelineStatus,
+    /// Where its images are pulled from.
+    pub images: Images,
     /// Whether only its conditions could be read: then nothing else of it may be written over, since it may hold a
     /// result.
     pub status_unreadable: bool,
@@ -112,8 +115,13 @@ impl StoredPipeline {
                 }
             }
         };
+        let images = match &work {
+            WorkState::Valid(work) => Images::of(work),
+            WorkState::Invalid(_) | WorkState::Unreadable(_) => Images::default(),
+        };
         let resource_version = meta.resource_version.unwrap_or_default();
         Self {
+            images,
             subject: Subject {
                 namespace: meta.namespace.unwrap_or_default(),
                 name: meta.name.unwrap_or_default(),

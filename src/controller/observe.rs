@@ -19,6 +19,7 @@ use super::state::{State, StoredPod};
 use super::streams::stored_pod;
 use crate::api::status::StepStatus;
 use crate::model::attached::secret_names;
+use crate::model::registry::Host;
 use crate::model::secret::{AccountKnowledge, SecretAccess};
 use crate::model::volume::ObjectRef;
 use crate::model::work::Work;
@@ -40,17 +41,22 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
     };
     let objects: BTreeSet<ObjectRef> = work.map(|work| work.objects()).unwrap_or_default();
     let in_namespace = |name: &str| ObjectKey::new(namespace, name);
-    let (accounts, names) = context.with_state(|state| {
+    let hosts: BTreeSet<Host> = work
+        .map(|work| work.steps.iter().flat_map(|step| step.hosts(&context.defaults.helper)).collect())
+        .unwrap_or_default();
+    let (accounts, registries, names) = context.with_state(|state| {
         let accounts = work.map(|work| accounts(state, namespace, work)).unwrap_or_default();
         let looked_at = work.filter(|_| context.secret_access == SecretAccess::Metadata);
-        let names = looked_at.map(|work| secret_names(work, &accounts, &context.defaults)).unwrap_or_default();
+        let registries = state.registries_of(namespace, &hosts);
+        let names = looked_at.map(|work| secret_names(work, &registries, &accounts, &context.defaults));
+        let names = names.unwrap_or_default();
         let uses = Uses {
             secrets: names.iter().map(|name| in_namespace(name.as_str())).collect(),
             accounts: accounts.keys().map(|name| in_namespace(name)).collect(),
             objects: objects.iter().map(|object| (object.kind, in_namespace(object.name.as_str()))).collect(),
         };
         state.depends_on(&key, uses);
-        (accounts, names)
+        (accounts, registries, names)
     });
     let keys: Vec<ObjectKey> = names.iter().map(|name| ObjectKey::new(namespace, name.as_str())).collect();
     reader::ensure_known(context, &keys).await;
@@ -78,7 +84,7 @@ pub(super) async fn observe(context: &Arc<Context>, stored: &StoredPipeline) -> 
             })
             .collect(),
         accounts,
-        registries: Vec::new(),
+        registries,
         pods: state.pods_of(&stored.subject.uid),
         setback: state.setbacks.get(&key).map(|(setback, _)| setback.clone()),
     });

@@ -93,6 +93,8 @@ mod tests {
             state.accounts.init_done();
             state.book.init();
             state.book.init_done();
+            state.registries.refused();
+            state.cluster_registries.refused();
             for kind in ObjectKind::ALL {
                 let objects = state.objects.of_mut(*kind);
                 objects.init();
@@ -217,6 +219,8 @@ mod tests {
                 state.pipelines.init_done();
                 state.pods.init_done();
                 state.accounts.init_done();
+                state.registries.refused();
+                state.cluster_registries.refused();
                 for kind in ObjectKind::ALL {
                     state.objects.of_mut(*kind).forbid();
                 }

@@ -15,7 +15,7 @@ use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::queue::Queue;
 use super::realms::Realms;
-use super::write::{self, Written};
+use super::write::{self, Regarding, Written};
 use super::{apply, observe};
 use crate::api::reason::{Phase, StepState};
 use crate::api::status::{PipelineStatus, StepStatus};
@@ -134,7 +134,10 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         Written::Failed => Look::Failed,
         Written::Yes => {
             context.with_state(|state| state.forget_ended(&after.subject.uid, &after.pods));
-            write::events(context, &stored, warnings).await;
+            let subject = &stored.subject;
+            let regarding =
+                Regarding { kind: "Pipeline", namespace: &subject.namespace, name: &subject.name, uid: &subject.uid };
+            write::events(context, regarding, warnings).await;
             // What is recorded now may ask for more (a result that stands lets old Pods go), and no event will tell.
             after.recorded = status;
             let next = plan(&after);

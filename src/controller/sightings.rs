@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 use tracing::info;
 
 use super::context::Context;
+use super::events::{LONGEST_PAUSE, config, events};
 use super::key::ObjectKey;
 use super::presence::Sighting;
-use super::streams::{LONGEST_PAUSE, config, events, wake_all};
+use super::streams::wake_all;
 use crate::api::reason::ObjectKind;
 use crate::ops::metrics::Watched;
 

@@ -6,23 +6,31 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::cache::Cache;
-use super::census::Census;
+use super::census::Tallies;
 use super::facts::FactBook;
 use super::index::{UseIndex, Uses};
 use super::key::ObjectKey;
 use super::object::StoredPipeline;
 use super::presence::Objects;
-use crate::model::world::{PodFacts, Setback};
+use super::registries::{Agenda, Change, Registries};
+use crate::model::registry::Host;
+use crate::model::world::{PodFacts, RegistryFacts, RegistryKind, Setback};
 
 /// The state.
 #[derive(Debug, Default)]
 pub struct State {
     /// Pipelines, parsed.
-    pub pipelines: Cache<Arc<StoredPipeline>, Census>,
+    pub pipelines: Cache<Arc<StoredPipeline>, Tallies>,
     /// Our Pods, by name.
     pub pods: Cache<StoredPod>,
     /// ServiceAccounts and the pull secrets that they list.
     pub accounts: Cache<Vec<String>>,
+    /// Registries.
+    pub registries: Registries,
+    /// ClusterRegistries.
+    pub cluster_registries: Registries,
+    /// Which Registries something has to be said of.
+    pub agenda: Agenda,
     /// Secrets that are named.
     pub book: FactBook,
     /// Names of ConfigMaps and claims.
@@ -65,6 +73,8 @@ impl State {
         self.pipelines.is_synced()
             && self.pods.is_synced()
             && self.accounts.is_synced()
+            && self.registries.have_answer()
+            && self.cluster_registries.have_answer()
             && (self.book.is_synced() || self.doorbell_refused)
             && self.objects.have_answers()
     }
@@ -181,8 +191,80 @@ impl State {
     /// Notes what a Pipeline depends on.
     pub fn depends_on(&mut self, key: &ObjectKey, uses: Uses) {
         for unused in self.users.set(key, uses) {
-            self.book.forget(&unused);
+            self.forget_unnamed(&unused);
         }
+    }
+
+    /// Forgets a Secret if nobody names it.
+    pub fn forget_unnamed(&mut self, secret: &ObjectKey) {
+        if self.registries.of_secret(secret).next().is_none() && self.users.of_secret(secret).is_empty() {
+            self.book.forget(secret);
+        }
+    }
+
+    /// Notes that these Secrets are known no more. Returns the Pipelines to wake; the Registries are on the agenda then.
+    pub fn secrets_rang(&mut self, secrets: &[ObjectKey]) -> Vec<ObjectKey> {
+        let now = Instant::now();
+        for registry in secrets.iter().flat_map(|secret| self.registries.of_secret(secret)) {
+            self.agenda.wake(registry.clone(), now);
+        }
+        secrets.iter().flat_map(|secret| self.users.of_secret(secret)).collect()
+    }
+
+    /// Those of one kind.
+    pub fn registries_mut(&mut self, kind: RegistryKind) -> &mut Registries {
+        match kind {
+            RegistryKind::Registry => &mut self.registries,
+            RegistryKind::ClusterRegistry => &mut self.cluster_registries,
+        }
+    }
+
+    /// Notes a change of Registries. Returns the Pipelines to wake: those with an image of a host that it concerns.
+    pub fn registry_changed(&mut self, kind: RegistryKind, change: &Change) -> BTreeSet<ObjectKey> {
+        let hosts = &self.pipelines.tally().hosts;
+        // What is said of a ClusterRegistry is the projector's.
+        if kind == RegistryKind::ClusterRegistry {
+            return change.hosts.iter().flat_map(|(_, host)| hosts.users(host, None)).collect();
+        }
+        let now = Instant::now();
+        for key in &change.keys {
+            if change.gone.contains(key) {
+                self.agenda.forget(key);
+            } else {
+                self.agenda.wake(key.clone(), now);
+            }
+        }
+        for (namespace, host) in &change.hosts {
+            for (_, other) in self.registries.of_host(namespace, host) {
+                self.agenda.wake(ObjectKey::new(namespace.as_str(), other.name.as_str()), now);
+            }
+        }
+        let woken = change.hosts.iter().flat_map(|(namespace, host)| hosts.users(host, Some(namespace))).collect();
+        for secret in &change.dropped {
+            self.forget_unnamed(secret);
+        }
+        woken
+    }
+
+    /// The Registries that concern these hosts in a namespace, those of the cluster among them, the oldest first.
+    #[must_use]
+    pub fn registries_of(&self, namespace: &str, hosts: &BTreeSet<Host>) -> Vec<RegistryFacts> {
+        let own = hosts.iter().flat_map(|host| self.registries.of_host(namespace, host));
+        let all = own.chain(hosts.iter().flat_map(|host| self.cluster_registries.of_host("", host)));
+        let mut all: Vec<_> = all.collect();
+        all.sort_by(|(a, one), (b, other)| (a, &one.name).cmp(&(b, &other.name)));
+        all.into_iter().map(|(_, facts)| facts.clone()).collect()
+    }
+
+    /// The Registries whose time has come to be looked at, and when that of the next comes.
+    pub fn registries_due(&mut self, now: Instant) -> (Vec<ObjectKey>, Option<Instant>) {
+        let changed = self.pipelines.tally_mut().hosts.take_changed();
+        if !changed.is_empty() {
+            for key in self.registries.cache.keys().filter(|key| changed.contains(&key.namespace)) {
+                self.agenda.wake(key.clone(), now);
+            }
+        }
+        self.agenda.take(now)
     }
 }
 

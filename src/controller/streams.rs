@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod, ServiceAccount};
-use kube::core::{NamespaceResourceScope, Resource};
-use kube_runtime::watcher::{self, Event};
+use kube::core::Resource;
+use kube_runtime::watcher::Event;
 use tracing::info;
 
 use super::context::Context;
+use super::events::{LONGEST_PAUSE, config, events};
 use super::key::{ObjectKey, version};
 use super::object::{StoredPipeline, WireClaim, WireConfigMap, WirePipeline, WireSecret};
+use super::registries;
 use super::sightings;
 use super::state::{State, StoredPod};
 use crate::api::reason::ObjectKind;
@@ -21,40 +23,14 @@ use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid}
 use crate::model::secret::SecretAccess;
 use crate::model::world::PodFacts;
 use crate::ops::metrics::Watched;
-use crate::watch;
-pub(super) use crate::watch::{LONGEST_PAUSE, config};
 
 /// Runs every watch of a scope. Ends only when it is dropped.
 pub(super) async fn run(context: Arc<Context>) {
     let c = &context;
     let config_maps = sightings::watch::<WireConfigMap>(c, ObjectKind::ConfigMap);
     let claims = sightings::watch::<WireClaim>(c, ObjectKind::PersistentVolumeClaim);
-    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), config_maps, claims, mount_failures(c));
-}
-
-/// Yields a watch's events for ever. `on_forbidden` hears of each 403.
-pub(super) fn events<K>(
-    context: &Context,
-    what: Watched,
-    config: watcher::Config,
-    on_forbidden: impl Fn(),
-) -> impl Stream<Item = Event<K>>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned
-        + Send
-        + 'static,
-{
-    let metrics = Arc::clone(&context.metrics);
-    let place = context.namespace.clone().unwrap_or_else(|| "all".to_owned());
-    watch::events(context.api(), config, place, move |is_forbidden| {
-        metrics.watch_failed(what);
-        if is_forbidden {
-            on_forbidden();
-        }
-    })
+    let registries = registries::registries(c);
+    tokio::join!(pipelines(c), pods(c), secrets(c), accounts(c), registries, config_maps, claims, mount_failures(c));
 }
 
 fn key_of<K: Resource>(object: &K) -> (ObjectKey, u64) {
@@ -83,6 +59,9 @@ async fn pipelines(context: &Arc<Context>) {
             };
             let Some(event) = event else { break };
             see_pipeline(context, event, asked);
+            if context.with_state(|state| state.pipelines.tally().hosts.have_changed()) {
+                context.registry_news.notify_one();
+            }
         }
         asked = true;
     }
@@ -231,8 +210,9 @@ async fn secrets(context: &Arc<Context>) {
             let keys = state.book.deafen();
             // At once: a scope that is not ready between the two would drop whom this wakes.
             state.doorbell_refused = true;
-            keys.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
+            state.secrets_rang(&keys)
         });
+        context.registry_news.notify_one();
         wake_all(context, Watched::Secrets, woken);
         context.synced.notify_waiters();
         tokio::time::sleep(LONGEST_PAUSE).await;
@@ -266,8 +246,9 @@ fn hear(context: &Context, event: Event<WireSecret>) {
                 rung
             }
         };
-        rung.iter().flat_map(|key| state.users.of_secret(key)).collect::<Vec<_>>()
+        state.secrets_rang(&rung)
     });
+    context.registry_news.notify_one();
     wake_all(context, Watched::Secrets, woken);
 }
 

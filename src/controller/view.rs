@@ -88,7 +88,7 @@ impl View for Window {
             ..Now::default()
         };
         for context in self.realms.iter() {
-            context.with_state(|state| count(&mut now, state.pipelines.tally(), second));
+            context.with_state(|state| count(&mut now, &state.pipelines.tally().census, second));
         }
         self.shared.metrics.scrape(&now)
     }
@@ -158,9 +158,11 @@ fn lists(realms: &Realms) -> Vec<Check> {
         Check { name: what.as_str(), problem }
     };
     let objects = ObjectKind::ALL.iter().copied().map(Watched::Objects);
+    let registries = [Watched::Registries, Watched::ClusterRegistries];
     [Watched::Pipelines, Watched::Pods, Watched::ServiceAccounts, Watched::Secrets]
         .into_iter()
         .chain(objects)
+        .chain(registries)
         .map(check)
         .collect()
 }
@@ -172,6 +174,8 @@ fn has_answer(state: &State, what: Watched) -> bool {
         Watched::ServiceAccounts => state.accounts.is_synced(),
         Watched::Secrets => state.book.is_synced() || state.doorbell_refused,
         Watched::Objects(kind) => state.objects.of(kind).has_answer(),
+        Watched::Registries => state.registries.have_answer(),
+        Watched::ClusterRegistries => state.cluster_registries.have_answer(),
         // Nothing is decided by them.
         Watched::Events => true,
     };
@@ -227,7 +231,16 @@ mod tests {
         lists(realms).iter().filter(|check| check.problem.is_some()).map(|check| check.name).collect()
     }
 
-    const ALL: [&str; 6] = ["pipelines", "pods", "serviceaccounts", "secrets", "configmaps", "persistentvolumeclaims"];
+    const ALL: [&str; 8] = [
+        "pipelines",
+        "pods",
+        "serviceaccounts",
+        "secrets",
+        "configmaps",
+        "persistentvolumeclaims",
+        "registries",
+        "clusterregistries",
+    ];
 
     fn list(state: &mut State) {
         state.pipelines.init_done();
@@ -238,6 +251,8 @@ mod tests {
     /// The other lists are refused, and nothing waits for them.
     fn forbid(state: &mut State) {
         state.doorbell_refused = true;
+        state.registries.refused();
+        state.cluster_registries.refused();
         for kind in ObjectKind::ALL {
             state.objects.of_mut(*kind).forbid();
         }

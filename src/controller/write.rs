@@ -25,7 +25,7 @@ use crate::ops::spans::{self, Call};
 use crate::report::{About, Warning};
 
 /// One write takes no longer.
-const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What became of a status write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) enum Written {
 }
 
 impl Written {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Yes => "written",
             Self::Gone => "not_found",
@@ -126,7 +126,7 @@ async fn patch_status(context: &Context, stored: &StoredPipeline, after: &Pipeli
 }
 
 /// The merge patch (RFC 7396) that turns one object into the other: absent members become null.
-fn merge_patch(old: &Value, new: &Value) -> Value {
+pub(super) fn merge_patch(old: &Value, new: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (old, new) else {
         return new.clone();
     };
@@ -148,17 +148,25 @@ fn merge_patch(old: &Value, new: &Value) -> Value {
     Value::Object(patch)
 }
 
+/// Whom an event is about.
+#[derive(Clone, Copy)]
+pub(super) struct Regarding<'a> {
+    pub kind: &'static str,
+    pub namespace: &'a str,
+    pub name: &'a str,
+    pub uid: &'a str,
+}
+
 /// Sends one event for each warning. An event is a courtesy: what it says stands in status, so none is tried again.
-pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings: Vec<Warning>) {
-    let subject = &stored.subject;
-    let api: Api<Event> = Api::namespaced(context.client.clone(), &subject.namespace);
+pub(super) async fn events(context: &Context, subject: Regarding<'_>, warnings: Vec<Warning>) {
+    let api: Api<Event> = Api::namespaced(context.client.clone(), subject.namespace);
     for Warning { reason, note, about } in warnings {
         let now = Timestamp::now();
         let hash = short_hash(&Sha256::digest(format!("{}/{reason}/{now}", subject.uid).as_bytes()));
         let event = Event {
             metadata: ObjectMeta {
                 name: Some(format!("{}.{hash}", subject.name)),
-                namespace: Some(subject.namespace.clone()),
+                namespace: Some(subject.namespace.to_owned()),
                 ..ObjectMeta::default()
             },
             type_: Some("Warning".into()),
@@ -170,22 +178,28 @@ pub(super) async fn events(context: &Context, stored: &StoredPipeline, warnings:
             reporting_instance: Some("lockgate".into()),
             regarding: Some(ObjectReference {
                 api_version: Some("lockgate.dev/v1alpha1".into()),
-                kind: Some("Pipeline".into()),
-                namespace: Some(subject.namespace.clone()),
-                name: Some(subject.name.clone()),
-                uid: Some(subject.uid.clone()),
+                kind: Some(subject.kind.into()),
+                namespace: Some(subject.namespace.to_owned()),
+                name: Some(subject.name.to_owned()),
+                uid: Some(subject.uid.to_owned()),
                 ..ObjectReference::default()
             }),
-            related: about.map(|about| related(&subject.namespace, about)),
+            related: about.map(|about| related(subject.namespace, about)),
             ..Event::default()
         };
-        let span = Call::CreateEvent(reason).span(&subject.namespace);
+        let span = Call::CreateEvent(reason).span(subject.namespace);
         let params = PostParams::default();
         let create = tokio::time::timeout(WRITE_DEADLINE, api.create(&params, &event));
         let sent = matches!(create.instrument(span.clone()).await, Ok(Ok(_)));
         spans::ended(&span, if sent { "created" } else { "failed" }, !sent);
         if !sent {
-            debug!(pipeline = %stored.key(), reason, "an event could not be sent");
+            debug!(
+                kind = subject.kind,
+                namespace = subject.namespace,
+                name = subject.name,
+                reason,
+                "an event could not be sent"
+            );
         }
     }
 }

@@ -21,7 +21,7 @@ impl World {
         for object in work.objects() {
             self.objects.entry(object).or_insert(ObjectKnowledge::Present);
         }
-        for name in secret_names(&work, &self.accounts, &self.defaults) {
+        for name in secret_names(&work, &self.registries, &self.accounts, &self.defaults) {
             let fitting = || SecretKnowledge::Present(fitting(&work.steps, &name));
             self.secrets.entry(name.clone()).or_insert_with(fitting);
         }

@@ -13,6 +13,8 @@ const MAX_REPOSITORY: usize = 255;
 
 /// Docker Hub, as it stands in normal references.
 pub const HUB: &str = "docker.io";
+/// The same, as Docker writes it into pull Secrets.
+pub const HUB_SERVER: &str = "https://index.docker.io/v1/";
 
 /// A reference, taken apart and made normal: `busybox` is `docker.io/library/busybox:latest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Image {
     /// Its registry as pull Secrets name it: the Hub by the address that Docker writes, any other by its host.
     #[must_use]
     pub fn server(&self) -> &str {
-        if self.domain == HUB { "https://index.docker.io/v1/" } else { &self.domain }
+        if self.domain == HUB { HUB_SERVER } else { &self.domain }
     }
 
     /// What a registry is asked for: the digest, else the tag, else `latest`.

@@ -76,8 +76,8 @@ impl World {
     /// The `resourceVersion` of each Secret that a Pod of this step would use now and that is there, by name.
     #[must_use]
     pub fn versions(&self, step: &Step) -> BTreeMap<String, String> {
-        let attached = self.attached_pull_secrets(step);
-        let names = step.uses.iter().map(|u| u.secret.as_str()).chain(attached.iter().map(|a| a.name.as_str()));
+        let listed = self.pull_secrets(step);
+        let names = step.uses.iter().map(|u| u.secret.as_str()).chain(listed.iter().map(String::as_str));
         names
             .filter_map(|name| SecretName::parse(name).ok())
             .filter_map(|name| match self.secrets.get(&name)? {

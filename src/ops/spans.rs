@@ -29,6 +29,20 @@ pub fn look(namespace: &str, name: &str, cause: Option<Watched>) -> Span {
     )
 }
 
+/// One look at a Registry; the calls that it makes are its children.
+#[must_use]
+pub fn registry(namespace: &str, name: &str) -> Span {
+    info_span!(
+        target: TARGET,
+        "reconcile Registry",
+        k8s.namespace.name = namespace,
+        lockgate.registry.name = name,
+        lockgate.outcome = Empty,
+        "error.type" = Empty,
+        otel.status_code = Empty,
+    )
+}
+
 /// What is found in the stores and read from the API server.
 #[must_use]
 pub fn observe() -> Span {
@@ -58,6 +72,8 @@ pub enum Call<'a> {
     DeletePipeline(&'a str),
     /// A Pipeline's status.
     PatchStatus(&'a str),
+    /// A Registry's status.
+    PatchRegistryStatus(&'a str),
     /// An Event, by its reason.
     CreateEvent(&'static str),
 }
@@ -72,6 +88,7 @@ impl<'a> Call<'a> {
             Self::DeletePod(_) => "delete Pod",
             Self::DeletePipeline(_) => "delete Pipeline",
             Self::PatchStatus(_) => "patch Pipeline status",
+            Self::PatchRegistryStatus(_) => "patch Registry status",
             Self::CreateEvent(_) => "create Event",
         }
     }
@@ -80,10 +97,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn span(self, namespace: &str) -> Span {
         let (mut secret, mut pod, mut pipeline, mut reason): (Option<&'a str>, _, _, _) = (None, None, None, None);
+        let mut registry = None;
         match self {
             Self::GetSecret(name) => secret = Some(name),
             Self::GetPod(name) | Self::CreatePod(name) | Self::DeletePod(name) => pod = Some(name),
             Self::ListPipelines(name) | Self::DeletePipeline(name) | Self::PatchStatus(name) => pipeline = Some(name),
+            Self::PatchRegistryStatus(name) => registry = Some(name),
             Self::CreateEvent(word) => reason = Some(word),
         }
         info_span!(
@@ -95,6 +114,7 @@ impl<'a> Call<'a> {
             k8s.pod.name = pod,
             lockgate.secret.name = secret,
             lockgate.pipeline.name = pipeline,
+            lockgate.registry.name = registry,
             lockgate.event.reason = reason,
             lockgate.outcome = Empty,
             "error.type" = Empty,

@@ -69,19 +69,25 @@ pub enum Watched {
     ServiceAccounts,
     /// Objects of which only their being there counts.
     Objects(ObjectKind),
+    /// Registries.
+    Registries,
+    /// ClusterRegistries.
+    ClusterRegistries,
     /// Events about volumes that cannot be mounted.
     Events,
 }
 
 impl Watched {
     /// Everything that is watched.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Pipelines,
         Self::Pods,
         Self::Secrets,
         Self::ServiceAccounts,
         Self::Objects(ObjectKind::ConfigMap),
         Self::Objects(ObjectKind::PersistentVolumeClaim),
+        Self::Registries,
+        Self::ClusterRegistries,
         Self::Events,
     ];
 
@@ -95,6 +101,8 @@ impl Watched {
             Self::ServiceAccounts => "serviceaccounts",
             Self::Objects(ObjectKind::ConfigMap) => "configmaps",
             Self::Objects(ObjectKind::PersistentVolumeClaim) => "persistentvolumeclaims",
+            Self::Registries => "registries",
+            Self::ClusterRegistries => "clusterregistries",
             Self::Events => "events",
         }
     }

@@ -59,23 +59,22 @@ fn as_pachyderm(row: &ReferenceStatus) -> Option<String> {
     }
 }
 
-/// The command that makes a pull secret for the registry of an image.
-pub(super) fn create_pull_secret(namespace: &str, name: &str, image: &str) -> String {
+/// The command that makes a pull secret for a registry, as [`server`] names it.
+pub(crate) fn create_pull_secret(namespace: &str, name: &str, server: &str) -> String {
     format!(
-        "kubectl create secret docker-registry {name} -n {namespace} --docker-server={} --docker-username=USER --docker-password=PASSWORD",
-        registry(image)
+        "kubectl create secret docker-registry {name} -n {namespace} --docker-server={server} --docker-username=USER --docker-password=PASSWORD"
     )
 }
 
 /// The registry of an image, as a pull Secret names it.
-fn registry(image: &str) -> String {
+pub(super) fn server(image: &str) -> String {
     Image::parse(image).map_or_else(|_| "HOST".to_owned(), |image| image.server().to_owned())
 }
 
-pub(super) fn not_found(namespace: &str, usage: &SecretUse, image: &str) -> String {
+pub(super) fn not_found(namespace: &str, usage: &SecretUse, server: &str) -> String {
     let name = usage.secret.as_str();
     let create = if usage.usage == Usage::ImagePull {
-        create_pull_secret(namespace, name, image)
+        create_pull_secret(namespace, name, server)
     } else {
         let keys = usage.required_keys();
         let named: Vec<&str> = if keys.is_empty() { vec!["KEY"] } else { keys.iter().map(SecretKey::as_str).collect() };
@@ -110,12 +109,28 @@ pub(super) fn key_unverified(usage: &SecretUse) -> String {
     )
 }
 
-pub(super) fn wrong_type(namespace: &str, usage: &SecretUse, type_: &str, image: &str) -> String {
-    let name = usage.secret.as_str();
+pub(super) fn wrong_type(namespace: &str, usage: &SecretUse, type_: &str, server: &str) -> String {
+    wrong_pull_secret(
+        namespace,
+        &format!("{} ({})", usage.secret, used_as(usage)),
+        usage.secret.as_str(),
+        type_,
+        server,
+    )
+}
+
+/// A pull secret that the kubelet does not read; `what` is its name and what it is used for.
+pub(crate) fn wrong_pull_secret(namespace: &str, what: &str, name: &str, type_: &str, server: &str) -> String {
     format!(
-        "Secret {name} ({}) is of type {type_}, which the kubelet skips; a type cannot be changed, so make it anew: kubectl delete secret {name} -n {namespace} && {}",
-        used_as(usage),
-        create_pull_secret(namespace, name, image)
+        "Secret {what} is of type {type_}, which the kubelet skips; a type cannot be changed, so make it anew: kubectl delete secret {name} -n {namespace} && {}",
+        create_pull_secret(namespace, name, server)
+    )
+}
+
+/// A Secret in the place of the copy of ClusterRegistries.
+pub(super) fn not_the_copy(namespace: &str, name: &str) -> String {
+    format!(
+        "Secret {name} (image pull) is no pull secret, and its name is that of the copy of the ClusterRegistries' credentials: if nobody needs it, kubectl delete secret {name} -n {namespace}"
     )
 }
 

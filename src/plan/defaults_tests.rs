@@ -16,21 +16,21 @@ use crate::model::world::PodPhase;
 use crate::report;
 
 impl Story {
-    fn defaults(self, document: &Value) -> Self {
+    pub(super) fn defaults(self, document: &Value) -> Self {
         let defaults = pod_defaults(document).unwrap();
         self.with(|world| world.defaults = Arc::new(defaults))
     }
 
-    fn made(&self) -> Pod {
+    pub(super) fn made(&self) -> Pod {
         plan(&self.0).create[0].clone()
     }
 
-    fn listed(&self) -> Vec<String> {
+    pub(super) fn listed(&self) -> Vec<String> {
         self.made().spec.unwrap().image_pull_secrets.into_iter().flatten().map(|reference| reference.name).collect()
     }
 
     /// `via>name:state` of each row.
-    fn sources(&self) -> Vec<String> {
+    pub(super) fn sources(&self) -> Vec<String> {
         let References::Seen { rows, .. } = plan(&self.0).references else { panic!("not looked at") };
         let via = |via: &Option<String>| via.as_ref().map(|via| format!("{via}>")).unwrap_or_default();
         rows.iter().map(|row| format!("{}{}:{}", via(&row.via), row.name, row.state)).collect()

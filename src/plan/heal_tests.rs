@@ -9,7 +9,7 @@ use crate::model::world::PodPhase;
 
 impl Story {
     /// The pull secret, in this version.
-    fn pull_of(self, name: &str, version: &str) -> Self {
+    pub(super) fn pull_of(self, name: &str, version: &str) -> Self {
         let facts = SecretFacts {
             uid: format!("uid-{name}"),
             resource_version: version.into(),
@@ -23,7 +23,7 @@ impl Story {
     }
 
     /// A Pod that was started with version 1 of `regcred` and waits with this reason.
-    fn stuck(self, reason: &str, message: &str) -> Self {
+    pub(super) fn stuck(self, reason: &str, message: &str) -> Self {
         self.pod(1, 0, PodPhase::Pending).last_pod(|pod| {
             pod.started_with.insert("regcred".into(), "1".into());
             pod.waiting = Some((reason.into(), message.into()));
@@ -35,7 +35,7 @@ fn private() -> Story {
     story(&json!({"transform": {"image": "reg.test/a:1", "image_pull_secrets": ["regcred"]}}))
 }
 
-const UNAUTHORIZED: (&str, &str) = ("ImagePullBackOff", "Back-off pulling image: 401 Unauthorized");
+pub(super) const UNAUTHORIZED: (&str, &str) = ("ImagePullBackOff", "Back-off pulling image: 401 Unauthorized");
 
 #[test]
 fn a_pod_in_pull_backoff_is_replaced_when_its_pull_secret_changed() {

@@ -302,7 +302,11 @@ mod graph_tests;
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod input_tests;
+#[cfg(test)]
 mod order_tests;
+#[cfg(test)]
+mod registry_tests;
 #[cfg(test)]
 mod rotation_tests;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::advice;
 use crate::api::reason::{Reason, ReferenceState, ReferenceUse};
 use crate::api::status::ReferenceStatus;
-use crate::model::attached::Attached;
+use crate::model::attached::{Attached, Source};
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretAccess, SecretFacts, SecretKnowledge};
 use crate::model::volume::{ObjectKnowledge, ObjectRef, VolumeUse};
@@ -28,7 +28,8 @@ pub(super) struct Resolution {
 /// Joins a step's references with what is known.
 pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     let account = step.service_account_name();
-    let mut rows: Vec<ReferenceStatus> = step.uses.iter().map(|usage| row(world, step, usage)).collect();
+    let server = advice::server(&step.image);
+    let mut rows: Vec<ReferenceStatus> = step.uses.iter().map(|usage| row(world, step, usage, &server)).collect();
     rows.extend(step.volumes.iter().filter_map(|volume| volume_row(world, step, volume)));
     let named = rows.len();
     rows.extend(world.attached_pull_secrets(step).into_iter().map(|attached| attached_row(world, step, attached)));
@@ -92,11 +93,12 @@ fn retry_at(known: &SecretKnowledge) -> Option<Timestamp> {
     }
 }
 
-fn row(world: &World, step: &Step, usage: &SecretUse) -> ReferenceStatus {
+/// `server` is what a command names that makes a pull secret.
+fn row(world: &World, step: &Step, usage: &SecretUse, server: &str) -> ReferenceStatus {
     let unread = SecretKnowledge::Unread { why: "not read yet".into(), retry_at: world.now };
     let known = world.secrets.get(&usage.secret).unwrap_or(&unread);
     let (state, message) = match world.secret_access {
-        SecretAccess::Metadata => judge(world, step, usage, known),
+        SecretAccess::Metadata => judge(world, usage, known, server),
         SecretAccess::None => (ReferenceState::Unchecked, Some(advice::not_looked_at(usage))),
     };
     let (kind, key) = match &usage.usage {
@@ -127,16 +129,23 @@ fn bare(step: &Step, usage: ReferenceUse, name: &str, state: ReferenceState) -> 
 }
 
 /// A pull secret that the Pipeline does not name.
-fn attached_row(world: &World, step: &Step, Attached { name, via }: Attached) -> ReferenceStatus {
+fn attached_row(world: &World, step: &Step, Attached { name, source, .. }: Attached) -> ReferenceStatus {
     let usage = SecretName::parse(&name).map(|secret| SecretUse { secret, optional: false, usage: Usage::ImagePull });
+    let server = match &source {
+        Source::Registry(_, host) => host.server().to_owned(),
+        _ => advice::server(&step.image),
+    };
     let mut row = match usage {
-        Ok(usage) => row(world, step, &usage),
+        Ok(usage) => row(world, step, &usage, &server),
         Err(why) => ReferenceStatus {
             message: Some(format!("the name {why}")),
             ..bare(step, ReferenceUse::ImagePull, &name, ReferenceState::NotFound)
         },
     };
-    row.via = Some(via);
+    if row.state == ReferenceState::WrongType && matches!(source, Source::ClusterRegistry(_)) {
+        row.message = Some(advice::not_the_copy(&world.subject.namespace, &row.name));
+    }
+    row.via = Some(source.to_string());
     row
 }
 
@@ -170,12 +179,12 @@ fn judge_object(
 }
 
 /// One reference against what is known of its Secret.
-fn judge(world: &World, step: &Step, usage: &SecretUse, known: &SecretKnowledge) -> (ReferenceState, Option<String>) {
+fn judge(world: &World, usage: &SecretUse, known: &SecretKnowledge, server: &str) -> (ReferenceState, Option<String>) {
     let namespace = world.subject.namespace.as_str();
     match known {
-        SecretKnowledge::Present(facts) => judge_present(namespace, step, usage, facts),
+        SecretKnowledge::Present(facts) => judge_present(namespace, usage, facts, server),
         SecretKnowledge::Absent if usage.optional => (ReferenceState::Absent, None),
-        SecretKnowledge::Absent => (ReferenceState::NotFound, Some(advice::not_found(namespace, usage, &step.image))),
+        SecretKnowledge::Absent => (ReferenceState::NotFound, Some(advice::not_found(namespace, usage, server))),
         SecretKnowledge::Forbidden { .. } => (ReferenceState::Forbidden, Some(advice::forbidden(namespace, usage))),
         SecretKnowledge::Unread { why, .. } => (ReferenceState::Unchecked, Some(advice::unread(usage, why))),
     }
@@ -183,15 +192,15 @@ fn judge(world: &World, step: &Step, usage: &SecretUse, known: &SecretKnowledge)
 
 fn judge_present(
     namespace: &str,
-    step: &Step,
     usage: &SecretUse,
     facts: &SecretFacts,
+    server: &str,
 ) -> (ReferenceState, Option<String>) {
     if usage.usage == Usage::ImagePull {
         return if PULL_SECRET_TYPES.contains(&facts.type_.as_str()) {
             (ReferenceState::Resolved, None)
         } else {
-            (ReferenceState::WrongType, Some(advice::wrong_type(namespace, usage, &facts.type_, &step.image)))
+            (ReferenceState::WrongType, Some(advice::wrong_type(namespace, usage, &facts.type_, server)))
         };
     }
     let needed = usage.required_keys();

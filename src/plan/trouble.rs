@@ -13,7 +13,7 @@ use crate::model::render::CONTAINER;
 use crate::model::secret::{SecretAccess, SecretKnowledge};
 use crate::model::volume::{VolumeSource, VolumeUse};
 use crate::model::work::{SecretUse, Step, Usage};
-use crate::model::world::{PodFacts, World};
+use crate::model::world::{PROJECTED_SECRET, PodFacts, World};
 
 /// Text from elsewhere is cut here, in characters.
 const MOST_TEXT: usize = 400;
@@ -263,7 +263,8 @@ fn pull_secrets(world: &World, step: &Step) -> Vec<String> {
         let known = SecretName::parse(name).ok().and_then(|name| world.secrets.get(&name));
         matches!(known, Some(SecretKnowledge::Present(_))) || world.secret_access == SecretAccess::None
     };
-    let attached = world.attached_pull_secrets(step).into_iter().map(|attached| attached.name);
+    let attached = world.attached_pull_secrets(step).into_iter().filter(|attached| attached.listed);
+    let attached = attached.map(|attached| attached.name);
     own.chain(attached.filter(is_there)).collect()
 }
 
@@ -278,7 +279,9 @@ fn offered(secrets: &[String]) -> String {
 /// The command that makes a pull secret for the image's registry, in the place of the one that is named.
 fn make_anew(world: &World, image: &Image<'_>, secrets: &[String]) -> String {
     let namespace = &world.subject.namespace;
-    let name = if let [name] = secrets { name.as_str() } else { "NAME" };
+    // The copy of the ClusterRegistries' credentials is the projector's: another stands beside it, none in its place.
+    let secrets: Vec<&String> = secrets.iter().filter(|name| *name != PROJECTED_SECRET).collect();
+    let name = if let [name] = secrets.as_slice() { name.as_str() } else { "NAME" };
     // Nobody looked whether it is there.
     let tolerant = if world.secret_access == SecretAccess::None { " --ignore-not-found" } else { "" };
     let delete = if secrets.is_empty() {
@@ -286,7 +289,7 @@ fn make_anew(world: &World, image: &Image<'_>, secrets: &[String]) -> String {
     } else {
         format!("kubectl delete secret {name} -n {namespace}{tolerant} && ")
     };
-    format!("{delete}{}", advice::create_pull_secret(namespace, name, image.name))
+    format!("{delete}{}", advice::create_pull_secret(namespace, name, &advice::server(image.name)))
 }
 
 /// The text without images, URLs and media types: such a name may hold any of the words that are looked for.

@@ -259,11 +259,8 @@ fn alive(scene: &Scene<'_>, id: &PodIdentity, pod: &PodFacts) -> Turn {
 }
 
 /// Why a Pod that is stuck goes.
-pub(super) fn making_place(pod: &PodFacts, secret: &str) -> String {
-    format!(
-        "Secret {secret} was mended: Pod {} makes place for a fresh one, which need not wait for the kubelet's next try",
-        pod.name
-    )
+pub(super) fn making_place(pod: &PodFacts, mended: &str) -> String {
+    format!("{mended}: Pod {} makes place for a fresh one, which need not wait for the kubelet's next try", pod.name)
 }
 
 /// When to look again at a Pod of which no event will tell.

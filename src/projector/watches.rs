@@ -59,16 +59,16 @@ impl Watcher {
     ) where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
     {
-        let on_error = |is_forbidden: bool| {
+        let on_error = |code: Option<u16>| {
             self.metrics.watch_failed(what);
-            if is_forbidden {
+            if code == Some(403) {
                 self.shared.change(|state| {
                     refused(state, true);
                     true
                 });
             }
         };
-        let mut stream = std::pin::pin!(watch::events(api, config, place.to_owned(), on_error));
+        let mut stream = std::pin::pin!(watch::events(api, config, place.to_owned(), false, on_error));
         while let Some(event) = stream.next().await {
             let is_whole = matches!(event, Event::InitDone);
             self.shared.change(|state| {

@@ -28,7 +28,7 @@ pub enum About {
 }
 
 /// The API server refuses notes longer than 1 kB.
-const MOST_NOTE: usize = 1000;
+pub(super) const MOST_NOTE: usize = 1000;
 
 /// What a person should hear of: the reason of `Ready` became a bad one, a credential comes to its end, or a step got into
 /// another trouble.

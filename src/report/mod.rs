@@ -2,6 +2,7 @@
 
 mod events;
 mod pointer;
+pub mod registry;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 

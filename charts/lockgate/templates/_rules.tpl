@@ -28,4 +28,15 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+- apiGroups: [lockgate.dev]
+  resources: [registries]
+  verbs: [list, watch]
+- apiGroups: [lockgate.dev]
+  resources: [registries/status]
+  verbs: [patch]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [lockgate.dev]
+  resources: [clusterregistries]
+  verbs: [list, watch]
+{{- end }}
 {{- end -}}

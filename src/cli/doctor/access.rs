@@ -19,7 +19,7 @@ struct Rule {
 }
 
 /// Every rule, in the order of the file. A test holds both against each other.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 11] = [
     Rule { group: "lockgate.dev", resources: &["pipelines"], verbs: &["list", "watch", "delete"], is_vital: true },
     Rule { group: "lockgate.dev", resources: &["pipelines/status"], verbs: &["patch"], is_vital: true },
     Rule { group: "", resources: &["pods"], verbs: &["get", "list", "watch", "create", "delete"], is_vital: true },
@@ -33,6 +33,9 @@ const RULES: [Rule; 8] = [
     },
     Rule { group: "", resources: &["events"], verbs: &["list", "watch"], is_vital: false },
     Rule { group: "events.k8s.io", resources: &["events"], verbs: &["create"], is_vital: false },
+    Rule { group: "lockgate.dev", resources: &["registries"], verbs: &["list", "watch"], is_vital: false },
+    Rule { group: "lockgate.dev", resources: &["registries/status"], verbs: &["patch"], is_vital: false },
+    Rule { group: "lockgate.dev", resources: &["clusterregistries"], verbs: &["list", "watch"], is_vital: false },
 ];
 
 /// Whom to ask about, and how far its rights have to reach.
@@ -86,7 +89,13 @@ impl Operator {
             self.watched.as_ref().map_or_else(|| vec![None], |names| names.iter().map(Some).collect());
         let mut questions = Vec::new();
         for scope in scopes {
-            for rule in RULES.iter().filter(|rule| self.looks_at_secrets || rule.resources != ["secrets"]) {
+            // What is in no namespace cannot be granted in one.
+            let is_asked = |rule: &&Rule| match rule.resources {
+                ["secrets"] => self.looks_at_secrets,
+                ["clusterregistries"] => scope.is_none(),
+                _ => true,
+            };
+            for rule in RULES.iter().filter(is_asked) {
                 for (resource, verb) in rule.resources.iter().flat_map(|r| rule.verbs.iter().map(move |v| (*r, *v))) {
                     let (plural, subresource) =
                         resource.split_once('/').map_or((resource, None), |(r, s)| (r, Some(s)));
@@ -207,11 +216,11 @@ mod tests {
             operator(args).questions().into_iter().map(|(_, right, _)| right).collect()
         };
         let all = rights(&[]);
-        assert_eq!(all.len(), 21);
+        assert_eq!(all.len(), 26);
         assert!(all.contains(&"patch pipelines/status".to_owned()) && all.contains(&"get secrets".to_owned()));
         assert!(!rights(&["--secret-access=none"]).iter().any(|right| right.contains("secrets")));
         let two = rights(&["--watch-namespaces=a,b"]);
-        assert_eq!(two.len(), 42);
+        assert_eq!(two.len(), 48);
         assert!(two.contains(&"create pods in namespace b".to_owned()));
     }
 

@@ -137,7 +137,7 @@ where
 
 /// As Tables, without a value.
 async fn secrets(client: &Client, work: &Work, world: &mut World, unread: &mut Vec<String>) {
-    let names = secret_names(work, &world.accounts, &world.defaults);
+    let names = secret_names(work, &world.registries, &world.accounts, &world.defaults);
     let namespace = world.subject.namespace.clone();
     let reads = names.into_iter().map(|name| {
         let key = ObjectKey::new(namespace.as_str(), name.as_str());

@@ -5,7 +5,7 @@ use std::fmt;
 use super::HUB_KEY;
 use super::key::Key;
 use crate::api::rules;
-use crate::model::image::{HUB, Image, is_domain};
+use crate::model::image::{HUB, HUB_SERVER, Image, is_domain};
 
 /// A registry's host with its port, as images name it: `registry.example.com:5000`; `docker.io` is the Hub.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +52,7 @@ impl Host {
     /// As pull Secrets name it, whoever reads them: the Hub by the address that Docker writes, any other by its host.
     #[must_use]
     pub fn server(&self) -> &str {
-        if self.0 == HUB { "https://index.docker.io/v1/" } else { &self.0 }
+        if self.0 == HUB { HUB_SERVER } else { &self.0 }
     }
 
     /// The text: of the Hub `docker.io`.
@@ -71,7 +71,7 @@ impl fmt::Display for Host {
 /// Whether it is an address of Docker Hub, bare or as a URL that Docker writes.
 fn is_hub(text: &str) -> bool {
     matches!(text.strip_prefix("https://").unwrap_or(text), HUB | HUB_KEY | "registry-1.docker.io")
-        || text == "https://index.docker.io/v1/"
+        || text == HUB_SERVER
 }
 
 #[cfg(test)]

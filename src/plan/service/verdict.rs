@@ -109,10 +109,10 @@ fn going(scene: &Scene<'_>, fleet: &Fleet<'_>) -> Verdict {
     let going = fleet.delete.iter().find(|deletion| deletion.resource_version.is_some());
     if let (Some(going), Some((pod, found))) = (going, &fleet.trouble)
         && going.uid == pod.uid
-        && let mended = found.as_ref().and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind))
-        && let Some(secret) = mended.or_else(|| heal::mended_input(scene.world, scene.step, pod))
+        && let healed = found.as_ref().and_then(|(kind, _)| heal::mended(scene.world, scene.step, pod, *kind))
+        && let Some(mended) = healed.or_else(|| heal::mended_input(scene.world, scene.step, pod))
     {
-        return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &secret));
+        return verdict(Phase::Starting, Reason::PodsStarting, making_place(pod, &mended));
     }
     if ready < wanted {
         // Not how far it came: each step on its way would be a write.
