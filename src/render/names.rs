@@ -31,7 +31,11 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
             for (part, _) in &path.0 {
                 match part {
                     Part::Index(index) => walk(index, found),
-                    Part::Range(from, to) => from.iter().chain(to).for_each(|bound| walk(bound, found)),
+                    Part::Range(from, to) => {
+                        for bound in from.iter().chain(to) {
+                            walk(bound, found);
+                        }
+                    }
                 }
             }
         }
@@ -49,7 +53,7 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
                 value.iter().for_each(|value| walk(value, found));
             }
         }
-        Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) => walk(inner, found),
+        Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) | Term::TryCatch(inner, _) => walk(inner, found),
         Term::BinOp(left, operator, right) => {
             walk(left, found);
             // Behind a pipe `.` is what came out of it; behind `|=` the old value.
@@ -57,7 +61,6 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
                 walk(right, found);
             }
         }
-        Term::TryCatch(inner, _) => walk(inner, found),
         Term::IfThenElse(branches, otherwise) => {
             for (condition, then) in branches {
                 walk(condition, found);
@@ -67,7 +70,9 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
         }
         Term::Fold(_, over, _, arguments) => {
             walk(over, found);
-            arguments.first().into_iter().for_each(|initial| walk(initial, found));
+            if let Some(initial) = arguments.first() {
+                walk(initial, found);
+            }
         }
         Term::Call(..) | Term::Id | Term::Recurse | Term::Num(_) | Term::Var(_) | Term::Break(_) => {}
     }
