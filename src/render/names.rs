@@ -50,7 +50,9 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
         Term::Obj(fields) => {
             for (key, value) in fields {
                 walk(key, found);
-                value.iter().for_each(|value| walk(value, found));
+                if let Some(value) = value {
+                    walk(value, found);
+                }
             }
         }
         Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) | Term::TryCatch(inner, _) => walk(inner, found),
@@ -66,7 +68,9 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
                 walk(condition, found);
                 walk(then, found);
             }
-            otherwise.iter().for_each(|otherwise| walk(otherwise, found));
+            if let Some(otherwise) = otherwise {
+                walk(otherwise, found);
+            }
         }
         Term::Fold(_, over, _, arguments) => {
             walk(over, found);
