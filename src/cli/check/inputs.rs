@@ -10,7 +10,7 @@ use crate::api::input::{Input, InputSecret};
 use crate::api::pipeline::PipelineSpec;
 use crate::model::render::scan::{self, Piece};
 use crate::model::render::template::{self, Found, MAX_EXPRESSIONS, Refusal};
-use crate::render::{self, Judgement};
+use crate::render;
 
 /// What is wrong in the templates of a Pipeline.
 pub(super) fn findings(pipeline: &Object<'_>, spec: &PipelineSpec) -> Vec<Finding> {
@@ -39,17 +39,17 @@ fn of_input(pipeline: &Object<'_>, base: &str, input: &Input) -> Vec<Finding> {
     let texts = || expressions.iter().map(|found| found.expression.text);
     // Nothing is run, and what is compiled has its bounds: only a mistake in jaq can end this.
     let Ok(judged) = render::large(|| render::judge(texts())) else {
-        return vec![error(
-            "",
-            "its expressions lead jq into a mistake of its own; write them in another way".to_owned(),
-        )];
+        found
+            .push(error("", "its expressions lead jq into a mistake of its own; write them in another way".to_owned()));
+        return found;
     };
     let known: BTreeSet<&str> = input.secrets.iter().map(InputSecret::called).collect();
     let judged = expressions.iter().zip(judged).flat_map(|(Found { pointer, expression }, judgement)| {
-        let Judgement { syntax, secrets } = judgement;
-        let broken =
-            syntax.map(|syntax| error(pointer, format!("character {}: {}", expression.at + syntax.at - 1, syntax.why)));
-        let unknown = secrets.into_iter().filter(|name| !known.contains(&**name)).map(|name| {
+        let broken = judgement
+            .syntax
+            .as_ref()
+            .map(|syntax| error(pointer, format!("character {}: {}", expression.at + syntax.at - 1, syntax.why)));
+        let unknown = judgement.secrets().into_iter().filter(|name| !known.contains(name)).map(|name| {
             let message = format!("character {}: .secrets.{name} is null: {}", expression.at, listed(&known));
             pipeline.finding(Rule::InputSecretUnknown, Severity::Warning, &field(pointer), message)
         });
