@@ -18,6 +18,7 @@ mod graph;
 mod healing;
 mod image;
 mod imported;
+mod input;
 mod installed;
 mod keyring;
 mod last_words;
