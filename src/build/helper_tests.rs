@@ -109,10 +109,10 @@ fn it_reads_only_the_keys_that_are_named_and_writes_to_memory() {
     assert_eq!(
         mounts(helper),
         [
-            "/lockgate/request lockgate-request - ro",
-            "/lockgate/out lockgate-out - rw",
-            "/lockgate/secrets/0 lockgate-secret-000 - ro",
-            "/lockgate/secrets/1 lockgate-secret-001 - ro",
+            "/run/lockgate/request lockgate-request - ro",
+            "/run/lockgate/out lockgate-out - rw",
+            "/run/lockgate/secrets/0 lockgate-secret-000 - ro",
+            "/run/lockgate/secrets/1 lockgate-secret-001 - ro",
         ]
     );
     assert_eq!(mounts(&pod["spec"]["containers"][0]), ["/lockgate/input.json lockgate-out input ro"]);
