@@ -1,99 +1,133 @@
-//! Inputs and properties as a real kubelet and our own image make them: every form, and what cannot be rendered.
+//! What a container receives of an `input` and of Secrets with a `format`: as a file, as a variable that the kubelet reads from a
+//! file, and as a folder, whatever the values are made of.
 
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::api::{Patch, PatchParams, PostParams};
-use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
 
-use crate::support::{condition, message, step};
-use crate::{nothing_leaked, printed, receiving, rendering_journey, shell, with};
+use crate::invalid_input::fails;
+use crate::receiving::secret;
+use crate::support::CANARY;
+use crate::{nothing_leaked, printed, rendering_journey, shell, with};
+
+/// All that a shell, JSON, an environment file or the kubelet could take for something else.
+const ODD: &str =
+    "it's \"quoted\" \\ 'twice' \\n\nnew\r\n\tline $HOME $(HOME) `id` ${PATH} # é ü 😀 \u{0} \u{2028} $$ = ; %s";
 
 #[tokio::test]
-async fn every_form_arrives_beside_every_other() {
+async fn a_variable_and_a_file_hold_what_was_meant_byte_for_byte() {
     let Some((space, node)) = rendering_journey("input-forms", json!({})).await else {
         return;
     };
-    let robot = json!({"metadata": {"name": "robot"}});
-    let accounts = space.api::<ServiceAccount>();
-    accounts.create(&PostParams::default(), &serde_json::from_value(robot).unwrap()).await.unwrap();
-    receiving::secret(&space, "api", json!({"token": "canary-7c1f it's \"$HOME\" $(COST) ü"})).await;
-    receiving::secret(&space, "app", json!({"db.user": "a b", "db.url": "x=y:z#ü"})).await;
-    receiving::secret(&space, "tls", json!({"ca.crt": "pem"})).await;
-    let input = |place: Value| {
-        let input = json!({
-            "secrets": [{"name": "api", "key": "token", "as": "t"}, {"name": "app"}],
-            "template": {"t": "jq(.secrets.t)", "u": "<jq(.secrets.app[\"db.user\"])>", "cost": "jq(.env.COST)", "n": "jq(.index + .run)",
-                "who": "jq(.namespace)/jq(.pipeline)/jq(.step)"},
-        });
-        json!({"input": with(input, place), "env": {"COST": "$5 $(NOBODY) $$"}})
+    let odd = ODD.replace('\0', "");
+    secret(&space, "odd", json!({"value": odd, "b.c": "2", "canary": CANARY})).await;
+    let template = json!({
+        "it's": "a \"literal\" $(HOME) $$", "whole": "jq(.secrets.odd)", "twice": "<jq(.secrets.value)|jq(.secrets.value)>",
+        "typed": ["jq(.index)", "jq(.run)", "jq([1, null, {a: true}])"], "n": 3.5, "none": null,
+        "names": "jq(.pipeline)/jq(.step)/jq(.namespace)", "env": "jq(.env.LITERAL)",
+    });
+    let secrets = json!([{"name": "odd"}, {"name": "odd", "key": "value", "as": "value"}]);
+    let expected = |name: &str| {
+        json!({
+            "it's": "a \"literal\" $(HOME) $$", "whole": {"value": odd, "b.c": "2", "canary": CANARY},
+            "twice": format!("<{odd}|{odd}>"), "typed": [0, 1, [1, null, {"a": true}]], "n": 3.5, "none": null,
+            "names": format!("{name}/main/{}", space.name), "env": "$(HOME) $$ it's",
+        })
     };
-    let image = node.preloaded_image();
-    let folder = json!({"user": "1000", "stdin": ["free"], "secrets": [
-        {"name": "app", "mount_path": "/etc/app", "format": "properties"},
-        {"name": "tls", "mount_path": "/etc/app", "items": [{"key": "ca.crt", "path": "sub/ca.pem", "mode": 0o400}]},
-        {"name": "none", "mount_path": "/etc/app", "optional": true},
-    ]});
-    let script = "ls /lockgate; cat; cat /lockgate/input.json; echo; find /etc/app -type f | sort; cat /etc/app/app.properties /etc/app/sub/ca.pem; echo; id -u; (echo x > /etc/app/x) 2>&1 | grep -o 'Read-only file system'";
-    let file = shell(image, script, with(folder, input(json!({"mount_path": "/lockgate/input.json"}))));
-    space.pipeline("file", with(file, json!({"security": "Restricted", "service_account_name": "robot"}))).await;
-    let variable = shell(image, "printf '%s\\n' \"$INPUT\" \"$COPY\"", input(json!({"env_var": "INPUT"})));
-    let mut variable = variable;
-    variable["transform"]["env"]["COPY"] = json!("copy of $(INPUT)");
-    space.pipeline("variable", variable).await;
-
-    let rendered = |pipeline: &str, quote: &str| {
-        format!(
-            r#"{{"cost":"$5 $(NOBODY) $$","n":1,"t":"canary-7c1f it{quote}s \"$HOME\" $(COST) ü","u":"<a b>","who":"input-forms/{pipeline}/main"}}"#
-        )
-    };
-    let said = printed(&space, "file").await;
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(
-        lines,
-        [
-            "input.json",
-            "stdin",
-            "free",
-            &rendered("file", "'"),
-            "/etc/app/app.properties",
-            "/etc/app/sub/ca.pem",
-            "db.url=x=y:z#\\u00FC",
-            "db.user=a b",
-            "pem",
-            "1000",
-            "Read-only file system",
-        ]
-    );
-    let value = rendered("variable", "\\u0027");
-    assert_eq!(printed(&space, "variable").await, format!("{value}\ncopy of {value}\n"));
-    nothing_leaked(&space).await;
+    let places = [
+        ("as-a-variable", json!({"env_var": "INPUT"}), "printf '%s\\n' \"$INPUT\""),
+        ("as-a-file", json!({"mount_path": "/in/put.json"}), "cat /in/put.json; echo"),
+    ];
+    for (name, place, script) in &places {
+        let input = with(json!({"secrets": secrets, "template": template}), place.clone());
+        let more = json!({"input": input, "env": {"LITERAL": "$(HOME) $$ it's"}});
+        space.pipeline(name, shell(node.preloaded_image(), script, more)).await;
+    }
+    for (name, ..) in &places {
+        let log = printed(&space, name).await;
+        assert_eq!(serde_json::from_str::<Value>(&log).unwrap(), expected(name), "{name}");
+    }
 }
 
 #[tokio::test]
-async fn what_cannot_be_rendered_ends_a_job_and_a_service_goes_on_when_the_secret_is_mended() {
-    let Some((space, node)) = rendering_journey("input-invalid", json!({})).await else {
+async fn a_variable_has_64_kib_and_not_one_byte_more() {
+    let Some((space, node)) = rendering_journey("input-edge", json!({})).await else {
         return;
     };
-    receiving::secret(&space, "api", json!({"port": "canary-7c1f"})).await;
-    let input = json!({"input": {"secrets": [{"name": "api", "key": "port"}], "template": {"port": "jq(.secrets.api | tonumber)"}, "env_var": "INPUT"}});
-    let spec = shell(node.preloaded_image(), "echo \"$INPUT\"; sleep 1000", input);
-    space.pipeline("job", with(spec.clone(), json!({"retries": 3}))).await;
-    space.pipeline("service", with(spec, json!({"mode": "Service"}))).await;
-    for name in ["job", "service"] {
-        let stalled =
-            space.until(name, "it stalls", |p: &Pipeline| condition(p, "Stalled") == "True/InvalidInput").await;
-        let said = message(&stalled);
-        println!("{name}: {said}");
-        assert!(said.contains("template at /port") && !said.contains("canary"), "{said}");
+    // `INPUT='"…"'` and the end of the line.
+    let most = 64 * 1024 - "INPUT='\"\"'\n".len();
+    for (name, length) in [("fits", most), ("too-long", most + 1)] {
+        secret(&space, name, json!({"value": "x".repeat(length)})).await;
+        let input = json!({"secrets": [{"name": name, "key": "value"}], "template": format!("jq(.secrets[\"{name}\"])"),
+            "env_var": "INPUT"});
+        space.pipeline(name, shell(node.preloaded_image(), "echo ${#INPUT}", json!({"input": input}))).await;
     }
-    let patch = Patch::Merge(json!({"stringData": {"port": "5432"}}));
-    space.api::<Secret>().patch("api", &PatchParams::default(), &patch).await.unwrap();
-    let runs = |p: &Pipeline| condition(p, "Ready") == "True/PodsRunning";
-    let running = space.until("service", "it runs", runs).await;
-    let step = step(&running).unwrap();
-    assert_eq!(step.replacements, 1, "by a fresh Pod");
-    assert_eq!(crate::logs(&space, step.pod.as_deref().unwrap(), "port").await, "{\"port\":5432}\n");
-    assert_eq!(space.phase("job", Phase::Failed).await.status.unwrap().steps[0].attempts, 1);
+    assert_eq!(printed(&space, "fits").await, format!("{}\n", most + 2));
+    let (_, said) = fails(&space, "too-long").await;
+    assert!(said.contains("mount_path"), "it names the way out: {said}");
+}
+
+#[tokio::test]
+async fn under_the_strictest_rules_and_as_any_user() {
+    let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    let Some((space, node)) = rendering_journey("input-users", labels).await else {
+        return;
+    };
+    secret(&space, "api", json!({"token": CANARY})).await;
+    secret(&space, "app", json!({"user": "u", "password": format!("{CANARY}=1")})).await;
+    let script = "id -u; cat /in/put.json; echo; cat /etc/app/app.properties; ls -lnL /in/put.json /etc/app/app.properties; \
+        touch /in/new 2>/dev/null || echo cannot write";
+    let transform = |more: Value| {
+        let input = json!({"secrets": [{"name": "api", "key": "token"}], "template": ["jq(.secrets.api)"], "mount_path": "/in/put.json"});
+        let secrets = json!([{"name": "app", "mount_path": "/etc/app", "format": "properties"}]);
+        let spec = shell(node.preloaded_image(), script, with(json!({"input": input, "secrets": secrets}), more));
+        with(spec, json!({"security": "Restricted"}))
+    };
+    let users = [
+        ("user", json!({"user": "1000"}), "1000"),
+        ("group", json!({"user": "1000", "group": "2000"}), "1000"),
+        ("fs-group", json!({"user": "4000", "fs_group": "3000"}), "4000"),
+    ];
+    for (name, user, _) in &users {
+        space.pipeline(name, transform(user.clone())).await;
+    }
+    for (name, _, uid) in users {
+        let log = printed(&space, name).await;
+        println!("{name}:\n{log}");
+        assert!(log.starts_with(&format!("{uid}\n[\"{CANARY}\"]\npassword={CANARY}=1\nuser=u\n")), "{name}: {log}");
+        assert!(log.ends_with("cannot write\n"), "{name}: {log}");
+        // Whoever the step's user is can read them; the volume is this Pod's alone.
+        assert_eq!(log.matches("-r--r--r-- ").count(), 2, "{name}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn folders_of_several_secrets_hold_what_each_entry_asks_for() {
+    let Some((space, node)) = rendering_journey("input-folders", json!({})).await else {
+        return;
+    };
+    secret(&space, "app", json!({"db.url": "jdbc:x=1;y é\n", "empty": "", "canary": format!(" {CANARY}")})).await;
+    secret(&space, "more", json!({"k": "v"})).await;
+    secret(&space, "tls", json!({"tls.crt": "certificate", "tls.key": format!("{CANARY}-key")})).await;
+    let secrets = json!({"secrets": [
+        {"name": "app", "mount_path": "/etc/app", "format": "properties"},
+        {"name": "more", "mount_path": "/etc/app", "format": "properties"},
+        {"name": "tls", "mount_path": "/etc/app"},
+        {"name": "tls", "mount_path": "/etc/app", "items": [{"key": "tls.key", "path": "below/key.pem", "mode": 256}]},
+        {"name": "tls", "mount_path": "/etc/plain"},
+        {"name": "app", "env_var": "URL", "key": "db.url"},
+    ]});
+    let script = "cd /etc/app; find . -type f | sort; cat app.properties more.properties; cat tls.crt; echo; \
+        cat below/key.pem; echo; ls -lnL below/key.pem; ls /etc/plain";
+    space.pipeline("folders", shell(node.preloaded_image(), script, secrets)).await;
+    let log = printed(&space, "folders").await;
+    println!("{log}");
+    let expected = format!(
+        "./app.properties\n./below/key.pem\n./more.properties\n./tls.crt\n./tls.key\n\
+        canary=\\ {CANARY}\ndb.url=jdbc:x=1;y \\u00E9\\n\nempty=\nk=v\ncertificate\n{CANARY}-key\n"
+    );
+    assert!(log.starts_with(&expected), "{log}");
+    // docs/input.md: such a folder's files are everybody's of the Pod, whatever their mode takes away.
+    assert!(log.contains("\n-r--r--r-- ") && log.ends_with("\ntls.crt\ntls.key\n"), "{log}");
+    assert_eq!(space.phase("folders", Phase::Succeeded).await.status.unwrap().resolved.as_deref(), Some("6/6"));
     nothing_leaked(&space).await;
 }
