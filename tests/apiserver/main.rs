@@ -33,6 +33,7 @@ mod outage;
 mod pods;
 mod policy;
 mod recipes;
+mod registries;
 mod restart;
 mod rights;
 mod rotation;
