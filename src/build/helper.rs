@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::some;
 use crate::api::pipeline::ImagePullPolicy;
-use crate::model::names::MountPath;
+use crate::model::names::{MountPath, TOKEN_PATH};
 use crate::model::render::{
     CONTAINER, ENV_PREFIX, Folder, Input, InputSecret, Into as Place, OUT_DIR, REQUEST_ANNOTATION, REQUEST_FILE,
     Request, SECRETS_DIR, Source,
@@ -175,6 +175,10 @@ fn own_mounts(step: &Step) -> Vec<VolumeMount> {
         mount(REQUEST_VOLUME.to_owned(), request_dir.to_owned(), false),
         mount(OUT_VOLUME.to_owned(), OUT_DIR.to_owned(), true),
     ];
+    if step.service_account.is_some() {
+        // Where something is mounted already, admission mounts no token (plugin/pkg/admission/serviceaccount).
+        mounts.push(mount(REQUEST_VOLUME.to_owned(), TOKEN_PATH.to_owned(), false));
+    }
     let sources = 0..step.helper_sources().len();
     mounts.extend(sources.map(|number| mount(source_volume_name(number), format!("{SECRETS_DIR}/{number}"), false)));
     mounts

@@ -1,5 +1,8 @@
 //! The init container that renders: what it is asked, what it reads, and where its results go.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::tests::built_with;
@@ -106,10 +109,10 @@ fn it_reads_only_the_keys_that_are_named_and_writes_to_memory() {
     assert_eq!(
         mounts(helper),
         [
-            "/lockgate/request lockgate-request - ro",
-            "/lockgate/out lockgate-out - rw",
-            "/lockgate/secrets/0 lockgate-secret-000 - ro",
-            "/lockgate/secrets/1 lockgate-secret-001 - ro",
+            "/run/lockgate/request lockgate-request - ro",
+            "/run/lockgate/out lockgate-out - rw",
+            "/run/lockgate/secrets/0 lockgate-secret-000 - ro",
+            "/run/lockgate/secrets/1 lockgate-secret-001 - ro",
         ]
     );
     assert_eq!(mounts(&pod["spec"]["containers"][0]), ["/lockgate/input.json lockgate-out input ro"]);
@@ -212,6 +215,8 @@ fn it_is_our_image_as_the_pod_s_user_with_nothing_it_does_not_need() {
             "{security}"
         );
         assert_eq!(pod["spec"]["securityContext"]["runAsUser"], 1000);
+        // In the place of a token, which is mounted where nothing is.
+        assert_eq!(mounts(helper)[2], "/var/run/secrets/kubernetes.io/serviceaccount lockgate-request - ro");
         assert_eq!(helper["resources"]["limits"], json!({"cpu": "200m", "memory": "128Mi"}));
         assert_eq!(helper["resources"]["requests"], json!({"cpu": "10m", "memory": "32Mi"}));
     }
@@ -242,4 +247,85 @@ fn its_image_policy_and_pull_secrets_are_the_operator_s() {
     assert_eq!((&helper["image"], &helper["imagePullPolicy"]), (&json!("mirror.test/lockgate:1"), &json!("Always")));
     assert_eq!(pull(&pod), ["own", "mirror", "all"]);
     assert_eq!(pull(&pod_of(&spec(json!({})), Defaults { pull_secrets: names(&["all"]), ..defaults })), ["own", "all"]);
+}
+
+const PATHS: [&str; 3] = ["/a", "/b", "/c/d"];
+
+/// A step with entries at few paths, of all kinds, and perhaps an input.
+fn any_transform() -> impl Strategy<Value = (Value, BTreeSet<usize>, bool)> {
+    let entry = (0..3_usize, 0..3_usize, any::<bool>());
+    let input = prop_oneof![Just(None), (0..4_usize, any::<bool>()).prop_map(Some)];
+    (proptest::collection::vec(entry, 0..8), input).prop_map(|(entries, input)| {
+        let rendered: BTreeSet<usize> =
+            entries.iter().filter(|(_, kind, _)| *kind == 0).map(|(path, ..)| *path).collect();
+        let has_input = input.is_some();
+        let entry = |(at, (path, kind, optional)): (usize, &(usize, usize, bool))| {
+            let path = PATHS[*path];
+            let mut entry = json!({"name": format!("s{at}"), "mount_path": path});
+            match kind {
+                0 => entry["format"] = json!("properties"),
+                1 => entry["items"] = json!([{"key": "k", "path": format!("f{at}"), "mode": 0o400}]),
+                _ => entry["optional"] = json!(optional),
+            }
+            entry
+        };
+        let mut transform = json!({"image": "a", "secrets": entries.iter().enumerate().map(entry).collect::<Vec<_>>()});
+        if let Some((count, file)) = input {
+            let secrets: Vec<Value> = (0..count).map(|at| json!({"name": format!("i{at}"), "key": "k"})).collect();
+            transform["input"] = json!({"secrets": secrets, "template": "jq(.run)"});
+            transform["input"].as_object_mut().unwrap().extend(
+                if file { json!({"mount_path": "/lockgate/i"}) } else { json!({"env_var": "I"}) }
+                    .as_object()
+                    .unwrap()
+                    .clone(),
+            );
+        }
+        (transform, rendered, has_input)
+    })
+}
+
+fn names(list: &Value) -> Vec<String> {
+    let all = list.as_array().cloned().unwrap_or_default();
+    all.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+}
+
+proptest! {
+    #[test]
+    fn every_secret_has_one_way_and_every_mount_a_volume((transform, rendered, has_input) in any_transform()) {
+        let pod = pod(&transform);
+        let helper = &pod["spec"]["initContainers"][0];
+        prop_assert_eq!(!helper.is_null(), has_input || !rendered.is_empty());
+        let volumes = names(&pod["spec"]["volumes"]);
+        prop_assert_eq!(volumes.iter().collect::<BTreeSet<_>>().len(), volumes.len());
+        for container in [helper, &pod["spec"]["containers"][0]] {
+            let mounts = mounts(container);
+            let places: BTreeSet<&str> = mounts.iter().filter_map(|mount| mount.split(' ').next()).collect();
+            prop_assert_eq!(places.len(), mounts.len());
+            for mount in &mounts {
+                prop_assert!(volumes.iter().any(|name| mount.split(' ').nth(1) == Some(name.as_str())), "{}", mount);
+            }
+        }
+        // Each Secret is in one volume, and the helper has it if its path is rendered or the input names it.
+        let text = pod["spec"]["volumes"].to_string();
+        for (at, entry) in transform["secrets"].as_array().unwrap().iter().enumerate() {
+            prop_assert_eq!(text.matches(&format!("\"s{at}\"")).count(), 1);
+            let path = PATHS.iter().position(|path| entry["mount_path"] == *path).unwrap();
+            let is_sources = |volume: &&Value| volume["name"].as_str().unwrap().starts_with("lockgate-secret-");
+            let helpers: Vec<&Value> = pod["spec"]["volumes"].as_array().unwrap().iter().filter(is_sources).collect();
+            let is_read = helpers.iter().any(|volume| volume["secret"]["secretName"] == format!("s{at}"));
+            prop_assert_eq!(is_read, rendered.contains(&path));
+        }
+        if !helper.is_null() {
+            let request = request(&pod);
+            let folders = request["folders"].as_array().cloned().unwrap_or_default();
+            let sources = folders.iter().flat_map(|folder| folder["sources"].as_array().unwrap().clone());
+            let inputs = request["input"]["secrets"].as_array().cloned().unwrap_or_default();
+            let dirs: BTreeSet<String> = sources.chain(inputs).map(|of| of["dir"].as_str().unwrap().to_owned()).collect();
+            let own = mounts(helper);
+            let mounted: BTreeSet<String> =
+                own.iter().filter_map(|mount| mount.strip_prefix("/lockgate/secrets/")?.split(' ').next().map(ToOwned::to_owned)).collect();
+            prop_assert_eq!(dirs, mounted);
+            prop_assert_eq!(folders.len(), rendered.len());
+        }
+    }
 }

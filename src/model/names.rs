@@ -82,7 +82,7 @@ impl MountPath {
 pub const OUR_PATH: &str = "/lockgate";
 
 /// Where the kubelet mounts a `ServiceAccount`'s token.
-const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// RFC 1123 subdomain, as `apimachinery/pkg/util/validation` checks it.
 ///

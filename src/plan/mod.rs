@@ -302,6 +302,8 @@ mod graph_tests;
 #[cfg(test)]
 mod heal_tests;
 #[cfg(test)]
+mod input_tests;
+#[cfg(test)]
 mod order_tests;
 #[cfg(test)]
 mod registry_tests;

@@ -32,8 +32,16 @@ use program::Language;
 pub(crate) struct Judgement {
     /// What is wrong with it.
     pub(crate) syntax: Option<Syntax>,
-    /// The names behind `.secrets` in it, as far as they stand there.
-    pub(crate) secrets: BTreeSet<String>,
+    /// What it names of what it is given, as far as that stands there: names from the top down, none is all.
+    pub(crate) paths: BTreeSet<Vec<String>>,
+}
+
+impl Judgement {
+    /// The names behind `.secrets` in it.
+    pub(crate) fn secrets(&self) -> BTreeSet<&str> {
+        let behind = self.paths.iter().filter(|path| path.first().is_some_and(|first| first == "secrets"));
+        behind.filter_map(|path| path.get(1)).map(String::as_str).collect()
+    }
 }
 
 /// Judges expressions.
@@ -42,10 +50,9 @@ pub(crate) struct Judgement {
 #[must_use]
 pub(crate) fn judge<'a>(expressions: impl IntoIterator<Item = &'a str>) -> Vec<Judgement> {
     let language = Language::new();
-    let judged = expressions.into_iter().map(|expression| Judgement {
-        syntax: language.compile(expression).err(),
-        secrets: names::secrets(expression),
-    });
+    let judged = expressions
+        .into_iter()
+        .map(|expression| Judgement { syntax: language.compile(expression).err(), paths: names::paths(expression) });
     judged.collect()
 }
 

@@ -1,4 +1,5 @@
-//! Which Secrets an expression names, as far as that can be seen without running it: `.secrets.NAME` where `.` is the input.
+//! What an expression names of what it is given, as far as that can be seen without running it: `.secrets.NAME`, where `.` is the
+//! input.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,14 @@ use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::load::{self};
 use jaq_core::path::Part;
 
-/// The names behind `.secrets`. What is not seen is not named: a name that is computed, or that stands where `.` is something else.
-pub(super) fn secrets(expression: &str) -> BTreeSet<String> {
+/// Names from the input down, as far as they are written out; none is all of the input.
+pub(super) type Path = Vec<String>;
+
+/// What stands without arguments and looks at nothing.
+const CONSTANTS: [&str; 6] = ["null", "true", "false", "empty", "nan", "infinite"];
+
+/// The paths that it names. What is not seen is not named: a name that is computed, or that stands where `.` is something else.
+pub(super) fn paths(expression: &str) -> BTreeSet<Path> {
     let mut found = BTreeSet::new();
     if let Some(term) = load::parse(expression, |parser| parser.term()) {
         walk(&term, &mut found);
@@ -17,16 +24,17 @@ pub(super) fn secrets(expression: &str) -> BTreeSet<String> {
 }
 
 /// Looks at a term whose input is that of the whole expression. The scanner bounds how deep it is.
-fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
+fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
     match term {
         Term::Path(base, path) => {
-            walk(base, found);
-            if matches!(**base, Term::Id)
-                && let [(Part::Index(first), _), (Part::Index(second), _), ..] = &path.0[..]
-                && text(first) == Some("secrets")
-                && let Some(name) = text(second)
-            {
-                found.insert(name.to_owned());
+            if matches!(**base, Term::Id) {
+                let names = path.0.iter().map_while(|(part, _)| match part {
+                    Part::Index(index) => text(index),
+                    Part::Range(..) => None,
+                });
+                found.insert(names.map(ToOwned::to_owned).collect());
+            } else {
+                walk(base, found);
             }
             for (part, _) in &path.0 {
                 match part {
@@ -46,7 +54,14 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
         Term::Obj(fields) => {
             for (key, value) in fields {
                 walk(key, found);
-                value.iter().for_each(|value| walk(value, found));
+                match (value, text(key)) {
+                    (Some(value), _) => walk(value, found),
+                    // `{a}` is `{a: .a}`.
+                    (None, Some(name)) => {
+                        found.insert(vec![name.to_owned()]);
+                    }
+                    (None, None) => {}
+                }
             }
         }
         Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) => walk(inner, found),
@@ -69,7 +84,20 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<String>) {
             walk(over, found);
             arguments.first().into_iter().for_each(|initial| walk(initial, found));
         }
-        Term::Call(..) | Term::Id | Term::Recurse | Term::Num(_) | Term::Var(_) | Term::Break(_) => {}
+        Term::Call(name, arguments) => {
+            if arguments.is_empty() && !CONSTANTS.contains(name) {
+                found.insert(Path::new());
+            }
+            // What an argument is given only the function knows; that it is the input is likely, and not enough to say of a Secret
+            // that there is none.
+            let mut likely = BTreeSet::new();
+            arguments.iter().for_each(|argument| walk(argument, &mut likely));
+            found.extend(likely.into_iter().filter(|path| path.first().is_none_or(|first| first != "secrets")));
+        }
+        Term::Id | Term::Recurse => {
+            found.insert(Path::new());
+        }
+        Term::Num(_) | Term::Var(_) | Term::Break(_) => {}
     }
 }
 
@@ -88,34 +116,48 @@ fn text<'a>(term: &Term<&'a str>) -> Option<&'a str> {
 mod tests {
     use super::*;
 
+    /// Each path with its dots; `.` is all.
+    fn shown(expression: &str) -> String {
+        let path = |path: Path| format!(".{}", path.join("."));
+        paths(expression).into_iter().map(path).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn names_are_seen_where_they_stand() {
         for (expression, expected) in [
-            (".secrets.a", "a"),
-            (".secrets[\"my-db\"].x", "my-db"),
-            (".secrets.\"b c\"", "b c"),
-            (".secrets.a?.b", "a"),
-            ("\"\\(.secrets.a):\\(.secrets.b | @uri)\"", "a b"),
-            ("[.secrets.a, {x: .secrets.b, (.secrets.c): 1}] | .[0]", "a b c"),
-            ("if .secrets.a then .secrets.b else .secrets.c end", "a b c"),
-            (".secrets.a // .secrets.b", "a b"),
-            (".secrets.a as $x | .secrets.b + $x", "a b"),
-            ("reduce .secrets.a as $x (.secrets.b; . + .secrets.c)", "a b"),
-            (".env[.secrets.a]", "a"),
-            ("try .secrets.a catch .secrets.b", "a"),
-            ("-(.secrets.a | length)", "a"),
-            // Not known, or not the input.
-            (".secrets", ""),
-            (".secrets[.step]", ""),
-            (".x | .secrets.a", ""),
-            (".x.secrets.a", ""),
+            (".secrets.a", ".secrets.a"),
+            (".secrets[\"my-db\"].x", ".secrets.my-db.x"),
+            (".secrets.\"b c\"", ".secrets.b c"),
+            (".secrets.a?.b", ".secrets.a.b"),
+            ("\"\\(.secrets.a):\\(.secrets.b | @uri)\"", ".secrets.a .secrets.b"),
+            ("[.secrets.a, {x: .secrets.b, (.secrets.c): 1}] | .[0]", ".secrets.a .secrets.b .secrets.c"),
+            ("if .secrets.a then .secrets.b else .c end", ".c .secrets.a .secrets.b"),
+            (".secrets.a // .b", ".b .secrets.a"),
+            (".secrets.a as $x | .secrets.b + $x", ".secrets.a .secrets.b"),
+            ("reduce .secrets.a as $x (.secrets.b; . + .secrets.c)", ".secrets.a .secrets.b"),
+            (".env[.secrets.a]", ".env .secrets.a"),
+            ("try .secrets.a catch .secrets.b", ".secrets.a"),
+            ("-(.secrets.a | length)", ".secrets.a"),
+            (".a[0].b", ".a"),
+            (".[0]", "."),
+            (".", "."),
+            ("..", "."),
+            ("keys", "."),
+            ("{user, n: 1, $x}", ".user"),
+            ("null", ""),
+            (".secrets", ".secrets"),
+            (".secrets[.step]", ".secrets .step"),
+            // Not the input, or not known to be it.
+            (".x | .secrets.a", ".x"),
+            (".x.secrets.a", ".x.secrets.a"),
             ("map(.secrets.a)", ""),
-            (".secrets[\"a\\(1)\"]", ""),
+            ("ltrimstr(.x)", ".x"),
+            (".secrets[\"a\\(1)\"]", ".secrets"),
             ("\".secrets.a\"", ""),
+            ("1 + 2", ""),
             ("not jq (", ""),
         ] {
-            let found: Vec<String> = secrets(expression).into_iter().collect();
-            assert_eq!(found.join(" "), expected, "{expression}");
+            assert_eq!(shown(expression), expected, "{expression}");
         }
     }
 }

@@ -22,6 +22,7 @@ mod graph;
 mod graph_counts;
 mod ha;
 mod heal;
+mod input;
 mod levels;
 mod life;
 mod losses;

@@ -12,6 +12,7 @@
 mod support;
 
 mod dark;
+mod direktiv;
 mod examples;
 mod explain;
 mod graph;
@@ -23,6 +24,7 @@ mod keyring;
 mod last_words;
 mod leftovers;
 mod life;
+mod listener;
 mod main_job;
 mod one_shot;
 mod pulling;
@@ -64,12 +66,12 @@ fn shared() -> Option<&'static Shared> {
     static SHARED: OnceLock<Option<Shared>> = OnceLock::new();
     let shared = SHARED.get_or_init(|| {
         can_run_node().ok()?;
-        let cluster = support::install(Options::new().node(NodeKind::Real));
+        let cluster = support::install_from(Options::new().node(NodeKind::Real), "deploy/overlays/projector");
         // All journeys go on though the Secret of this name is nowhere but in one.
         let defaults = cluster.dir().join("pod-defaults.yaml");
         std::fs::write(&defaults, format!("imagePullSecrets: [{OF_THE_PLATFORM}]\n")).unwrap();
         let kubeconfig = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "lockgate").unwrap();
-        let flags = ["--pod-defaults", defaults.to_str().unwrap()];
+        let flags = ["--pod-defaults", defaults.to_str().unwrap(), "--helper-image", support::image::HELPER];
         let operator = Operator::start_with_flags(&cluster, &kubeconfig, &flags);
         Some(Shared { cluster, operator })
     });

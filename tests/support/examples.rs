@@ -10,7 +10,8 @@ use lockgate_cluster::Cluster;
 use super::{CANARY, output};
 
 /// Those that run on the node.
-pub const ON_THE_NODE: [&str; 6] = ["env-secret", "mounted-secret", "pull-secret", "graph", "service", "rotation"];
+pub const ON_THE_NODE: [&str; 7] =
+    ["env-secret", "mounted-secret", "pull-secret", "graph", "input", "service", "rotation"];
 /// Those that need no node: the test plays the kubelet.
 pub const WITHOUT_A_NODE: [&str; 5] = ["all-in-one", "external-secrets", "suspended", "everything", "registry"];
 

@@ -10,7 +10,7 @@ use crate::api::input::{Input, InputSecret};
 use crate::api::pipeline::PipelineSpec;
 use crate::model::render::scan::{self, Piece};
 use crate::model::render::template::{self, Found, MAX_EXPRESSIONS, Refusal};
-use crate::render::{self, Judgement};
+use crate::render;
 
 /// What is wrong in the templates of a Pipeline.
 pub(super) fn findings(pipeline: &Object<'_>, spec: &PipelineSpec) -> Vec<Finding> {
@@ -46,10 +46,11 @@ fn of_input(pipeline: &Object<'_>, base: &str, input: &Input) -> Vec<Finding> {
     };
     let known: BTreeSet<&str> = input.secrets.iter().map(InputSecret::called).collect();
     let judged = expressions.iter().zip(judged).flat_map(|(Found { pointer, expression }, judgement)| {
-        let Judgement { syntax, secrets } = judgement;
-        let broken =
-            syntax.map(|syntax| error(pointer, format!("character {}: {}", expression.at + syntax.at - 1, syntax.why)));
-        let unknown = secrets.into_iter().filter(|name| !known.contains(&**name)).map(|name| {
+        let broken = judgement
+            .syntax
+            .as_ref()
+            .map(|syntax| error(pointer, format!("character {}: {}", expression.at + syntax.at - 1, syntax.why)));
+        let unknown = judgement.secrets().into_iter().filter(|name| !known.contains(name)).map(|name| {
             let message = format!("character {}: .secrets.{name} is null: {}", expression.at, listed(&known));
             pipeline.finding(Rule::InputSecretUnknown, Severity::Warning, &field(pointer), message)
         });

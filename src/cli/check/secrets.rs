@@ -73,7 +73,14 @@ fn keys(spec: &PipelineSpec) -> Vec<(String, String, String, bool)> {
     let entries = lists.flat_map(|(list, entries)| {
         entries.iter().enumerate().map(move |(index, entry)| (format!("{list}[{index}]"), entry))
     });
-    entries.flat_map(|(at, entry)| of_entry(&at, entry)).collect()
+    let inputs = containers(spec).into_iter().filter_map(|(base, container)| Some((base, container.input.as_ref()?)));
+    let of_inputs = inputs.flat_map(|(base, input)| {
+        input.secrets.iter().enumerate().filter_map(move |(index, secret)| {
+            let field = format!("{base}.input.secrets[{index}].key");
+            Some((field, secret.name.clone(), secret.key.clone()?, false))
+        })
+    });
+    entries.flat_map(|(at, entry)| of_entry(&at, entry)).chain(of_inputs).collect()
 }
 
 fn of_entry(at: &str, entry: &SecretEntry) -> Vec<(String, String, String, bool)> {

@@ -38,7 +38,7 @@ use way::{Verdict, Way};
   lockgate explain -f edges.yaml
   lockgate explain edges -o json | jq -r '.. | .command? // empty'
 
-The stages: applied, needs (of a graph), references, pod, scheduled, mounted, pulled (by which credential), started, and finished
+The stages: applied, needs (of a graph), references, pod, scheduled, mounted, rendered (of an input), pulled (by which credential), started, and finished
 or, of a Service, ready. docs/explain.md says what each means and where it is read from.
 Exit codes: 0 it runs or ran well, 1 it does not run or failed, 3 the cluster refuses, 4 there is no such Pipeline, 130 Ctrl-C.")]
 pub(super) struct ExplainArgs {

@@ -12,6 +12,7 @@ use super::way::{Leg, Problem, Stage, State};
 use super::words;
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::api::status::StepStatus;
+use crate::model::render::CONTAINER;
 use crate::model::world::{PodFacts, PodPhase};
 
 /// The kubelet's words for a container that waits though its image is there.
@@ -49,7 +50,9 @@ fn time_of(event: &Event) -> Option<Timestamp> {
 impl Look<'_> {
     fn legs(&self) -> Vec<Leg> {
         let end = if self.is_service { Stage::Ready } else { Stage::Finished };
-        let all = [Stage::Pod, Stage::Scheduled, Stage::Mounted, Stage::Pulled, Stage::Started, end];
+        let rendered = self.helper_image().map(|_| Stage::Rendered);
+        let before = [Stage::Pod, Stage::Scheduled, Stage::Mounted].into_iter().chain(rendered);
+        let all: Vec<Stage> = before.chain([Stage::Pulled, Stage::Started, end]).collect();
         // A stage cannot be done before those that it follows, whatever is still known of these.
         let reached = all.iter().copied().filter(|stage| self.is_done(*stage)).max();
         let mut legs: Vec<Leg> = Vec::new();
@@ -77,8 +80,28 @@ impl Look<'_> {
         self.condition(type_)?.last_transition_time.as_ref().map(|time| time.0)
     }
 
+    /// The image of the init container that renders, where there is one.
+    fn helper_image(&self) -> Option<&str> {
+        let containers = self.pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+        containers.into_iter().find(|container| container.name == CONTAINER)?.image.as_deref()
+    }
+
+    /// Whether the init container that renders has ended well.
+    fn has_rendered(&self) -> bool {
+        let status = self.pod.status.as_ref();
+        let containers = status.into_iter().flat_map(|status| status.init_container_statuses.iter().flatten());
+        let ended = containers.filter(|container| container.name == CONTAINER);
+        let mut ended = ended.filter_map(|container| container.state.as_ref()?.terminated.as_ref());
+        ended.any(|ended| ended.exit_code == 0)
+    }
+
+    /// The last event of this reason; what concerns the init container is no news of the step's own.
     fn event(&self, reason: &str) -> Option<&Event> {
-        let found = self.events.iter().filter(|event| event.reason.as_deref() == Some(reason));
+        let is_own = |event: &Event| {
+            let field = event.involved_object.field_path.as_deref().unwrap_or_default();
+            !field.contains(CONTAINER)
+        };
+        let found = self.events.iter().filter(|event| event.reason.as_deref() == Some(reason) && is_own(event));
         found.max_by_key(|event| time_of(event)).copied()
     }
 
@@ -109,8 +132,14 @@ impl Look<'_> {
             }
             Stage::Mounted => {
                 let waits = self.waiting().is_some_and(|reason| !is_before_pull(reason));
-                waits || self.condition("PodReadyToStartContainers").is_some() || self.event("Pulling").is_some()
+                let begun = self.facts.helper.waiting.as_ref().is_some_and(|(reason, _)| !is_before_pull(reason));
+                let begun = begun || self.facts.helper.failed.is_some();
+                waits
+                    || begun
+                    || self.condition("PodReadyToStartContainers").is_some()
+                    || self.event("Pulling").is_some()
             }
+            Stage::Rendered => self.has_rendered(),
             Stage::Pulled => self.has_image(),
             Stage::Started => self.has_started(),
             Stage::Ready => self.facts.ready,
@@ -133,6 +162,7 @@ impl Look<'_> {
             Stage::Scheduled => self.since("PodScheduled"),
             Stage::Mounted => self.since("PodReadyToStartContainers").or_else(|| event("Pulling")),
             Stage::Pulled => event("Pulled"),
+            Stage::Rendered => None,
             Stage::Started => self.started_at(),
             Stage::Ready => self.since("Ready"),
             Stage::Finished => self.facts.terminated.as_ref().and_then(|ended| ended.finished_at),
@@ -161,6 +191,7 @@ impl Look<'_> {
                 node.map(|node| format!("on node {node}")).unwrap_or_default()
             }
             Stage::Mounted => mounted(self.pod),
+            Stage::Rendered => self.rendered(),
             Stage::Pulled => self.pulled(),
             Stage::Ready => self.ready(),
             Stage::Finished => {
@@ -169,6 +200,10 @@ impl Look<'_> {
             }
             Stage::Applied | Stage::Needs | Stage::References | Stage::Started => String::new(),
         }
+    }
+
+    fn rendered(&self) -> String {
+        format!("by {CONTAINER}, image {}", self.helper_image().unwrap_or_default())
     }
 
     fn pulled(&self) -> String {
@@ -227,6 +262,11 @@ impl Look<'_> {
                 let (said, _) = pull::offer(self.image(), &offered(self.pod), &self.seen.pull_secrets);
                 format!("{} {said}", self.image())
             }
+            Stage::Rendered => {
+                let image = self.helper_image().unwrap_or_default();
+                let (said, _) = pull::offer(image, &offered(self.pod), &self.seen.pull_secrets);
+                format!("{CONTAINER} renders what the step needs: image {image} {said}")
+            }
             Stage::Started => "the kubelet makes the container".to_owned(),
             Stage::Ready => self.ready(),
             Stage::Finished if self.facts.phase == PodPhase::Running => "it runs".to_owned(),
@@ -247,7 +287,7 @@ impl Look<'_> {
         let is_told = self.step.pod.as_deref() == Some(self.facts.name.as_str());
         let said = self.step.message.as_deref().filter(|_| is_told);
         if let Some((trouble, said)) = self.step.trouble.filter(|_| is_told).zip(said)
-            && stage_of(trouble) == stage
+            && self.stage_of(trouble) == stage
         {
             return Some(words::problem(trouble.as_str(), said));
         }
@@ -260,13 +300,21 @@ impl Look<'_> {
         Some(words::problem(&reason, &said))
     }
 
+    /// Where a trouble keeps this Pod: before all is rendered it can only be the init container's.
+    fn stage_of(&self, trouble: Trouble) -> Stage {
+        let stage = stage_of(trouble);
+        let is_helpers = self.helper_image().is_some() && !self.has_rendered();
+        if is_helpers && stage > Stage::Mounted { Stage::Rendered } else { stage }
+    }
+
     fn reason_of_end(&self) -> Option<&str> {
-        let ended = self.facts.terminated.as_ref().map(|ended| ended.reason.as_str());
+        let ended = self.facts.ended().map(|ended| ended.reason.as_str());
         ended.or_else(|| self.facts.reason.as_ref().map(|(reason, _)| reason.as_str())).filter(|word| !word.is_empty())
     }
 
     fn end(&self) -> String {
         match (&self.facts.terminated, &self.facts.reason) {
+            _ if self.facts.helper.failed.is_some() => self.helper_end(),
             (Some(ended), _) => match &ended.start_error {
                 Some(said) => format!("the container could not be started: {said}"),
                 None => format!("the container ended with exit code {}", ended.exit_code),
@@ -274,6 +322,12 @@ impl Look<'_> {
             (None, Some((reason, said))) => format!("{reason}: {said}"),
             (None, None) => "the Pod failed".to_owned(),
         }
+    }
+
+    fn helper_end(&self) -> String {
+        let Some(failed) = &self.facts.helper.failed else { return String::new() };
+        let said = failed.last_words.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+        format!("{CONTAINER} ended with exit code {}{said}", failed.exit_code)
     }
 
     /// What the Pod and its events show, where the operator has not said it.
@@ -284,6 +338,13 @@ impl Look<'_> {
                 let event = self.event("FailedMount").or_else(|| self.event("FailedAttachVolume"))?;
                 Some(("FailedMount".to_owned(), event.message.clone().unwrap_or_default()))
             }
+            (Stage::Rendered, _) => match (&self.facts.helper.waiting, &self.facts.helper.failed) {
+                (_, Some(_)) if self.facts.invalid_input().is_some() => {
+                    Some((Reason::InvalidInput.as_str().to_owned(), self.helper_end()))
+                }
+                (Some((reason, said)), _) if !is_before_pull(reason) => Some((reason.clone(), said.clone())),
+                _ => None,
+            },
             (Stage::Pulled, Some((reason, said))) if !is_before_pull(reason) => Some((reason.clone(), said.clone())),
             (Stage::Started | Stage::Ready, Some((reason, said))) if AFTER_PULL.contains(&reason.as_str()) => {
                 Some((reason.clone(), said.clone()))

@@ -19,6 +19,8 @@ pub(super) enum Stage {
     Scheduled,
     /// Its volumes are mounted.
     Mounted,
+    /// Where something is rendered for the container: that is done.
+    Rendered,
     /// The node has the image.
     Pulled,
     /// The container was started.
@@ -39,6 +41,7 @@ impl Stage {
             Self::Pod => "pod",
             Self::Scheduled => "scheduled",
             Self::Mounted => "mounted",
+            Self::Rendered => "rendered",
             Self::Pulled => "pulled",
             Self::Started => "started",
             Self::Ready => "ready",

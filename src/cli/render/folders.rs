@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::out::{MODE, Out};
 use super::volumes::{Volumes, text};
 use super::worker::Trouble;
-use crate::model::render::{Folder, Source};
+use crate::model::render::{Folder, Source, properties_file};
 use crate::render::properties;
 
 /// Writes one folder, from its beginning.
@@ -14,7 +14,7 @@ pub(super) fn write(folder: &Folder, secrets: &Volumes<'_>, out: &Out<'_>) -> Re
     let mut written = BTreeSet::new();
     for source in &folder.sources {
         let files = if source.properties {
-            vec![(format!("{}.properties", source.secret), MODE, as_properties(source, secrets)?)]
+            vec![(properties_file(&source.secret), MODE, as_properties(source, secrets)?)]
         } else {
             let files = secrets.files(&source.dir)?;
             files.into_iter().map(|file| (file.path, file.mode, file.value.expose().to_vec())).collect()

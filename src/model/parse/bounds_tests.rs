@@ -111,3 +111,75 @@ fn ports_and_probes_have_bounds() {
     assert_eq!(service("max_surge", json!(1001)), ["spec.max_surge"]);
     assert_eq!(service("max_unavailable", json!(-1)), ["spec.max_unavailable"]);
 }
+
+/// All that is said of an input with this template, and with this `stdin`.
+fn of_template(template: &Value, stdin: &str) -> Vec<String> {
+    let mut transform = json!({"image": "a", "cmd": ["sh"], "input": {"template": template, "env_var": "INPUT"}});
+    if !stdin.is_empty() {
+        transform["stdin"] = json!([stdin]);
+    }
+    let spec = serde_json::from_value(json!({"transform": transform})).unwrap();
+    let found = parse(&spec).err().unwrap_or_default();
+    found.into_iter().map(|violation| format!("{}: {}", violation.field, violation.message)).collect()
+}
+
+#[test]
+fn a_template_is_held_to_its_bounds_with_the_place_of_each_fault() {
+    let at = "spec.transform.input.template";
+    assert_eq!(of_template(&json!({"a": ["x", {"b": "jq(.run) and jq(.index)"}], "n": null}), ""), [""; 0]);
+    assert_eq!(
+        of_template(&json!({"a/b": ["x", "jq(.secrets"], "c": "jq()"}), ""),
+        [
+            format!(
+                r#"{at}: template at /a~1b/1, character 4: no ) closes this jq( (for the text "jq(" itself write jq("jq("))"#
+            ),
+            format!("{at}: template at /c, character 4: there is no expression in this jq()"),
+        ]
+    );
+    let sized = |bytes: usize| json!("x".repeat(bytes - 2));
+    assert_eq!(of_template(&sized(32 * 1024), ""), [""; 0]);
+    assert_eq!(
+        of_template(&sized(32 * 1024 + 1), ""),
+        [format!("{at}: the template has 32769 bytes as compact JSON, and at most 32768 are rendered")]
+    );
+    assert_eq!(of_template(&json!(format!("jq({})", "1".repeat(1024))), ""), [""; 0]);
+    assert_eq!(
+        of_template(&json!(format!("jq({})", "1".repeat(1025))), ""),
+        [format!("{at}: template, character 4: the expression is longer than 1024 bytes")]
+    );
+    // A hundred thousand brackets are refused by their number, without being walked into.
+    assert_eq!(of_template(&json!(format!("jq({})", "[".repeat(100_000))), "").len(), 1);
+    let deep = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    assert_eq!(of_template(&deep(64), ""), [""; 0]);
+    assert_eq!(
+        of_template(&deep(65), ""),
+        [format!("{at}: more than 64 arrays and objects of the template stand in each other")]
+    );
+}
+
+#[test]
+fn a_template_and_stdin_share_the_room_that_annotations_have() {
+    let both = |stdin: usize| of_template(&json!("x".repeat(1000 - 2)), &"y".repeat(stdin - 1));
+    assert_eq!(both(204_800 - 1000), [""; 0]);
+    assert_eq!(both(204_800 - 999), [format!("spec.transform.input.template: {}", rules::INPUT_AND_STDIN)]);
+}
+
+#[test]
+fn an_input_has_bounds() {
+    let input = |more: Value| {
+        let mut input = json!({"template": 1});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        refused(json!({"transform": {"image": "a", "input": input}}))
+    };
+    let secrets = |count| many(count, |n| json!({"name": format!("s{n}")}));
+    assert_eq!(input(json!({"env_var": "I", "secrets": secrets(16)})), [""; 0]);
+    assert_eq!(input(json!({"env_var": "I", "secrets": secrets(17)})), ["spec.transform.input.secrets"]);
+    assert_eq!(input(json!({"env_var": "I".repeat(254)})), ["spec.transform.input.env_var"]);
+    assert_eq!(input(json!({"mount_path": format!("/{}", "p".repeat(256))})), ["spec.transform.input.mount_path"]);
+    let called = |text: &str| input(json!({"env_var": "I", "secrets": [{"name": "s", "as": text}]}));
+    assert_eq!(called(&"a".repeat(253)), [""; 0]);
+    for text in ["a b", "a\nb", "ä", "a/b"] {
+        assert_eq!(called(text), ["spec.transform.input.secrets[0].as"], "{text}");
+    }
+    assert_eq!(called(""), ["spec.transform.input.secrets[0].as"]);
+}

@@ -37,10 +37,10 @@ pub(super) fn parse(at: &str, input: &WireInput, uses: &mut Vec<SecretUse>, repo
     for refusal in template::expressions(&input.template).err().into_iter().flatten() {
         report.add(format!("{at}.template"), refusal.to_string());
     }
-    let path = input.mount_path.as_deref().map(|path| {
-        report.length(path, 0, 256, &format!("{at}.mount_path"));
-        report.keep(format!("{at}.mount_path"), MountPath::of_input(path)).map(InputPlace::File)
-    });
+    let path = input
+        .mount_path
+        .as_deref()
+        .map(|path| report.keep(format!("{at}.mount_path"), MountPath::of_input(path)).map(InputPlace::File));
     let var = input
         .env_var
         .as_deref()

@@ -11,12 +11,12 @@ use serde_json::Value;
 pub const CONTAINER: &str = "lockgate-render";
 /// Annotation of the Pod: the [`Request`], as JSON.
 pub const REQUEST_ANNOTATION: &str = "lockgate.dev/render";
-/// The request, in the init container.
-pub const REQUEST_FILE: &str = "/lockgate/request/request.json";
+/// The request, in the init container. Not below `/lockgate`: in our image that is the program.
+pub const REQUEST_FILE: &str = "/run/lockgate/request/request.json";
 /// The folder that has one folder for each of the request's [`Source`]s, in the init container.
-pub const SECRETS_DIR: &str = "/lockgate/secrets";
+pub const SECRETS_DIR: &str = "/run/lockgate/secrets";
 /// The folder that what was rendered is written into, in the init container.
-pub const OUT_DIR: &str = "/lockgate/out";
+pub const OUT_DIR: &str = "/run/lockgate/out";
 /// A variable of the init container of this prefix holds the value of one of the step's literal variables.
 pub const ENV_PREFIX: &str = "LOCKGATE_ENV_";
 /// The exit code that says: what is to be rendered cannot be, and would not be at another try. What is wrong is the termination

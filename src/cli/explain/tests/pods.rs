@@ -188,3 +188,49 @@ fn of_several_pods_the_worst_is_told() {
     assert_eq!(way.steps[0].pod.as_deref(), Some("edges-main-x-1"));
     assert_eq!(way.steps[0].pods.as_deref(), Some("2 Pods, ended well: 0, 1 pending"));
 }
+
+#[test]
+fn what_is_rendered_comes_before_the_image() {
+    let spec = json!({"nodeName": "node-1", "containers": [{"name": "main", "image": "registry.example.com/edges:1"}],
+        "initContainers": [{"name": "lockgate-render", "image": "registry.example.com/lockgate:1"}]});
+    let helper = |phase: &str, state: &Value, last: &Value| {
+        let mut status = waiting("PodInitializing", "");
+        status["phase"] = json!(phase);
+        status["initContainerStatuses"] = json!([{"name": "lockgate-render", "image": "x", "imageID": "x", "ready": false,
+            "restartCount": 0, "state": state, "lastState": last}]);
+        status
+    };
+    let waits = |reason: &str| json!({"waiting": {"reason": reason, "message": "m"}});
+    let ends = |code: i32| json!({"terminated": {"exitCode": code, "message": "template at /x"}});
+    let none = json!({});
+    let mut pulled = event("Pulled", "");
+    pulled.involved_object.field_path = Some("spec.initContainers{lockgate-render}".to_owned());
+    for (status, expected) in [
+        (helper("Pending", &waits("PodInitializing"), &none), "~mounted -rendered -pulled"),
+        (helper("Pending", &waits("ErrImagePull"), &none), "+mounted !rendered/ErrImagePull -pulled"),
+        (helper("Pending", &waits("CrashLoopBackOff"), &ends(65)), "+mounted !rendered/InvalidInput -pulled"),
+        (helper("Pending", &waits("CrashLoopBackOff"), &ends(1)), "+mounted !rendered/CrashLoopBackOff -pulled"),
+        (helper("Pending", &ends(0), &none), "+mounted +rendered ~pulled"),
+    ] {
+        let seen = Seen { events: Ok(vec![pulled.clone()]), ..with_pod(&starting(&json!({})), pod(0, &spec, &status)) };
+        judged(&seen, Verdict::Waiting, &format!("+applied +references +pod +scheduled {expected} -started -finished"));
+    }
+    let told = starting(
+        &json!({"trouble": "ImageUnauthorized", "message": "the registry wants other credentials: make it anew: kubectl delete secret a"}),
+    );
+    let seen = with_pod(&told, pod(0, &spec, &helper("Pending", &waits("ErrImagePull"), &none)));
+    judged(
+        &seen,
+        Verdict::Waiting,
+        "+applied +references +pod +scheduled +mounted !rendered/ImageUnauthorized -pulled -started -finished",
+    );
+    let over = step("Failed", &json!({"reason": "InvalidInput", "message": "what Pod edges needs cannot be rendered"}));
+    let failed =
+        with_pod(&stepping("Failed", "InvalidInput", &over), pod(0, &spec, &helper("Failed", &ends(65), &none)));
+    let way = judged(
+        &failed,
+        Verdict::Failed,
+        "+applied +references +pod +scheduled +mounted !rendered/InvalidInput -pulled -started -finished",
+    );
+    assert!(way.steps[0].legs[4].problems[0].said.starts_with("what Pod edges needs"), "{way:?}");
+}

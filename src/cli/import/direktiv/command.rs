@@ -8,8 +8,8 @@ use super::super::draft::Draft;
 use super::super::finding::child;
 use super::super::source::Source;
 use super::function::{FILES, Function};
+use super::input;
 use super::secrets::{Secrets, variable};
-use super::{input, reads};
 use crate::model::render::scan::{self, Piece};
 
 /// The folder that Direktiv mounts its own program from.
@@ -83,15 +83,13 @@ fn line(command: &str, named: &[String]) -> Option<String> {
             Piece::Text(text) if input::has_script(text) => return None,
             Piece::Text(text) => line.push_str(text),
             Piece::Expression(expression) => {
-                let paths = reads::paths(expression.text);
-                let [path] = paths.as_slice() else { return None };
-                let name = input::secret(path).filter(|name| named.iter().any(|named| named == name))?;
                 // Nothing but the path: no function changes it.
-                let is_plain =
-                    expression.text.trim() == path || expression.text.trim() == format!(".secrets[\"{name}\"]");
-                if !is_plain || command.contains('\'') {
-                    return None;
-                }
+                let is_of = |name: &&String| {
+                    let forms =
+                        [format!(".secrets.{name}"), format!(".secrets.\"{name}\""), format!(".secrets[\"{name}\"]")];
+                    forms.iter().any(|form| form == expression.text.trim())
+                };
+                let name = named.iter().find(is_of).filter(|_| !command.contains('\''))?;
                 line.push_str(&format!("${{{}}}", variable(name)));
             }
         }

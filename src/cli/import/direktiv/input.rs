@@ -1,15 +1,16 @@
 //! What an action sends, as the input of a step: the same JSON, in which `jq(...)` stands as before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::super::draft::Draft;
 use super::super::finding::{Severity, child};
 use super::super::source::Source;
-use super::reads;
 use super::secrets::Secrets;
 use crate::model::render::scan::{self, Piece};
+use crate::model::render::template::{self, Found, Text};
+use crate::render;
 
 /// Where the program of a step finds its input.
 pub const PATH: &str = "/lockgate/input.json";
@@ -51,7 +52,7 @@ pub fn map(
             json!({"name": name, "key": key, "as": secret})
         });
     }
-    let takes_data = texts(source, &at, &template, &called);
+    let takes_data = judge(source, &at, &template, &called);
     let mut input = json!({"template": template, "mount_path": PATH});
     if let (false, Some(fields)) = (list.is_empty(), input.as_object_mut()) {
         fields.insert("secrets".to_owned(), json!(list));
@@ -60,84 +61,57 @@ pub fn map(
     takes_data
 }
 
-/// Says of every string what cannot be rendered here; whether there is any such.
-fn texts(source: &mut Source, at: &str, template: &Value, named: &BTreeSet<&str>) -> bool {
+/// Says of every string what is not rendered here as there; whether one takes what only Direktiv has. What the Pipeline's own rules
+/// refuse, is told by them.
+fn judge(source: &mut Source, at: &str, template: &Value, named: &BTreeSet<&str>) -> bool {
+    let (expressions, _) = template::look(template);
+    let texts = template::texts(template).unwrap_or_default();
     let mut takes_data = false;
-    match template {
-        Value::String(text) => takes_data = is_of_the_workflow(source, at, text, named),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                takes_data |= texts(source, &child(at, index), item, named);
-            }
+    for Text { pointer, .. } in texts.iter().filter(|text| is_script(text.text)) {
+        takes_data = true;
+        source.say(
+            Severity::Lost,
+            &format!("{at}{pointer}"),
+            "is rendered by JavaScript, or in the form of Direktiv's first versions, which nothing does here: write it as jq(...); until then the Pipeline is suspended",
+        );
+    }
+    let judged = render::large(|| render::judge(expressions.iter().map(|found| found.expression.text)));
+    let mut data: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for (Found { pointer, expression }, judgement) in expressions.iter().zip(judged.into_iter().flatten()) {
+        let at = format!("{at}{pointer}");
+        if let Some(syntax) = &judgement.syntax {
+            let character = expression.at.saturating_add(syntax.at).saturating_sub(1);
+            source.error(&at, format!("character {character}: {}: mend it in the source", syntax.why));
+            continue;
         }
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                takes_data |= texts(source, &child(at, name), field, named);
-            }
+        for name in judgement.secrets().into_iter().filter(|name| !named.contains(name)) {
+            source.note(&at, format!("{name} is not among the action's secrets, and is null: here as in Direktiv"));
         }
-        _ => {}
+        let others = judgement.paths.into_iter().filter(|path| path.first().is_none_or(|first| first != "secrets"));
+        data.entry(at).or_default().extend(others);
+    }
+    for (at, paths) in data.iter().filter(|(_, paths)| !paths.is_empty()) {
+        takes_data = true;
+        let text = format!("{}: nothing passes between steps by itself. {INSTEAD}", of_data(paths));
+        source.say(Severity::Lost, at, text);
     }
     takes_data
 }
 
-/// Whether a string takes what only Direktiv has, which is told.
-fn is_of_the_workflow(source: &mut Source, at: &str, text: &str, named: &BTreeSet<&str>) -> bool {
-    let pieces = match scan::pieces(text) {
-        Ok(pieces) => pieces,
-        Err(fault) => {
-            source.error(at, format!("character {}: {}: mend it in the source", fault.at, fault.problem));
-            return false;
-        }
-    };
-    let mut data: Vec<String> = Vec::new();
-    let mut script = text.starts_with("{{") && text.ends_with("}}");
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => script |= has_script(text),
-            Piece::Expression(expression) => {
-                for path in reads::paths(expression.text) {
-                    match secret(&path) {
-                        None if data.contains(&path) => {}
-                        None => data.push(path),
-                        Some(name) if name.is_empty() || named.contains(name) => {}
-                        Some(name) => source.note(
-                            at,
-                            format!("{name} is not among the action's secrets, so that {path} is null here as there"),
-                        ),
-                    }
-                }
-            }
-        }
+/// What an expression takes of the workflow's data.
+fn of_data(paths: &BTreeSet<Vec<String>>) -> String {
+    if paths.contains(&Vec::new()) {
+        return "takes all of the workflow's data, and would get the Secrets and Lockgate's own names".to_owned();
     }
-    if script {
-        source.say(
-            Severity::Lost,
-            at,
-            "is rendered by JavaScript, or in the form of Direktiv's first versions, which nothing does here: write it as jq(...); until then the Pipeline is suspended",
-        );
-    }
-    if !data.is_empty() {
-        let what = if data.iter().any(|path| path == ".") {
-            "takes all of the workflow's data, and would get the Secrets and Lockgate's own names".to_owned()
-        } else {
-            format!("takes {} of the workflow's data, and would get null", data.join(" and "))
-        };
-        source.say(Severity::Lost, at, format!("{what}: nothing passes between steps by itself. {INSTEAD}"));
-    }
-    script || !data.is_empty()
+    let paths: Vec<String> = paths.iter().map(|path| format!(".{}", path.join("."))).collect();
+    format!("takes {} of the workflow's data, and would get null", paths.join(" and "))
 }
 
-/// The Secret that a path names, without quotes; empty: all of them. `None`: it names none.
-pub fn secret(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix(".secrets")?;
-    if rest.is_empty() {
-        return Some(rest);
-    }
-    let name = rest.strip_prefix('.')?;
-    Some(match name.strip_prefix('"') {
-        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
-        None => name.split('.').next().unwrap_or_default(),
-    })
+/// Whether a string is computed by something else than jq.
+fn is_script(text: &str) -> bool {
+    let pieces = scan::pieces(text).unwrap_or_default();
+    text.starts_with("{{") && text.ends_with("}}")
+        || pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if has_script(text)))
 }
 
 /// Whether `js(` stands in it as a word of its own.
@@ -152,20 +126,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_told_from_data() {
-        for (path, named) in [
-            (".secrets.token", Some("token")),
-            (".secrets.token.a", Some("token")),
-            (".secrets.\"a.b\".c", Some("a.b")),
-            (".secrets", Some("")),
-            (".secretsX", None),
-            (".data.secrets", None),
-            (".", None),
+    fn what_jq_does_not_compute_is_told_from_text() {
+        for (text, is) in [
+            ("js(data)", true),
+            ("a js(1)", true),
+            ("jq(.a) js(1)", true),
+            ("{{ .a }}", true),
+            ("myjs(", false),
+            ("js (", false),
+            ("jq(\"js(\")", false),
+            ("", false),
         ] {
-            assert_eq!(secret(path), named, "{path}");
-        }
-        for (text, has) in [("js(data)", true), ("a js(1)", true), ("myjs(", false), ("js (", false), ("", false)] {
-            assert_eq!(has_script(text), has, "{text}");
+            assert_eq!(is_script(text), is, "{text}");
         }
     }
 }

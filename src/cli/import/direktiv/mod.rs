@@ -8,7 +8,6 @@ mod command;
 mod function;
 mod graph;
 mod input;
-mod reads;
 mod secrets;
 mod service;
 mod time;
@@ -256,3 +255,6 @@ fn start(source: &mut Source) {
         _ => source.lost("/start", "no event starts a run: let who sends it ask for one, by the annotation lockgate.dev/run-requested-at"),
     }
 }
+
+#[cfg(test)]
+mod page_tests;
