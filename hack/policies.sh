@@ -11,13 +11,15 @@ case ${1:-} in
   exit
   ;;
 author-may-read-secrets)
-  name=$1 most=24 kind=Secret resource=secrets verb=get
-  what="the author of a Pipeline may get every Secret that it names"
+  name=$1 most=24 kind=Secret resource=secrets verb=get of="pipelines, registries"
+  what="the author of a Pipeline or Registry may get every Secret that it names"
   names="(variables.containers.filter(c, has(c.secrets)).map(c, c.secrets.map(s, s.name)).flatten()
+      + variables.containers.filter(c, has(c.input) && has(c.input.secrets)).map(c, c.input.secrets.map(s, s.name)).flatten()
+      + variables.containers.filter(c, has(c.secret)).map(c, c.secret.name)
       + variables.containers.filter(c, has(c.image_pull_secrets)).map(c, c.image_pull_secrets).flatten()).distinct()"
   ;;
 author-may-use-service-accounts)
-  name=$1 most=24 kind=ServiceAccount resource=serviceaccounts verb=impersonate
+  name=$1 most=24 kind=ServiceAccount resource=serviceaccounts verb=impersonate of=pipelines
   what="the author of a Pipeline may use every ServiceAccount that it names"
   names="variables.containers.filter(c, has(c.service_account_name)).map(c, c.service_account_name).distinct()"
   ;;
@@ -44,7 +46,7 @@ spec:
     - apiGroups: [lockgate.dev]
       apiVersions: [v1alpha1]
       operations: [CREATE, UPDATE]
-      resources: [pipelines]
+      resources: [$of]
   # Whoever changes a command or a probe can make the Pod tell a value: so every change of the spec counts, not only one of
   # the names. Labels, annotations, status and \`kubectl scale\` do not.
   matchConditions:
@@ -54,8 +56,7 @@ spec:
   # Every place that names one: the spec itself, its transform, its steps.
   - name: containers
     expression: >-
-      [dyn(object.spec)] + (has(object.spec.transform) ? [dyn(object.spec.transform)] : [])
-      + (has(object.spec.steps) ? object.spec.steps.map(step, dyn(step)) : [])
+      [dyn(object.spec)].map(spec, [spec] + (has(spec.transform) ? [spec.transform] : []) + (has(spec.steps) ? spec.steps : []))[0]
   - name: names
     expression: >-
       $names
@@ -63,7 +64,7 @@ spec:
   - expression: size(variables.names) <= $most
     reason: Forbidden
     messageExpression: >-
-      'this Pipeline names ' + string(size(variables.names)) + ' ${kind}s; where the policy lockgate-$name is on it
+      'this ' + object.kind + ' names ' + string(size(variables.names)) + ' ${kind}s; where the policy lockgate-$name is on it
       may name $most: split it into several Pipelines'
 YAML
 for ((i = 0; i < most; i++)); do
@@ -73,8 +74,8 @@ for ((i = 0; i < most; i++)); do
       authorizer.group('').resource('$resource').namespace(request.namespace).name(variables.names[$i]).check('$verb').allowed()
     reason: Forbidden
     messageExpression: >-
-      '$kind ' + variables.names[$i] + ': you may not $verb it, and a Pipeline may name only what its author may $verb; ask for
-      the right (kubectl create role USE --verb=$verb --resource=$resource --resource-name=' + variables.names[$i] +
+      '$kind ' + variables.names[$i] + ': you may not $verb it, and a ' + object.kind + ' may name only what its author may $verb; ask
+      for the right (kubectl create role USE --verb=$verb --resource=$resource --resource-name=' + variables.names[$i] +
       ' -n ' + request.namespace + ', and a RoleBinding), or take the name out'
 YAML
 done

@@ -33,6 +33,7 @@ mod moments;
 mod outage;
 mod pods;
 mod policy;
+mod projector;
 mod recipes;
 mod registries;
 mod restart;

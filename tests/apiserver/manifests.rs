@@ -12,9 +12,10 @@ use crate::shared;
 use crate::support::{Space, admin, output};
 
 /// Files that hold no whole object.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
     ("deploy/argocd/argocd-cm.yaml", "a patch of Argo CD's own ConfigMap; tests/gitops reads it"),
     ("deploy/argocd/resource_customizations/", "tests for Argo CD, on what a cluster said; tests/gitops runs them"),
+    ("deploy/base/images.yaml", "configuration of kustomize; what has it is rendered here"),
     ("deploy/components/ha/deployment.yaml", "a patch; the overlay that has it is rendered here"),
     ("deploy/krew/lockgate.yaml", "a template that is filled in at a release; tests/krew.rs does"),
     ("deploy/kustomize/component/", "configuration of kustomize; the examples that have it are rendered here"),

@@ -15,8 +15,11 @@ use super::{cases, chart};
 const READ_BY_NOTHING: [&str; 2] = ["enabled", "global"];
 
 /// Knobs that `ci/everything-values.yaml` cannot turn beside the others: the file to turn them on top of, and how.
-const APART: [(&str, &str, &str); 12] = [
+const APART: [(&str, &str, &str); 15] = [
     ("image.digest", "everything", "image.digest=sha256:0123"),
+    ("helper.image.digest", "everything", "helper.image.digest=sha256:0123"),
+    ("projector.image.digest", "everything", "projector.image.digest=sha256:0123"),
+    ("projector.serviceAccount.create", "projector", "projector.serviceAccount.create=false"),
     ("podDisruptionBudget.minAvailable", "ha", "podDisruptionBudget.minAvailable=0"),
     ("crds.install", "default", "crds.install=false"),
     ("crds.keep", "default", "crds.keep=false"),
@@ -142,20 +145,22 @@ fn every_value_changes_what_comes_out() {
     assert!(dead.is_empty(), "these values change nothing: {dead:?}");
 }
 
+/// The flags of one of the servers.
+fn flags_of(server: &str) -> Vec<String> {
+    let help = super::support::output(Command::new(env!("CARGO_BIN_EXE_lockgate")).args([server, "--help"]));
+    let flags = help.lines().filter_map(|line| line.trim_start().trim_start_matches("-h, ").strip_prefix("--"));
+    flags.filter_map(|flag| flag.split([' ', '=']).next()).map(ToOwned::to_owned).collect()
+}
+
 /// A flag that the chart does not know could be given twice, or against its rights.
 #[test]
 fn every_flag_of_the_operator_is_set_by_a_value_or_left_to_extra_args() {
     const LEFT: [&str; 3] = ["help", "kubeconfig", "log-level"];
-    let help = super::support::output(Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["operator", "--help"]));
-    let flags: Vec<&str> = help
-        .lines()
-        .filter_map(|line| line.trim_start().trim_start_matches("-h, ").strip_prefix("--"))
-        .filter_map(|flag| flag.split([' ', '=']).next())
-        .collect();
+    let flags = flags_of("operator");
     assert!(flags.len() > 15, "{flags:?}");
     let mut in_schema = BTreeMap::new();
     described(&schema(), "", &mut in_schema);
-    for flag in flags.iter().filter(|flag| !LEFT.contains(*flag)) {
+    for flag in flags.iter().filter(|flag| !LEFT.contains(&flag.as_str())) {
         let refusal =
             outcome(&serde_json::json!({"image": {"repository": "x"}, "extraArgs": [format!("--{flag}=x")]}), "");
         let (_, value) = refusal
@@ -164,4 +169,20 @@ fn every_flag_of_the_operator_is_set_by_a_value_or_left_to_extra_args() {
         let value = value.split_whitespace().next().unwrap();
         assert!(in_schema.keys().any(|path| path == value || path.starts_with(&format!("{value}."))), "{value}");
     }
+}
+
+/// The projector takes no more flags than the chart sets.
+#[test]
+fn every_flag_of_the_projector_is_set_by_a_value() {
+    const LEFT: [&str; 3] = ["help", "kubeconfig", "log-level"];
+    // By a variable, as the operator's.
+    const HELPER: &str = "helper-image";
+    let release = super::objects(&super::rendered(&["--values", "ci/everything-values.yaml"]));
+    let deployment = super::object(&release, "Deployment", "lockgate-everything-projector");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let given: Vec<&str> = container["args"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()).collect();
+    for flag in flags_of("projector").iter().filter(|flag| !LEFT.contains(&flag.as_str()) && *flag != HELPER) {
+        assert!(given.iter().any(|argument| argument.starts_with(&format!("--{flag}="))), "--{flag}: {given:?}");
+    }
+    assert_eq!(container["env"][0]["name"], "LOCKGATE_PROJECTOR_HELPER_IMAGE");
 }

@@ -1,6 +1,6 @@
 //! Labels and names: on everything, and such that a selector finds what it should.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{IMAGE, object, objects, rendered};
 
@@ -60,6 +60,27 @@ fn selectors_are_three_labels_that_no_value_can_take_away() {
     }
     let spread = &deployment["spec"]["template"]["spec"]["topologySpreadConstraints"];
     assert_eq!(spread[0]["labelSelector"]["matchLabels"], selector);
+    // The projector's Pods are other Pods, by name alone.
+    let text =
+        rendered(&[&flags[..], &["--set", "projector.enabled=true", "--set", &set("projector.podLabels")]].concat());
+    let both = objects(&text);
+    let projector = object(&both, "Deployment", "lockgate-projector");
+    let selected = projector["spec"]["selector"]["matchLabels"].clone();
+    let expected = json!({
+        "app.kubernetes.io/component": "projector", "app.kubernetes.io/instance": "lockgate",
+        "app.kubernetes.io/name": "lockgate-projector",
+    });
+    assert_eq!(selected, expected);
+    let pod = labels(&projector["spec"]["template"]["metadata"]);
+    for (label, value) in selected.as_object().unwrap() {
+        assert_eq!(pod.get(label), Some(value), "{label}");
+    }
+    for (kind, name, path) in [
+        ("NetworkPolicy", "lockgate-projector", "/spec/podSelector/matchLabels"),
+        ("Service", "lockgate-projector-metrics", "/spec/selector"),
+    ] {
+        assert_eq!(object(&both, kind, name).pointer(path), Some(&selected), "{kind}");
+    }
     let tested = object(&release, "Pod", "lockgate-test");
     assert_ne!(labels(&tested["metadata"])["app.kubernetes.io/component"], "operator", "it would be counted as one");
 }
@@ -67,7 +88,7 @@ fn selectors_are_three_labels_that_no_value_can_take_away() {
 #[test]
 fn names_fit_however_long_the_release_is_called() {
     let release = "r".repeat(53);
-    let output = super::helm(&["template", &release, ".", "--set", IMAGE]);
+    let output = super::helm(&["template", &release, ".", "--set", IMAGE, "--set", "projector.enabled=true"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for object in objects(&text) {
         let name = object["metadata"]["name"].as_str().unwrap();

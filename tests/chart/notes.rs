@@ -25,11 +25,31 @@ fn version_scope_and_next_commands_are_told() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
-    assert!(!text.contains("Beware"), "{text}");
+    assert!(!text.contains("Beware") && !text.contains("projector"), "{text}");
     let text = notes(&["watchNamespaces={team-a,team-b}", "secretAccess=namespaces"]);
     assert!(text.contains("Pipelines in team-a, team-b") && text.contains("read every Secret there"), "{text}");
     let text = notes(&["secretAccess=none"]);
     assert!(text.contains("Secrets: none") && !text.contains("READ EVERY SECRET"), "{text}");
+}
+
+#[test]
+fn what_the_projector_means_is_told_and_how_its_first_registry_is_made() {
+    let text = notes(&["projector.enabled=true,projector.sourceNamespaces={registries,others}"]);
+    for words in [
+        "from Secrets in registries, others,",
+        "WHOEVER MAY CREATE A PIPELINE OR A POD IN A NAMESPACE",
+        "OBTAINS ITS CREDENTIALS",
+        "kubectl create secret docker-registry shared -n registries --docker-server=registry.example.com",
+        "secret: {namespace: registries, name: shared}",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(notes(&["projector.enabled=true"]).contains("from Secrets in lockgate-system,"));
+    // What it shows to apply is a ClusterRegistry that `lockgate crd` describes.
+    let manifest = text.split_once("<<EOF\n").unwrap().1.split_once("  EOF").unwrap().0;
+    let object: serde_json::Value = serde_saphyr::from_str(manifest).unwrap();
+    let registry: lockgate::api::registry::ClusterRegistry = serde_json::from_value(object).unwrap();
+    assert_eq!(registry.spec.secret.namespace, "registries");
 }
 
 #[test]

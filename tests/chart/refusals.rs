@@ -78,6 +78,28 @@ fn combinations_that_cannot_work() {
         (&["metrics.port=8081"], &["metrics.port and health.port are both 8081"]),
         (&["serviceAccount.create=false"], &["the account default", "set serviceAccount.name"]),
         (&["policies.allowedRegistries.enabled=true"], &["set policies.allowedRegistries.registries"]),
+        (
+            &["projector.enabled=true,secretAccess=none,watchNamespaces={team-a}"],
+            &[
+                "watchNamespaces keeps the operator from looking at ClusterRegistries",
+                "lockgate-registries to defaults",
+            ],
+        ),
+        (
+            &["projector.enabled=true,projector.serviceAccount.create=false"],
+            &["the account default", "set projector.serviceAccount.name"],
+        ),
+        (
+            &["projector.enabled=true,projector.serviceAccount.name=gate,serviceAccount.name=gate"],
+            &["would have one account, gate", "set projector.serviceAccount.name to another"],
+        ),
+        (&["projector.enabled=true,projector.metrics.port=8081"], &["projector.health.port are both 8081"]),
+        (
+            &["projector.enabled=true,hostNetwork=true"],
+            &["projector.metrics.port is 8080, as a port of the operator", "set projector.health.port to another"],
+        ),
+        (&["extraArgs={--helper-image=x}"], &["--helper-image in extraArgs", "set helper.image"]),
+        (&["extraEnv[0].name=LOCKGATE_HELPER_IMAGE"], &["LOCKGATE_HELPER_IMAGE in extraEnv", "set helper.image"]),
         (&["extraArgs={--secret-access=none}"], &["--secret-access in extraArgs", "set secretAccess"]),
         (&["extraArgs={--leader-elect}"], &["set leaderElection.enabled"]),
         (
@@ -109,10 +131,27 @@ fn combinations_that_work() {
         "leaderElection.enabled=true",
         "extraArgs={--log-level=debug}",
         "enabled=true,global.whatever=1",
+        "projector.enabled=true,hostNetwork=true,projector.metrics.port=9090,projector.health.port=9091",
+        "projector.enabled=true,projector.serviceAccount.create=false,projector.serviceAccount.name=theirs",
+        "projector.enabled=true,metrics.enabled=false,projector.metrics.port=8081",
+        "projector.enabled=true,secretAccess=none,watchNamespaces={team-a},defaults.imagePullSecrets={lockgate-registries}",
+        "projector.serviceAccount.create=false",
+        "projector.enabled=true,crds.install=false",
     ] {
         let output = helm(&["template", "lockgate", ".", "--set", IMAGE, "--set", sets]);
         assert!(output.status.success(), "{sets}: {}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// With a server to ask: the kinds that it knows are those of an older version.
+#[test]
+fn a_projector_without_its_kind_is_refused() {
+    let flags = ["--set", IMAGE, "--set", "projector.enabled=true,crds.install=false", "--api-versions"];
+    let older = [&flags[..], &["lockgate.dev/v1alpha1/Pipeline"]].concat();
+    let text = refused(&older);
+    assert!(text.contains("does not know the kind ClusterRegistry") && text.contains("lockgate crd | "), "{text}");
+    let newer = [&older[..], &["--api-versions", "lockgate.dev/v1alpha1/ClusterRegistry"]].concat();
+    rendered(&newer);
 }
 
 #[test]
@@ -156,6 +195,14 @@ fn misspelt_values_are_refused() {
         ("concurrency=0", "/concurrency"),
         ("log.format=xml", "/log/format"),
         ("extraArgs=--log-level=debug", "/extraArgs"),
+        ("projector.enabled=yes", "/projector/enabled"),
+        ("projector.sourceNamespaces=registries", "/projector/sourceNamespaces"),
+        ("projector.sourceNamespaces={}", "/projector/sourceNamespaces/0"),
+        ("projector.sourceNamespaces={Registries}", "/projector/sourceNamespaces/0"),
+        ("projector.replicas=2", "replicas"),
+        ("projector.metrics.port=0", "/projector/metrics/port"),
+        ("helper.image.digest=latest", "/helper/image/digest"),
+        ("helper.pullSecrets={Mirror}", "/helper/pullSecrets/0"),
     ];
     for (set, named) in cases {
         let text = refused(&["--set", IMAGE, "--set", set]);
@@ -199,7 +246,7 @@ fn the_operator_reads_the_defaults_that_the_chart_writes() {
     let map = object(&release, "ConfigMap", "lockgate-everything-pod-defaults");
     let file = objects(map["data"]["pod-defaults.yaml"].as_str().unwrap());
     let defaults = pod_defaults(&file[0]).unwrap();
-    assert_eq!((defaults.pull_secrets.len(), defaults.tolerations.len()), (2, 1));
+    assert_eq!((defaults.pull_secrets.len(), defaults.tolerations.len()), (3, 1));
     assert_eq!(defaults.priority_class_name.as_deref(), Some("batch"));
     assert_eq!((defaults.labels.len(), defaults.node_selector.len()), (1, 1));
 }

@@ -93,6 +93,7 @@ fn a_release_lives_and_leaves_pipelines_behind() {
     assert_eq!(deployment["spec"]["strategy"], serde_json::json!({"type": "Recreate"}));
     assert_eq!(names("poddisruptionbudgets,roles"), Vec::<String>::new());
 
+    the_projector_comes_and_goes();
     a_newer_chart_brings_its_crd();
 
     helm(&["uninstall", "gate", "--wait", "--timeout=2m"]);
@@ -112,6 +113,42 @@ fn a_release_lives_and_leaves_pipelines_behind() {
     helm(&["install", "gate", ".", "--values", "ci/default-values.yaml", "--take-ownership", "--wait", "--timeout=2m"]);
     helm(&["uninstall", "gate", "--wait", "--timeout=2m"]);
     kubectl(&["delete", "namespace", NAMESPACE, "--timeout=60s"]);
+}
+
+/// Switched on it starts in a namespace of Pod Security's strictest level; switched off nothing of it is left, and nothing of the
+/// operator's has changed.
+fn the_projector_comes_and_goes() {
+    let kinds = "deployments,services,serviceaccounts,roles,rolebindings";
+    let of_it = |kinds: &str, namespace: &str| {
+        let selector = "--selector=app.kubernetes.io/component=projector";
+        let listed = kubectl(&["get", kinds, "--namespace", namespace, selector, "--output=name"]);
+        listed.lines().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let version = get("deployment/gate-lockgate")["metadata"]["generation"].clone();
+    let sources = "projector.enabled=true,projector.sourceNamespaces={lockgate-journey,registries}";
+    let values = ["--values", "ci/default-values.yaml", "--set", sources];
+    helm(&[&["upgrade", "gate", ".", "--wait", "--timeout=2m"], &values[..]].concat());
+    assert_eq!(get("deployment/gate-lockgate-projector")["status"]["availableReplicas"], 1);
+    assert_eq!(get("deployment/gate-lockgate")["metadata"]["generation"], version, "the operator is left alone");
+    assert_eq!(of_it(kinds, NAMESPACE).len(), 5);
+    assert_eq!(of_it(kinds, "registries").len(), 2);
+    let account = &format!("system:serviceaccount:{NAMESPACE}:gate-lockgate-projector");
+    super::until("it may list its sources", || may_in(account, "list", "secrets", "registries"));
+    assert!(may_in(account, "list", "secrets", NAMESPACE) && !may_in(account, "list", "secrets", "team-a"));
+    assert!(may_in(account, "patch", "secrets/lockgate-registries", "team-a"));
+    assert!(!may_in(account, "patch", "secrets/db", "team-a") && !may_in(account, "get", "secrets/db", "team-a"));
+
+    helm(&["upgrade", "gate", ".", "--values", "ci/default-values.yaml", "--wait", "--timeout=2m"]);
+    for (kinds, namespace) in [(kinds, NAMESPACE), (kinds, "registries"), ("clusterroles,clusterrolebindings", "")] {
+        assert_eq!(of_it(kinds, namespace), Vec::<String>::new());
+    }
+}
+
+/// Whether somebody may do this to an object, as in `secrets/db`, in a namespace.
+fn may_in(who: &str, verb: &str, object: &str, namespace: &str) -> bool {
+    let arguments = ["auth", "can-i", verb, object, "--namespace", namespace, "--as", who];
+    let answer = cluster().kubectl().args(arguments).output().unwrap();
+    String::from_utf8(answer.stdout).unwrap().trim() == "yes"
 }
 
 /// A chart with a CRD that says more than the one in the cluster.

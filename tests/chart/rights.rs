@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{IMAGE, object, objects, rendered};
 
@@ -66,6 +66,49 @@ fn without_access_to_secrets_no_rule_names_them() {
         assert_eq!(rules.iter().filter(of_secrets).count(), 0, "{more}");
         let whole = deployed("deploy/base/rbac.yaml");
         assert_eq!(rules.len() + fewer, whole[0]["rules"].as_array().unwrap().len(), "{more}");
+    }
+}
+
+/// The rules of the projector, and whose they are: nobody else reads what a Secret holds.
+#[test]
+fn the_projector_has_the_rules_of_its_component_and_an_account_of_its_own() {
+    let name = "lockgate-projector";
+    let wide = deployed("deploy/components/projector/rbac.yaml");
+    let role = deployed("deploy/components/projector/sources/role.yaml");
+    let release = objects(&rendered(&["--values", "ci/projector-values.yaml"]));
+    assert_eq!(granted(&release), [pair("", "lockgate")], "the operator gets nothing by it");
+    assert_eq!(object(&release, "ClusterRole", name)["rules"], object(&wide, "ClusterRole", name)["rules"]);
+    let of_kind = |kind: &str| -> Vec<&Value> {
+        release.iter().filter(|object| object["kind"] == kind && object["metadata"]["name"] == name).collect()
+    };
+    let places: Vec<&Value> = of_kind("Role").into_iter().map(|role| &role["metadata"]["namespace"]).collect();
+    assert_eq!(places, ["lockgate-system", "registries"]);
+    for source in of_kind("Role") {
+        assert_eq!(source["rules"], object(&role, "Role", name)["rules"]);
+    }
+    let bindings = [of_kind("RoleBinding"), of_kind("ClusterRoleBinding")].concat();
+    assert_eq!(bindings.len(), 3);
+    for binding in bindings {
+        let account = json!({"kind": "ServiceAccount", "name": name, "namespace": "lockgate-system"});
+        assert_eq!(binding["subjects"], json!([account]));
+        assert_eq!(binding["roleRef"]["name"], name);
+    }
+    assert_eq!(object(&release, "Deployment", name)["spec"]["template"]["spec"]["serviceAccountName"], name);
+
+    let alone = objects(&rendered(&["--set", IMAGE, "--set", "projector.enabled=true,rbac.create=false"]));
+    let kinds: Vec<&Value> = alone.iter().filter(|o| o["metadata"]["name"] == name).map(|o| &o["kind"]).collect();
+    assert_eq!(kinds, ["ServiceAccount", "Deployment"]);
+}
+
+#[test]
+fn off_it_is_not_there_at_all() {
+    for case in ["default", "ha", "namespaces", "none"] {
+        let release = objects(&rendered(&["--values", &format!("ci/{case}-values.yaml")]));
+        let of_it = |object: &&Value| {
+            object["metadata"]["name"].as_str().unwrap().contains("projector")
+                || object["metadata"]["labels"]["app.kubernetes.io/component"] == "projector"
+        };
+        assert_eq!(release.iter().filter(of_it).count(), 0, "{case}");
     }
 }
 

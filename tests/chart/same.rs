@@ -23,16 +23,22 @@ const MARKS: [&str; 2] = ["annotations", "labels"];
 /// Helm makes no Namespace; `--create-namespace` does.
 const ONLY_IN_DEPLOY: [&str; 1] = ["Namespace lockgate-system"];
 /// Roles for people, whom `deploy/` grants nothing; and a Service, which there is part of the component `monitoring`.
-const ONLY_IN_CHART: [&str; 3] =
-    ["ClusterRole lockgate-edit", "ClusterRole lockgate-view", "Service lockgate-system lockgate-metrics"];
+const ONLY_IN_CHART: [&str; 4] = [
+    "ClusterRole lockgate-edit",
+    "ClusterRole lockgate-view",
+    "Service lockgate-system lockgate-metrics",
+    "Service lockgate-system lockgate-projector-metrics",
+];
 /// It is the reader's own in both.
-const IMAGE_FIELD: &str = "/spec/template/spec/containers/0/image";
+const IMAGE_FIELDS: [&str; 2] =
+    ["/spec/template/spec/containers/0/image", "/spec/template/metadata/annotations/lockgate.dev~1helper-image"];
 
 /// A profile: the kustomization, and the values that mean the same.
-const PROFILES: [(&str, &str); 7] = [
+const PROFILES: [(&str, &str); 8] = [
     ("deploy/base", "{}"),
     ("deploy/overlays/namespaced", "{watchNamespaces: [team-a, team-b], secretAccess: namespaces}"),
     ("deploy/overlays/none", "{secretAccess: none}"),
+    ("deploy/overlays/projector", "{projector: {enabled: true}}"),
     ("deploy/overlays/ha", "{replicaCount: 2, leaderElection: {enabled: true}, podDisruptionBudget: {enabled: true}}"),
     (
         "examples/monitoring",
@@ -98,8 +104,10 @@ fn of_chart(values: &str) -> Objects {
 
 /// Takes away what is each tool's own; the constants above say what and why.
 fn normal(mut object: Value) -> Value {
-    if let Some(image) = object.pointer_mut(IMAGE_FIELD) {
-        *image = json!("lockgate");
+    for field in IMAGE_FIELDS {
+        if let Some(image) = object.pointer_mut(field) {
+            *image = json!("lockgate");
+        }
     }
     without(&mut object, &LABELS_OF_HELM);
     if object["kind"] == "CustomResourceDefinition" {
@@ -190,6 +198,43 @@ fn the_flat_file_is_the_base() {
     assert!(found.is_empty(), "deploy/install.yaml on the left, deploy/base on the right:\n{}", found.join("\n"));
 }
 
+/// Of every Deployment, its image and the one that renders inputs, in this order.
+fn images(objects: &Objects) -> Vec<[String; 2]> {
+    let deployments = objects.iter().filter(|(name, _)| name.starts_with("Deployment "));
+    let of = |object: &Value| IMAGE_FIELDS.map(|field| object.pointer(field).unwrap().as_str().unwrap().to_owned());
+    deployments.map(|(_, object)| of(object)).collect()
+}
+
+/// Whatever changes the image changes the helper's, too: kustomize, one value, the line of sed.
+#[test]
+fn an_image_is_named_once() {
+    let own = "registry.example.com/platform/lockgate:0.1.0";
+    assert_eq!(images(&of_kustomize("deploy/recipes/own-registry")), [[own, own]]);
+    let text = std::fs::read_to_string(root().join("deploy/install.yaml")).unwrap();
+    let sed = text.lines().find_map(|line| line.strip_prefix("#   sed '")).unwrap().split('\'').next().unwrap();
+    let from = by_name(&output(Command::new("sed").arg(sed).arg(root().join("deploy/install.yaml"))));
+    assert_eq!(images(&from), [["registry.example.com/lockgate:0.1.0"; 2]]);
+    assert_eq!(images(&of_kustomize("deploy/overlays/projector")), [["lockgate:0.1.0"; 2]; 2]);
+
+    let of = |values: &str| images(&of_chart(values));
+    let default = format!("registry.example.com/lockgate:{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(of("{projector: {enabled: true}}"), [[default.as_str(); 2]; 2]);
+    let helper = |values: &str| {
+        let values = format!("{{image: {{registry: a.test, repository: x/y, tag: t}}, {values}}}");
+        let values = lockgate::cli::manifest::read(&values).unwrap().remove(0).to_string();
+        images(&by_name(&rendered(&["--set-json", &values, "--no-hooks"])))
+    };
+    for (values, image, rendering) in [
+        ("helper: {image: {registry: b.test}}", "a.test/x/y:t", "b.test/x/y:t"),
+        ("helper: {image: {repository: b.test/z}}", "a.test/x/y:t", "b.test/z:t"),
+        ("helper: {image: {tag: u}}", "a.test/x/y:t", "a.test/x/y:u"),
+        ("helper: {image: {digest: 'sha256:0a'}}", "a.test/x/y:t", "a.test/x/y@sha256:0a"),
+        ("helper: {image: {registry: b.test, repository: z, tag: u}}", "a.test/x/y:t", "b.test/z:u"),
+    ] {
+        assert_eq!(helper(values), [[image, rendering]], "{values}");
+    }
+}
+
 /// The pointers of all single values.
 fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
     match value {
@@ -233,6 +278,6 @@ fn no_difference_is_overlooked() {
     }
     assert!(count > 200, "{count}");
     let expected: std::collections::BTreeSet<String> =
-        LABELS_OF_HELM.into_iter().chain(["image"]).map(ToOwned::to_owned).collect();
+        LABELS_OF_HELM.into_iter().chain(["image", "lockgate.dev/helper-image"]).map(ToOwned::to_owned).collect();
     assert_eq!(overlooked, expected);
 }

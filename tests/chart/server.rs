@@ -15,7 +15,7 @@ pub fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
         let cluster = Cluster::start(Options::new().node(NodeKind::Scripted)).unwrap();
-        for namespace in ["lockgate-elsewhere", "team-a", "team-b", "monitoring"] {
+        for namespace in ["lockgate-elsewhere", "team-a", "team-b", "monitoring", "registries"] {
             output(cluster.kubectl().args(["create", "namespace", namespace]));
         }
         cluster

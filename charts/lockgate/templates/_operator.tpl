@@ -44,6 +44,13 @@
 {{- if include "lockgate.podDefaults" . }}
 - --pod-defaults=/etc/lockgate-defaults/pod-defaults.yaml
 {{- end }}
+{{- $helperPolicy := default .Values.image.pullPolicy .Values.helper.image.pullPolicy }}
+{{- if or .Values.helper.image.pullPolicy (ne $helperPolicy "IfNotPresent") }}
+- --helper-image-pull-policy={{ $helperPolicy }}
+{{- end }}
+{{- with include "lockgate.secretNames" .Values.helper.pullSecrets }}
+- --helper-pull-secrets={{ . }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

@@ -52,12 +52,48 @@
 {{- if and $v.policies.allowedRegistries.enabled (not $v.policies.allowedRegistries.registries) -}}
 {{- $problems = append $problems "policies.allowedRegistries.enabled is true, and its list of registries is empty: every image would be refused; set policies.allowedRegistries.registries" -}}
 {{- end -}}
+{{- $problems = concat $problems (include "lockgate.projectorProblems" . | fromYamlArray) -}}
 {{- range $label, $_ := $v.defaults.podLabels -}}
 {{- if regexMatch "^(app\\.kubernetes\\.io/(instance|managed-by)$|(lockgate\\.dev|argocd\\.argoproj\\.io|(meta\\.)?helm\\.sh|(kustomize|helm)\\.toolkit\\.fluxcd\\.io)/)" $label -}}
 {{- $problems = append $problems (printf "defaults.podLabels has %s, which Lockgate or a tool that tracks objects sets, and the operator would not start: leave it out" $label) -}}
 {{- end -}}
 {{- end -}}
 {{- $problems = concat $problems (include "lockgate.flagProblems" . | fromYamlArray) -}}
+{{- toYaml $problems -}}
+{{- end -}}
+
+{{/* The projector's rights are its own, and reach further than some installations want. */}}
+{{- define "lockgate.projectorProblems" -}}
+{{- $problems := list -}}
+{{- $v := .Values -}}
+{{- $own := $v.projector -}}
+{{- if $own.enabled -}}
+{{- $named := include "lockgate.secretNames" $v.defaults.imagePullSecrets | splitList "," -}}
+{{- if and $v.watchNamespaces (not (has "lockgate-registries" $named)) -}}
+{{- $problems = append $problems "projector.enabled is true, and watchNamespaces keeps the operator from looking at ClusterRegistries, so that nothing would use the copies: leave watchNamespaces empty, or name the copies for all Pods: add lockgate-registries to defaults.imagePullSecrets" -}}
+{{- end -}}
+{{- if and (not $own.serviceAccount.create) (not $own.serviceAccount.name) -}}
+{{- $problems = append $problems "projector.serviceAccount.create is false, and projector.serviceAccount.name is empty: the account default, which every Pod of the namespace has, could read the credentials; set projector.serviceAccount.name" -}}
+{{- end -}}
+{{- if eq (include "lockgate.projectorAccountName" .) (include "lockgate.serviceAccountName" .) -}}
+{{- $problems = append $problems (printf "the projector and the operator would have one account, %s: the operator is to read no value of a Secret; set projector.serviceAccount.name to another" (include "lockgate.serviceAccountName" .)) -}}
+{{- end -}}
+{{- if and $v.metrics.enabled (eq (int $own.metrics.port) (int $own.health.port)) -}}
+{{- $problems = append $problems (printf "projector.metrics.port and projector.health.port are both %d: give one of them another port" (int $own.metrics.port)) -}}
+{{- end -}}
+{{- if $v.hostNetwork -}}
+{{- range $name, $taken := dict "metrics" $v.metrics.port "health" $v.health.port -}}
+{{- $port := int (get $own $name).port -}}
+{{- if or (eq $port (int $v.metrics.port)) (eq $port (int $v.health.port)) -}}
+{{- $problems = append $problems (printf "hostNetwork is true, and projector.%s.port is %d, as a port of the operator: they could not share a node; set projector.%s.port to another" $name $port $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $served := .Capabilities.APIVersions -}}
+{{- if and (not $v.crds.install) ($served.Has "lockgate.dev/v1alpha1/Pipeline") (not ($served.Has "lockgate.dev/v1alpha1/ClusterRegistry")) -}}
+{{- $problems = append $problems "projector.enabled is true, crds.install is false, and this cluster does not know the kind ClusterRegistry: bring the CRDs of this version first (lockgate crd | kubectl apply --server-side -f -)" -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml $problems -}}
 {{- end -}}
 
@@ -108,6 +144,9 @@
   "log-format" "log.format"
   "log-level-file" "log.level"
   "pod-defaults" "defaults"
+  "helper-image" "helper.image"
+  "helper-image-pull-policy" "helper.image.pullPolicy"
+  "helper-pull-secrets" "helper.pullSecrets"
 -}}
 {{- range $argument := .Values.extraArgs -}}
 {{- $flag := regexReplaceAll "=.*" $argument "" | trimPrefix "--" -}}

@@ -1,11 +1,12 @@
 //! `author-may-read-secrets` and `author-may-use-service-accounts`: nobody uses by a Pipeline what they may not use themselves.
 
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::Resource;
 use lockgate::api::pipeline::Pipeline;
+use lockgate::api::registry::Registry;
 use serde_json::{Value, json};
 
-use super::{asked, author, expect, pipeline, plain, right, space, wait_for, words};
+use super::{asked, author, dry, expect, pipeline, plain, right, space, wait_for, words};
 use crate::support::Space;
 
 fn entry(name: &str) -> Value {
@@ -41,10 +42,16 @@ async fn an_author_names_only_secrets_that_they_may_get() {
         vec!["image_pull_secrets"],
         vec!["steps", "secrets"],
         vec!["steps", "image_pull_secrets"],
+        vec!["transform", "input"],
+        vec!["steps", "input"],
     ] {
         let naming = |name: &str| {
-            let of_pull = place.last() == Some(&"image_pull_secrets");
-            with(&place, if of_pull { json!([name]) } else { entry(name) })
+            let value = match *place.last().unwrap() {
+                "image_pull_secrets" => json!([name]),
+                "input" => json!({"secrets": [{"name": name}], "template": "jq(.secrets)", "mount_path": "/in.json"}),
+                _ => entry(name),
+            };
+            with(&place, value)
         };
         let what = place.join(".");
         expect(&what, &asked(&author, &naming("db")).await, "");
@@ -67,6 +74,47 @@ async fn an_author_names_only_secrets_that_they_may_get() {
         let request = request.body(serde_json::to_vec(&object).unwrap()).unwrap();
         expect(place[0], &words(author.client.request::<Value>(request).await), "");
     }
+}
+
+/// A Registry gives its Secret to every Pod with an image of its host: who may not get it gives it to nobody.
+#[tokio::test]
+async fn an_author_of_a_registry_names_only_a_secret_that_they_may_get() {
+    const POLICY: &str = "author-may-read-secrets";
+    let space = space("registrars", &[POLICY], "deny").await;
+    let registries = json!({"apiGroups": ["lockgate.dev"], "resources": ["registries"], "verbs": ["*"]});
+    let author = author(&space, "registrar", &[right("secrets", "get", &["mine"]), registries]).await;
+    wait_for(&author, POLICY).await;
+    let registry = |secret: &str| {
+        let spec = json!({"host": "registry.example.com", "secret": {"name": secret}});
+        serde_json::from_value::<Registry>(json!({
+            "apiVersion": "lockgate.dev/v1alpha1", "kind": "Registry", "metadata": {"name": "images"}, "spec": spec,
+        }))
+        .unwrap()
+    };
+    let asked = async |secret: &str| words(author.api().create(&dry(), &registry(secret)).await);
+    expect("their own", &asked("mine").await, "");
+    let refusal =
+        "Secret theirs: you may not get it, and a Registry may name only what its author may get; ask for the";
+    expect("another", &asked("theirs").await, refusal);
+    author.api().create(&PostParams::default(), &registry("mine")).await.unwrap();
+    let params = PatchParams { dry_run: true, ..PatchParams::default() };
+    let changed =
+        async |patch: Value| words(author.api::<Registry>().patch("images", &params, &Patch::Merge(patch)).await);
+    expect(
+        "its Secret",
+        &changed(json!({"spec": {"secret": {"name": "theirs"}}})).await,
+        "Secret theirs: you may not get",
+    );
+    expect("its host", &changed(json!({"spec": {"host": "other.example.com"}})).await, "");
+    // An administrator's, which somebody else points at another host.
+    space.api::<Registry>().delete("images", &DeleteParams::default()).await.unwrap();
+    space.api().create(&PostParams::default(), &registry("theirs")).await.unwrap();
+    expect(
+        "another's host",
+        &changed(json!({"spec": {"host": "other.example.com"}})).await,
+        "Secret theirs: you may not get",
+    );
+    expect("a label", &changed(json!({"metadata": {"labels": {"a": "b"}}})).await, "");
 }
 
 #[tokio::test]

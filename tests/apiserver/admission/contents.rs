@@ -207,11 +207,80 @@ async fn more_text_than_can_be_looked_at_is_refused_with_words() {
     expect(
         "twice",
         &said,
-        "env holds 524288 characters, and cmd, args and stdin 0; where the policy lockgate-no-literal-credentials is on each may hold 262144",
+        "env holds 524288 characters, and cmd, args, stdin and input 0; where the policy lockgate-no-literal-credentials is on each may hold 262144",
     );
     let step = |name: &str| json!({"name": name, "image": "x", "cmd": ["sh"], "stdin": ["x".repeat(140_000)]});
     let said = asked(&space, &json!({"steps": [step("a"), step("b")]})).await;
-    expect("stdin", &said, "env holds 0 characters, and cmd, args and stdin 280004; where");
+    expect("stdin", &said, "env holds 0 characters, and cmd, args, stdin and input 280004; where");
+}
+
+/// What the API server says of a step with this template.
+async fn template(space: &Space, template: Value) -> String {
+    let input = json!({"secrets": [{"name": "api", "key": "token", "as": "token"}], "template": template, "mount_path": "/in.json"});
+    asked(space, &json!({"steps": [{"name": "call", "image": "x", "input": input}]})).await
+}
+
+#[tokio::test]
+async fn a_template_holds_no_credential_as_text_however_deep() {
+    let space = space("templates", &[LITERALS], "deny").await;
+    wait_for(&space, LITERALS).await;
+    let token = &tokens()[2];
+    for (what, value, refusal) in [
+        ("a token", json!(token), "step call: input holds a token or private key as text; put it into a Secret"),
+        ("a token in a list", json!([1, [null, [token]]]), "step call: input holds a token"),
+        ("a token in a text", json!({"a": {"b": format!("curl -H {token}")}}), "step call: input holds a token"),
+        (
+            "a name",
+            json!({"db": {"password": "x"}}),
+            "step call: password in input has a name for credentials and a literal",
+        ),
+        (
+            "a header",
+            json!({"headers": {"Authorization": "Basic eA=="}}),
+            "step call: Authorization in input has a name",
+        ),
+        (
+            "a URL",
+            json!(["postgres://app:x@db/app"]),
+            "step call: input holds a URL with a password; put the password into",
+        ),
+        (
+            "too deep",
+            json!([[[[[[[[[[["x"]]]]]]]]]]]),
+            "a template of an input holds more than can be looked at; where the",
+        ),
+        ("too many", json!(vec![0; 1024]), "a template of an input holds more than can be looked at"),
+    ] {
+        let said = template(&space, value).await;
+        expect(what, &said, refusal);
+        assert!(!said.contains(token), "{what}: the message tells the token: {said}");
+    }
+    for (what, value) in [
+        ("nothing", json!({})),
+        ("an expression", json!("jq(.secrets.token)")),
+        (
+            "names with expressions",
+            json!({"password": "jq(.secrets.token)", "Authorization": "Bearer jq(.secrets.token)"}),
+        ),
+        (
+            "names without texts",
+            json!({"password": null, "token": 1, "secret": {"a": "b"}, "api_key": "", "tokens": "x"}),
+        ),
+        ("a switch", json!({"use_token": "true"})),
+        ("a URL with an expression", json!("postgres://app:jq(.secrets.token)@db/app")),
+        ("just as deep", json!([[[[[[[[[["x"]]]]]]]]]])),
+        ("just as many", json!(vec!["x"; 1022])),
+        ("much text", json!("x".repeat(30_000))),
+    ] {
+        expect(what, &template(&space, value).await, "");
+    }
+    // The annotation excuses a name, as it does in env.
+    let input = json!({"secrets": [{"name": "api"}], "template": {"pad_token": "<pad>"}, "mount_path": "/in.json"});
+    let mut excused = pipeline("asked", &json!({"transform": {"image": "x", "input": input}}));
+    let said = words(space.api().create(&dry(), &excused).await);
+    expect("one that is none", &said, "transform: pad_token in input has a name");
+    excused.metadata.annotations = Some([("lockgate.dev/not-credentials".to_owned(), "pad_token".to_owned())].into());
+    expect("one that is excused", &words(space.api().create(&dry(), &excused).await), "");
 }
 
 #[tokio::test]
