@@ -32,6 +32,7 @@ mod one_shot;
 mod pulling;
 mod receiving;
 mod registry;
+mod rendering;
 mod security;
 mod service;
 mod stdin;
