@@ -36,6 +36,7 @@ mod pulling;
 mod receiving;
 mod registries;
 mod registry;
+mod rendering;
 mod security;
 mod service;
 mod stdin;
