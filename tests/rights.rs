@@ -16,16 +16,17 @@ use support::audit::{Audit, Entry, OPERATOR};
 use support::rights::{LEASE_RULES, Notes, Right, granted, rules_in, rules_of};
 
 /// The ways to install, and a further file. The suite has to try each.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     "deploy/base",
     "deploy/overlays/namespaced",
     "deploy/overlays/none",
     "deploy/overlays/namespaced-none",
     "deploy/overlays/ha",
+    "deploy/overlays/projector",
     LEASE_RULES,
 ];
-/// With two replicas the Lease is tried; the rest is the base's.
-const HA: (&str, &str) = ("deploy/overlays/ha", "deploy/base");
+/// With two replicas the Lease is tried, beside a projector that; the rest is the base's.
+const LIKE_BASE: [&str; 2] = ["deploy/overlays/ha", "deploy/overlays/projector"];
 /// Who refuses on purpose.
 const REFUSE: [&str; 4] = [
     "ha.rs leaves the Role of the Lease out",
@@ -88,7 +89,8 @@ fn asked(folder: &Path) -> Vec<Asked> {
     all
 }
 
-/// What a kustomization or a file grants.
+/// What a kustomization or a file grants to the operator. What it grants to the projector that one's own tests compare
+/// (tests/apiserver/projector/quiet.rs).
 fn grants(kubectl: &Path, part: &str) -> BTreeSet<Right> {
     if Path::new(part).extension().is_some() {
         return granted(&rules_of(part));
@@ -96,7 +98,55 @@ fn grants(kubectl: &Path, part: &str) -> BTreeSet<Right> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(part);
     let rendered = support::output(Command::new(kubectl).arg("kustomize").arg(folder));
     let is_role = |object: &&str| object.contains("\nkind: Role\n") || object.contains("\nkind: ClusterRole\n");
-    rendered.split("\n---\n").filter(is_role).flat_map(|object| granted(&rules_in(object))).collect()
+    let is_operators = |object: &&str| !object.contains("\n  name: lockgate-projector\n");
+    rendered
+        .split("\n---\n")
+        .filter(is_role)
+        .filter(is_operators)
+        .flat_map(|object| granted(&rules_in(object)))
+        .collect()
+}
+
+/// All manifests and templates below a folder.
+fn manifests(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(manifests(&path));
+        } else if path.extension().is_some_and(|ending| ending == "yaml" || ending == "tpl") {
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// A tenant whom we let change a namespace could give it the label that a `GlobalPrivate` ClusterRegistry asks for.
+#[test]
+fn nothing_of_ours_may_change_a_namespace() {
+    const READ: [&str; 3] = ["get", "list", "watch"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut rules = 0;
+    for path in ["deploy", "charts", "examples"].into_iter().flat_map(|folder| manifests(&root.join(folder))) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        for (number, line) in lines.iter().enumerate() {
+            let Some((_, resources)) = line.split_once("resources: [") else { continue };
+            rules += 1;
+            let names = |word: &str| word.trim_matches(|c: char| " \"'".contains(c)).to_owned();
+            let all: Vec<String> = resources.trim_end_matches(']').split(',').map(names).collect();
+            assert!(!all.iter().any(|name| name == "*"), "{}: {line}", path.display());
+            if !all.iter().any(|name| name == "namespaces" || name.starts_with("namespaces/")) {
+                continue;
+            }
+            let verbs = lines.iter().skip(number).find_map(|line| line.split_once("verbs: ["));
+            let (_, verbs) = verbs.unwrap_or_else(|| panic!("{}: no verbs behind {line}", path.display()));
+            for verb in verbs.trim_end().trim_end_matches(']').split(',').map(names) {
+                assert!(READ.contains(&verb.as_str()), "{}: {verb} on namespaces", path.display());
+            }
+        }
+    }
+    assert!(rules > 20, "only {rules} rules were found");
 }
 
 #[test]
@@ -121,7 +171,9 @@ fn what_the_suite_asked_for_is_what_is_granted() {
         assert!(refused.is_empty() || !notes.refuses.is_empty(), "{notes:?}: refused: {refused:#?}");
     }
     for (part, granted) in &parts {
-        let with = |one: &&Asked| one.notes.installs.iter().any(|name| name == part || (*part, name.as_str()) == HA);
+        let with = |one: &&Asked| {
+            one.notes.installs.iter().any(|name| name == part || name == "deploy/base" && LIKE_BASE.contains(part))
+        };
         let asked: BTreeSet<Right> = all.iter().filter(with).flat_map(|one| one.rights.clone()).collect();
         let unused: Vec<String> = granted.difference(&asked).map(ToString::to_string).collect();
         assert!(unused.is_empty(), "{part} grants what nobody asked for: {unused:#?}");

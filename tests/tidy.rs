@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lockgate::api::reason::{Reason, ReferenceState, Trouble};
+use lockgate::api::reason::{ClusterRegistryReason, Reason, ReferenceState, Trouble};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -248,6 +248,12 @@ fn troubleshooting_has_a_heading_for_every_state_reason_and_trouble_and_no_other
     assert_eq!(below("The state of a reference"), states);
     assert_eq!(below("The reason of a condition"), reasons);
     assert_eq!(below("What keeps a Pod from running"), troubles);
+    let of_cluster: BTreeSet<_> = ClusterRegistryReason::ALL
+        .iter()
+        .filter(|reason| !matches!(reason, ClusterRegistryReason::Copied | ClusterRegistryReason::NotNeeded))
+        .map(|reason| format!("ClusterRegistry-{reason}"))
+        .collect();
+    assert_eq!(below("What a ClusterRegistry says"), of_cluster);
     // GitHub gives the second of two equal headings another anchor, whatever their levels and case.
     let anchors: Vec<String> =
         page.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect();
@@ -262,7 +268,12 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn the_operator_asks_for_no_right_by_wildcard() {
-    let rbac = read(Path::new("deploy/base/rbac.yaml"));
+    let files = [
+        "deploy/base/rbac.yaml",
+        "deploy/components/projector/rbac.yaml",
+        "deploy/components/projector/sources/role.yaml",
+    ];
+    let rbac = files.map(|file| read(Path::new(file))).concat();
     let rules: Vec<&str> = rbac.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     for line in rules {
         assert!(!line.contains('*'), "a wildcard in {line}");

@@ -38,12 +38,10 @@ impl View for Window {
     /// No namespace is named: whoever reaches the port reads this.
     fn ready(&self) -> Vec<Check> {
         self.shared.look(|state| {
-            let problem = |watch: Watch| {
-                let refused = state.refused.contains(&watch);
-                (!state.has_answer(watch)).then(|| {
-                    let why = if refused { ", since the right to list and watch them is missing" } else { "" };
-                    format!("the first list is not complete yet{why}")
-                })
+            let problem = |watch: Watch| match (state.has_answer(watch), state.refused.contains(&watch)) {
+                (_, true) => Some("the right to list and watch them is missing".to_owned()),
+                (false, false) => Some("the first list is not complete yet".to_owned()),
+                (true, false) => None,
             };
             Watch::ALL.iter().map(|watch| Check { name: watch.as_str(), problem: problem(*watch) }).collect()
         })

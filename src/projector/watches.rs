@@ -1,11 +1,14 @@
 //! The watches: each feeds the state.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::core::Resource;
 use kube::{Api, Client};
 use kube_runtime::watcher::{self, Event};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::metrics::Metrics;
@@ -22,6 +25,57 @@ use crate::watch::{self, config};
 const PULL_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
 /// Helm's own, of which there are many.
 const HELM_TYPE: &str = "helm.sh/release.v1";
+
+/// A watch that was refused and then quiet for so long is granted: it is begun anew within 20 s, and a refusal tried again within 3 s.
+const MENDED_AFTER: Duration = Duration::from_secs(30);
+/// The same after a list that was granted.
+const LISTED_AFTER: Duration = Duration::from_secs(1);
+
+/// Whether a watch is refused, and until when that is believed.
+#[derive(Default)]
+struct Refusal {
+    until: Mutex<Option<Instant>>,
+    changed: Notify,
+}
+
+impl Refusal {
+    /// A refusal was heard. Returns whether it is the first.
+    fn heard(&self, believed: Duration) -> bool {
+        let before = self.lock().replace(Instant::now() + believed);
+        self.changed.notify_one();
+        before.is_none()
+    }
+
+    /// Something was heard that speaks against it.
+    fn is_doubtful(&self, believed: Duration) {
+        if let Some(until) = self.lock().as_mut() {
+            *until = (*until).min(Instant::now() + believed);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Completes when it is over.
+    async fn mended(&self) {
+        loop {
+            let until = *self.lock();
+            let changed = self.changed.notified();
+            match until {
+                Some(until) if until <= Instant::now() => {
+                    *self.lock() = None;
+                    return;
+                }
+                Some(until) => {
+                    let _ = tokio::time::timeout_at(until, changed).await;
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Who watches what, and for whom.
 #[derive(Clone)]
@@ -47,7 +101,7 @@ impl Watcher {
         tokio::join!(self.registries(), self.pipelines(), self.namespaces(), self.copies(), sources, others);
     }
 
-    /// Feeds a kind's events to the state, where `feed` says whether they are news.
+    /// Feeds a kind's events to the state, where `feed` says whether they are news; `refused` notes whether the right is missing.
     async fn feed<K>(
         &self,
         what: Watch,
@@ -59,9 +113,10 @@ impl Watcher {
     ) where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
     {
+        let refusal = Refusal::default();
         let on_error = |code: Option<u16>| {
             self.metrics.watch_failed(what);
-            if code == Some(403) {
+            if code == Some(403) && refusal.heard(MENDED_AFTER) {
                 self.shared.change(|state| {
                     refused(state, true);
                     true
@@ -69,14 +124,26 @@ impl Watcher {
             }
         };
         let mut stream = std::pin::pin!(watch::events(api, config, place.to_owned(), false, on_error));
-        while let Some(event) = stream.next().await {
-            let is_whole = matches!(event, Event::InitDone);
-            self.shared.change(|state| {
-                if is_whole {
-                    refused(state, false);
+        loop {
+            let event = tokio::select! {
+                event = stream.next() => event,
+                () = refusal.mended() => {
+                    self.shared.change(|state| {
+                        refused(state, false);
+                        true
+                    });
+                    continue;
                 }
-                feed(state, event) || is_whole
-            });
+            };
+            let Some(event) = event else { return };
+            let is_whole = matches!(event, Event::InitDone);
+            if is_whole {
+                // The list is granted; whether the watch is, shows at once.
+                refusal.is_doubtful(LISTED_AFTER);
+            } else if matches!(event, Event::Apply(_) | Event::Delete(_)) {
+                refusal.is_doubtful(Duration::ZERO);
+            }
+            self.shared.change(|state| feed(state, event) || is_whole);
             if is_whole {
                 info!(namespace = place, "the list of {} is complete", what.as_str());
             }

@@ -170,7 +170,7 @@ fn owners(all: &[OwnerReference]) -> BTreeSet<String> {
 /// Whether our application alone has written the file.
 fn is_intact(managers: &[Manager]) -> bool {
     let mut writers = managers.iter().filter(|manager| manager.fields_v1.data.contains_key("f:.dockerconfigjson"));
-    let ours = writers.next().is_some_and(|first| first.manager == FIELD_MANAGER && first.operation == "Apply");
+    let ours = writers.next().is_some_and(|first| first.name == FIELD_MANAGER && first.operation == "Apply");
     ours && writers.next().is_none()
 }
 
@@ -200,7 +200,8 @@ struct Annotations {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Manager {
-    manager: String,
+    #[serde(rename = "manager")]
+    name: String,
     operation: String,
     fields_v1: Fields,
 }
@@ -271,5 +272,109 @@ impl<'de> Deserialize<'de> for WireSource {
             }
         };
         Ok(Self { metadata: metadata.into(), kept: Arc::new(kept) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn copy(metadata: &Value) -> Copy {
+        serde_json::from_value::<WireCopy>(json!({"metadata": metadata})).unwrap().kept
+    }
+
+    #[test]
+    fn of_a_copy_the_marks_and_the_writers_are_kept_and_no_value() {
+        let ours = json!({"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": {"f:data": {"f:.dockerconfigjson": {}}}});
+        let owner =
+            json!({"apiVersion": "lockgate.dev/v1alpha1", "kind": "ClusterRegistry", "name": "hub", "uid": "h"});
+        let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "hub", "uid": "x"});
+        let whole = json!({
+            "name": "lockgate-registries", "namespace": "team", "uid": "u", "resourceVersion": "7",
+            "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER, "lockgate.dev/projected": "true"},
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary-7c1f", RECIPE: "v1-x"},
+            "ownerReferences": [owner, other], "managedFields": [ours],
+        });
+        let wire: WireCopy = serde_json::from_value(json!({"metadata": whole, "data": {"x": "canary-7c1f"}})).unwrap();
+        assert!(!format!("{wire:?}").contains("canary"));
+        let expected = Copy {
+            uid: "u".into(),
+            resource_version: "7".into(),
+            marked: true,
+            recipe: Some("v1-x".into()),
+            owners: ["h".to_owned()].into(),
+            intact: true,
+            deleting: false,
+        };
+        assert_eq!(wire.kept, expected);
+    }
+
+    #[test]
+    fn a_mark_that_is_not_whole_is_none_and_another_writer_is_seen() {
+        let [by, projected] = MARKS;
+        for (labels, marked) in [
+            (json!({by.0: by.1, projected.0: projected.1}), true),
+            (json!({by.0: by.1}), false),
+            (json!({projected.0: projected.1}), false),
+            (json!({by.0: "Helm", projected.0: projected.1}), false),
+            (json!({by.0: by.1, projected.0: "yes"}), false),
+            (Value::Null, false),
+        ] {
+            assert_eq!(copy(&json!({"labels": labels})).marked, marked, "{labels}");
+        }
+        let entry = |manager: &str, operation: &str, key: &str| json!({"manager": manager, "operation": operation, "fieldsV1": {"f:data": {key: {}}}});
+        let ours = || entry(FIELD_MANAGER, "Apply", "f:.dockerconfigjson");
+        for (managers, intact) in [
+            (json!([ours()]), true),
+            (json!([entry("kubectl-edit", "Update", "f:more"), ours()]), true),
+            (json!([entry("kubectl-edit", "Update", "f:.dockerconfigjson")]), false),
+            (json!([ours(), entry("kubectl-edit", "Update", "f:.dockerconfigjson")]), false),
+            (json!([entry(FIELD_MANAGER, "Update", "f:.dockerconfigjson")]), false),
+            (json!([]), false),
+        ] {
+            assert_eq!(copy(&json!({"managedFields": managers})).intact, intact, "{managers}");
+        }
+    }
+
+    #[test]
+    fn a_source_is_of_one_of_two_types_and_shows_no_value() {
+        for (type_, key, is_pull) in [
+            ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", true),
+            ("kubernetes.io/dockercfg", ".dockercfg", true),
+            ("Opaque", ".dockerconfigjson", false),
+        ] {
+            let object = json!({
+                "metadata": {"name": "reg", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "canary-7c1f"}},
+                "type": type_, "data": {key: "Y2FuYXJ5LTdjMWY=", "other": "Y2FuYXJ5LTdjMWY="},
+            });
+            let wire: WireSource = serde_json::from_value(object).unwrap();
+            assert_eq!(matches!(*wire.kept, Source::Pull(_)), is_pull, "{type_}");
+            assert_eq!(format!("{wire:?}"), "WireSource { name: Some(\"reg\"), .. }");
+        }
+    }
+
+    #[test]
+    fn a_cluster_registry_that_cannot_be_read_says_why_and_stops_nothing() {
+        let wants = |spec: Value| {
+            let wire: WireRegistry =
+                serde_json::from_value(json!({"metadata": {"name": "hub"}, "spec": spec})).unwrap();
+            wire.kept().wants
+        };
+        let secret = json!({"namespace": "sys", "name": "reg"});
+        assert_eq!(wants(json!({"host": "index.docker.io", "secret": secret})).unwrap().host.as_str(), "docker.io");
+        for (spec, words) in [
+            (json!({"secret": secret}), "missing field `host`"),
+            (json!({"host": "A.example", "secret": secret}), "host: "),
+            (json!({"host": "a.example", "secret": secret, "scope": "Cosmic"}), "unknown variant"),
+            (
+                json!({"host": "a.example", "secret": secret, "namespace_selector": {"matchExpressions": [{"key": "k", "operator": "Like"}]}}),
+                "namespace_selector: the operator Like",
+            ),
+        ] {
+            let why = wants(spec).unwrap_err();
+            assert!(why.contains(words), "{why}");
+        }
     }
 }

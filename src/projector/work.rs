@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::metrics::{Ended, Metrics};
 use super::plan::{Notice, Obstacle, Write, plan, report};
-use super::state::Shared;
+use super::state::{Shared, State};
 use super::wire::WireRegistry;
 use super::write::{self, Done};
 use crate::controller::key::{ObjectKey, version};
@@ -71,7 +71,7 @@ impl Pulse {
 /// What came to its end.
 enum End {
     Copy(String, Done),
-    Status(String, Result<Option<WireRegistry>, Obstacle>),
+    Status(String, Result<Option<Box<WireRegistry>>, Obstacle>),
 }
 
 /// What is under way.
@@ -94,7 +94,7 @@ impl Worker {
         let mut retry_at: Option<Timestamp> = None;
         let mut not_before = Instant::now();
         loop {
-            if stale && Instant::now() >= not_before && self.shared.look(|state| state.is_ready()) {
+            if stale && Instant::now() >= not_before && self.shared.look(State::is_ready) {
                 self.pulse.begins();
                 let begun = Instant::now();
                 stale = false;
@@ -168,7 +168,7 @@ impl Worker {
                 if matches!(written, Ok(Some(_))) {
                     write::event(&client, &notice).await;
                 }
-                End::Status(notice.name, written)
+                End::Status(notice.name, written.map(|wire| wire.map(Box::new)))
             }));
         }
         later
@@ -197,20 +197,17 @@ impl Worker {
             }
             End::Status(name, written) => {
                 under_way.statuses.remove(&name);
-                match written {
-                    Ok(wire) => {
-                        refused.remove(&name);
-                        if let Some(registry) = wire.map(WireRegistry::kept) {
-                            let at = version(&registry.resource_version);
-                            let key = ObjectKey::new("", registry.name.as_str());
-                            self.shared.change(|state| state.registries.apply(key, at, Arc::new(registry)));
-                        }
-                    }
-                    Err(_) => {
-                        let failures = refused.get(&name).map_or(1, |(failures, _)| failures.saturating_add(1));
-                        let at = UNANNOUNCED.next(now, failures, &name);
-                        refused.insert(name, (failures, at));
-                    }
+                let Ok(wire) = written else {
+                    let failures = refused.get(&name).map_or(1, |(failures, _)| failures.saturating_add(1));
+                    let at = UNANNOUNCED.next(now, failures, &name);
+                    refused.insert(name, (failures, at));
+                    return;
+                };
+                refused.remove(&name);
+                if let Some(registry) = wire.map(|wire| wire.kept()) {
+                    let at = version(&registry.resource_version);
+                    let key = ObjectKey::new("", registry.name.as_str());
+                    self.shared.change(|state| state.registries.apply(key, at, Arc::new(registry)));
                 }
             }
         }

@@ -267,3 +267,58 @@ fn cut(note: &str) -> String {
     }
     note.get(..end).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_becomes_an_obstacle_and_nothing_of_its_text_is_told() {
+        let rbac = r#"secrets "lockgate-registries" is forbidden: User "x" cannot create resource "secrets""#;
+        let quota = r#"secrets "lockgate-registries" is forbidden: exceeded quota: few, requested: secrets=1"#;
+        for (code, body, expected) in [
+            (404, json!({}), Obstacle::Ending),
+            (
+                403,
+                json!({"message": "x", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}),
+                Obstacle::Ending,
+            ),
+            (403, json!({"reason": "Forbidden", "message": rbac}), Obstacle::Forbidden),
+            (403, json!({"reason": "Forbidden", "message": quota}), Obstacle::Quota),
+            (403, json!({"reason": "Forbidden", "message": "canary-7c1f"}), Obstacle::Refused("403 Forbidden".into())),
+            (409, json!({"reason": "Conflict"}), Obstacle::Behind),
+            (
+                422,
+                json!({"details": {"causes": [{"reason": "FieldValueForbidden", "field": "data"}]}}),
+                Obstacle::Fixed,
+            ),
+            (422, json!({"reason": "Invalid", "message": "canary-7c1f"}), Obstacle::Refused("422 Invalid".into())),
+            (400, json!({"reason": "canary-7c1f\n; rm"}), Obstacle::Refused("400 canary7c1frm".into())),
+            (400, json!("no Status"), Obstacle::Refused("400".into())),
+            (429, json!({}), Obstacle::Unreachable),
+            (503, json!({}), Obstacle::Unreachable),
+        ] {
+            assert_eq!(obstacle(StatusCode::from_u16(code).unwrap(), body.to_string().as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_one_object_with_its_marks_its_owners_and_one_key() {
+        let file = SecretValue::new(br#"{"auths":{}}"#.to_vec());
+        let body = body("team", NONE_YET, "v1-x", &[("hub".into(), "h".into())], &file);
+        let object: Value = serde_json::from_slice(body.expose()).unwrap();
+        let expected = json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+            "metadata": {
+                "name": "lockgate-registries", "namespace": "team", "resourceVersion": "1",
+                "labels": {"app.kubernetes.io/managed-by": "lockgate-projector", "lockgate.dev/projected": "true"},
+                "annotations": {"lockgate.dev/projected-from": "v1-x"},
+                "ownerReferences": [
+                    {"apiVersion": "lockgate.dev/v1alpha1", "kind": "ClusterRegistry", "name": "hub", "uid": "h"},
+                ],
+            },
+            "data": {".dockerconfigjson": "eyJhdXRocyI6e319"},
+        });
+        assert_eq!(object, expected);
+    }
+}

@@ -99,12 +99,12 @@ impl Way {
 
     /// What to search for: the canary as it is, and in base64 wherever it may begin.
     fn needles(&self) -> Vec<Vec<u8>> {
-        Self::spellings(&self.canary)
+        spellings(&self.canary)
     }
 
     /// What is in every version of the Secret that is used exactly once.
     fn once_per_version(&self) -> Vec<Vec<u8>> {
-        Self::spellings(&format!("{}-password", self.canary))
+        spellings(&format!("{}-password", self.canary))
     }
 
     /// What would tell who guesses a value that the guess is right: the begin of the SHA-256 of a value in any of these versions.
@@ -125,19 +125,20 @@ impl Way {
         }
         all
     }
+}
 
-    fn spellings(canary: &str) -> Vec<Vec<u8>> {
-        let canary = canary.as_bytes();
-        let mut all = vec![canary.to_vec()];
-        for before in 0..3_usize {
-            let encoded = base64(&[&b"\0\0\0"[..before], canary].concat());
-            // Characters that hold bits of nothing but the canary.
-            let begin = (before * 8).div_ceil(6);
-            let end = (before + canary.len()) * 8 / 6;
-            all.push(encoded.as_bytes()[begin..end].to_vec());
-        }
-        all
+/// A text as it is, and in base64 wherever it may begin.
+pub(crate) fn spellings(canary: &str) -> Vec<Vec<u8>> {
+    let canary = canary.as_bytes();
+    let mut all = vec![canary.to_vec()];
+    for before in 0..3_usize {
+        let encoded = base64(&[&b"\0\0\0"[..before], canary].concat());
+        // Characters that hold bits of nothing but the canary.
+        let begin = (before * 8).div_ceil(6);
+        let end = (before + canary.len()) * 8 / 6;
+        all.push(encoded.as_bytes()[begin..end].to_vec());
     }
+    all
 }
 
 fn random() -> String {
@@ -165,7 +166,7 @@ fn occurrences(haystack: &[u8], needles: &[Vec<u8>]) -> usize {
 }
 
 /// How often each of these sets occurs in the memory of a process that it can write to.
-fn in_memory<const N: usize>(pid: u32, sets: [&[Vec<u8>]; N]) -> [usize; N] {
+pub(crate) fn in_memory<const N: usize>(pid: u32, sets: [&[Vec<u8>]; N]) -> [usize; N] {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let mut memory = File::open(format!("/proc/{pid}/mem")).unwrap();
     let mut counts = [0; N];

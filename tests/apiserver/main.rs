@@ -34,6 +34,7 @@ mod moments;
 mod outage;
 mod pods;
 mod policy;
+mod projector;
 mod recipes;
 mod restart;
 mod rights;

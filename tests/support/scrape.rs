@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{DEADLINE, Operator};
+use super::DEADLINE;
+use super::server::Server;
 
 /// An answer.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub fn get(address: &str, path: &str, accept: &str) -> Answer {
     Answer { code, content_type: content_type.to_owned(), body: body.to_owned() }
 }
 
-impl Operator {
+impl Server {
     /// Where it serves these pages: it says so in its log.
     pub fn serves(&self, pages: &str) -> String {
         let begun = Instant::now();

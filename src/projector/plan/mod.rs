@@ -7,6 +7,11 @@ mod source;
 mod status;
 mod world;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
@@ -61,6 +66,15 @@ pub(in crate::projector) struct Content {
     pub owners: Vec<(String, String)>,
 }
 
+impl Plan {
+    /// Notes what is wrong with these.
+    fn say<'a>(&mut self, whose: impl IntoIterator<Item = &'a Registry>, why: &Why) {
+        for registry in whose {
+            self.troubles.entry(registry.name.clone()).or_default().push(why.clone());
+        }
+    }
+}
+
 /// What a ClusterRegistry has to give.
 struct Gift<'a> {
     registry: &'a Registry,
@@ -98,7 +112,7 @@ pub(in crate::projector) fn plan(world: &World) -> Plan {
 
 /// What a ClusterRegistry has to give; what is wrong with it is noted. `None`: nothing, whatever comes.
 fn gift<'a>(world: &'a World, registry: &'a Registry, plan: &mut Plan) -> Option<Gift<'a>> {
-    let mut say = |why: Why| plan.troubles.entry(registry.name.clone()).or_default().push(why);
+    let mut say = |why: Why| plan.say([registry], &why);
     let wants = match &registry.wants {
         Ok(wants) => wants,
         Err(why) => {
@@ -127,7 +141,7 @@ fn gift<'a>(world: &'a World, registry: &'a Registry, plan: &mut Plan) -> Option
     };
     match source.of_host(&wants.host) {
         Found::Entries(entries, bad) => {
-            let keys = bad.iter().map(|bad| (bad.key.clone(), bad.fault)).collect::<Vec<_>>();
+            let keys = bad.iter().map(|bad| (bad.target.to_string(), bad.fault)).collect::<Vec<_>>();
             if !keys.is_empty() {
                 say(Why::EntryMalformed(keys));
             }
@@ -155,16 +169,11 @@ fn decide(world: &World, namespace: &str, place: &Place, wanted: &[&Gift<'_>], p
     let (parts, shadowed) = parts(wanted);
     for (name, by) in shadowed {
         let why = Why::Shadowed { by: by.to_owned(), namespace: namespace.to_owned() };
-        plan.troubles.entry(name.to_owned()).or_default().push(why);
+        plan.say(wanted.iter().map(|gift| gift.registry).filter(|registry| registry.name == name), &why);
     }
-    let mut note = |why: &dyn Fn() -> Why| {
-        for gift in wanted {
-            plan.troubles.entry(gift.registry.name.clone()).or_default().push(why());
-        }
-    };
     let write = match &place.copy {
         Some(copy) if !copy.marked => {
-            note(&|| Why::NameConflict(namespace.to_owned()));
+            plan.say(wanted.iter().map(|gift| gift.registry), &Why::NameConflict(namespace.to_owned()));
             None
         }
         // Whoever holds it back lets it go some time; its end is an event.
@@ -176,7 +185,16 @@ fn decide(world: &World, namespace: &str, place: &Place, wanted: &[&Gift<'_>], p
     let Some(write) = write else { return };
     if let Some(setback) = &place.setback {
         if !matches!(setback.kind, Obstacle::Behind | Obstacle::Ending) {
-            note(&|| Why::CopyFailed { namespace: namespace.to_owned(), obstacle: setback.kind.clone() });
+            let why = Why::CopyFailed { namespace: namespace.to_owned(), obstacle: setback.kind.clone() };
+            // Also whose credentials should be there no more.
+            let has =
+                |registry: &&Registry| place.copy.as_ref().is_some_and(|copy| copy.owners.contains(&registry.uid));
+            let concerned = world
+                .registries
+                .iter()
+                .map(AsRef::as_ref)
+                .filter(|registry| has(registry) || wanted.iter().any(|gift| gift.registry.uid == registry.uid));
+            plan.say(concerned, &why);
         }
         if setback.retry_at > world.now && !(setback.kind == Obstacle::Fixed && matches!(write, Write::Remove { .. })) {
             plan.retry_at = Some(plan.retry_at.map_or(setback.retry_at, |earliest| earliest.min(setback.retry_at)));
@@ -262,7 +280,7 @@ fn recipe(parts: &[Part<'_>]) -> String {
             add(text);
         }
         add(&entries.len().to_string());
-        entries.iter().for_each(|entry| add(&entry.key));
+        entries.iter().for_each(|entry| add(&entry.target.to_string()));
     }
     // Another way to write the file would be another number.
     format!("v1-{}", short_hash(&hash.finalize()))

@@ -27,7 +27,7 @@ pub(super) enum Why {
     NoEntryForHost(Option<Fault>),
     /// The whole file cannot be read.
     FileMalformed(Fault),
-    /// These entries, without what may stand before an `@`, and why each is left out.
+    /// These entries, by the images that they are for, and why each is left out.
     EntryMalformed(Vec<(String, Fault)>),
     /// A stranger's Secret in this namespace.
     NameConflict(String),
@@ -68,8 +68,8 @@ impl Why {
 /// Everything that is wrong, as sentences with their mend; the worst first. `allowed` are the source namespaces.
 pub(super) fn sentences(troubles: &[Why], wants: Option<&Wants>, allowed: &BTreeSet<&str>) -> String {
     let (mut said, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
-    let (mut failed, mut shadowed): (BTreeMap<String, BTreeSet<&str>>, BTreeMap<&str, BTreeSet<&str>>) =
-        Default::default();
+    let mut failed: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut shadowed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for why in troubles {
         match why {
             Why::NameConflict(namespace) => drop(conflicts.insert(namespace.as_str())),

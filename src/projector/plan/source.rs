@@ -1,5 +1,7 @@
 //! A pull Secret that copies are made of: which of its entries are for a host, and which of those the kubelet could use.
 
+use std::fmt;
+
 use crate::model::registry::{Fault, Gravity, Host, Key};
 use crate::values::{Form, Login, PullEntry, PullFile, SecretValue};
 
@@ -45,6 +47,12 @@ pub(super) struct Target {
     path: String,
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.host, self.path)
+    }
+}
+
 impl Target {
     /// What a key is for; `None`: not for one host alone.
     pub fn of(key: &str) -> Option<Self> {
@@ -58,9 +66,8 @@ impl Target {
 /// An entry that is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bad {
-    host: Host,
-    /// Its key, as it is written.
-    pub key: String,
+    /// Which images it is for. What may stand before an `@` in its key is a login, and is not told.
+    pub target: Target,
     /// Why.
     pub fault: Fault,
 }
@@ -97,7 +104,7 @@ impl PullSource {
             }
             (_, fault) => {
                 let fault = fault.copied().unwrap_or(Fault::EntryShape);
-                self.bad.push(Bad { host: target.host, key: entry.key, fault });
+                self.bad.push(Bad { target, fault });
             }
         }
     }
@@ -105,7 +112,7 @@ impl PullSource {
     /// What it has for this host, and for no other.
     pub(super) fn of_host(&self, host: &Host) -> Found<'_> {
         let entries: Vec<&Entry> = self.entries.iter().filter(|entry| entry.target.host == *host).collect();
-        let bad: Vec<&Bad> = self.bad.iter().filter(|bad| bad.host == *host).collect();
+        let bad: Vec<&Bad> = self.bad.iter().filter(|bad| bad.target.host == *host).collect();
         match self.file {
             Some(fault) if fault.gravity() == Gravity::Breaks => Found::Broken(fault),
             file if entries.is_empty() && bad.is_empty() => Found::Nothing(file),
