@@ -64,7 +64,8 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
                 }
             }
         }
-        Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) => walk(inner, found),
+        // What is caught is given the error.
+        Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) | Term::TryCatch(inner, _) => walk(inner, found),
         Term::BinOp(left, operator, right) => {
             walk(left, found);
             // Behind a pipe `.` is what came out of it; behind `|=` the old value.
@@ -72,17 +73,20 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
                 walk(right, found);
             }
         }
-        Term::TryCatch(inner, _) => walk(inner, found),
         Term::IfThenElse(branches, otherwise) => {
             for (condition, then) in branches {
                 walk(condition, found);
                 walk(then, found);
             }
-            otherwise.iter().for_each(|otherwise| walk(otherwise, found));
+            if let Some(otherwise) = otherwise {
+                walk(otherwise, found);
+            }
         }
         Term::Fold(_, over, _, arguments) => {
             walk(over, found);
-            arguments.first().into_iter().for_each(|initial| walk(initial, found));
+            if let Some(initial) = arguments.first() {
+                walk(initial, found);
+            }
         }
         Term::Call(name, arguments) => {
             if arguments.is_empty() && !CONSTANTS.contains(name) {
@@ -91,7 +95,9 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
             // What an argument is given only the function knows; that it is the input is likely, and not enough to say of a Secret
             // that there is none.
             let mut likely = BTreeSet::new();
-            arguments.iter().for_each(|argument| walk(argument, &mut likely));
+            for argument in arguments {
+                walk(argument, &mut likely);
+            }
             found.extend(likely.into_iter().filter(|path| path.first().is_none_or(|first| first != "secrets")));
         }
         Term::Id | Term::Recurse => {
