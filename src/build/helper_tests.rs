@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::tests::built_with;
 use crate::model::defaults::{Defaults, HELPER_IMAGE};
 use crate::model::names::SecretName;
-use crate::model::render::{REQUEST_ANNOTATION, Request};
+use crate::model::render::{REQUEST_ANNOTATION, Request, SECRETS_DIR};
 
 /// The Pod of a transform, as JSON.
 fn pod(transform: &Value) -> Value {
@@ -323,7 +323,7 @@ proptest! {
             let dirs: BTreeSet<String> = sources.chain(inputs).map(|of| of["dir"].as_str().unwrap().to_owned()).collect();
             let own = mounts(helper);
             let mounted: BTreeSet<String> =
-                own.iter().filter_map(|mount| mount.strip_prefix("/lockgate/secrets/")?.split(' ').next().map(ToOwned::to_owned)).collect();
+                own.iter().filter_map(|mount| mount.strip_prefix(SECRETS_DIR)?.strip_prefix('/')?.split(' ').next().map(ToOwned::to_owned)).collect();
             prop_assert_eq!(dirs, mounted);
             prop_assert_eq!(folders.len(), rendered.len());
         }

@@ -100,8 +100,8 @@ pub struct Step {
     pub group: Option<i64>,
     /// Numeric group of mounted files: `fs_group`, else `user`.
     pub fs_group: Option<i64>,
-    /// Every place where the step names a Secret: its own entries, the spec's, its own pull secrets, the spec's.
-    /// Pull secrets are deduplicated.
+    /// Every place where the step names a Secret: its own entries, the spec's, its own pull secrets, the spec's, those of its
+    /// input. Pull secrets are deduplicated.
     pub uses: Vec<SecretUse>,
     /// What is rendered for it with values of Secrets; which, stands in `uses`.
     pub input: Option<Input>,

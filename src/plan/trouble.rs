@@ -35,15 +35,6 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         let said = said.trim_end_matches('.');
         return Some((Trouble::Unschedulable, format!("no node takes the Pod: {said}: {mend}")));
     }
-    let own =
-        Image { name: &step.image, role: "", field: "spec.transform.image", policy: "image_pull_policy", add: ADD_OWN };
-    let ours = Image {
-        name: &world.defaults.helper.image,
-        role: " (the helper image, which renders what the step needs)",
-        field: "the operator's --helper-image",
-        policy: "the operator's --helper-image-pull-policy",
-        add: ADD_OURS,
-    };
     if let Some(found) = helper::crash_loop(world, pod) {
         return Some(found);
     }
@@ -51,11 +42,13 @@ pub(super) fn of(world: &World, step: &Step, pod: &PodFacts) -> Option<(Trouble,
         && !is_on_its_way(reason)
         && reason != "CrashLoopBackOff"
     {
-        return Some(waiting(world, step, &ours, reason, message));
+        return Some(waiting(world, step, &Image::of_helper(world), reason, message));
     }
     match &pod.waiting {
         Some((reason, _)) if reason == "CrashLoopBackOff" => Some(crash_loop(world, pod)),
-        Some((reason, message)) if !is_on_its_way(reason) => Some(waiting(world, step, &own, reason, message)),
+        Some((reason, message)) if !is_on_its_way(reason) => {
+            Some(waiting(world, step, &Image::of_step(step), reason, message))
+        }
         _ => pod.mount_failure.as_deref().map(|why| mount(world, step, why)),
     }
 }
@@ -73,8 +66,27 @@ struct Image<'a> {
     add: &'a str,
 }
 
-const ADD_OWN: &str = "name one in image_pull_secrets";
-const ADD_OURS: &str = "name one in image_pull_secrets, or in the operator's --helper-pull-secrets";
+impl<'a> Image<'a> {
+    fn of_step(step: &'a Step) -> Self {
+        Self {
+            name: &step.image,
+            role: "",
+            field: "spec.transform.image",
+            policy: "image_pull_policy",
+            add: "name one in image_pull_secrets",
+        }
+    }
+
+    fn of_helper(world: &'a World) -> Self {
+        Self {
+            name: &world.defaults.helper.image,
+            role: " (the helper image, which renders what the step needs)",
+            field: "the operator's --helper-image",
+            policy: "the operator's --helper-image-pull-policy",
+            add: "name one in image_pull_secrets, or in the operator's --helper-pull-secrets",
+        }
+    }
+}
 
 impl fmt::Display for Image<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -74,8 +74,8 @@ fn of_entries(pipeline: &Object<'_>, list: &str, entries: &[SecretEntry]) -> Vec
         let Some(path) = entry.mount_path.as_deref().filter(|_| entry.sub_path.is_none()) else { continue };
         let field = format!("{list}[{index}].mount_path");
         found.extend(hidden(pipeline, &field, path));
-        // Items are compared by a rule of the schema.
-        if entry.items.is_empty() && !seen.insert((entry.name.as_str(), path)) {
+        // Items and properties files are compared by a rule of the schema.
+        if entry.items.is_empty() && entry.format.is_none() && !seen.insert((entry.name.as_str(), path)) {
             let message = format!(
                 "the Secret {} is mounted at {path} by another entry, whole: leave one of them out",
                 entry.name

@@ -1,5 +1,7 @@
 //! The legs of a Pod: what the scheduler, the kubelet and the container runtime have done of it. Pure.
 
+mod rendered;
+
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
@@ -78,21 +80,6 @@ impl Look<'_> {
 
     fn since(&self, type_: &str) -> Option<Timestamp> {
         self.condition(type_)?.last_transition_time.as_ref().map(|time| time.0)
-    }
-
-    /// The image of the init container that renders, where there is one.
-    fn helper_image(&self) -> Option<&str> {
-        let containers = self.pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-        containers.into_iter().find(|container| container.name == CONTAINER)?.image.as_deref()
-    }
-
-    /// Whether the init container that renders has ended well.
-    fn has_rendered(&self) -> bool {
-        let status = self.pod.status.as_ref();
-        let containers = status.into_iter().flat_map(|status| status.init_container_statuses.iter().flatten());
-        let ended = containers.filter(|container| container.name == CONTAINER);
-        let mut ended = ended.filter_map(|container| container.state.as_ref()?.terminated.as_ref());
-        ended.any(|ended| ended.exit_code == 0)
     }
 
     /// The last event of this reason; what concerns the init container is no news of the step's own.
@@ -202,10 +189,6 @@ impl Look<'_> {
         }
     }
 
-    fn rendered(&self) -> String {
-        format!("by {CONTAINER}, image {}", self.helper_image().unwrap_or_default())
-    }
-
     fn pulled(&self) -> String {
         let image = self.image();
         let said = self.event("Pulled").and_then(|event| event.message.as_deref()).unwrap_or_default();
@@ -262,11 +245,7 @@ impl Look<'_> {
                 let (said, _) = pull::offer(self.image(), &offered(self.pod), &self.seen.pull_secrets);
                 format!("{} {said}", self.image())
             }
-            Stage::Rendered => {
-                let image = self.helper_image().unwrap_or_default();
-                let (said, _) = pull::offer(image, &offered(self.pod), &self.seen.pull_secrets);
-                format!("{CONTAINER} renders what the step needs: image {image} {said}")
-            }
+            Stage::Rendered => self.rendering(),
             Stage::Started => "the kubelet makes the container".to_owned(),
             Stage::Ready => self.ready(),
             Stage::Finished if self.facts.phase == PodPhase::Running => "it runs".to_owned(),
@@ -287,7 +266,7 @@ impl Look<'_> {
         let is_told = self.step.pod.as_deref() == Some(self.facts.name.as_str());
         let said = self.step.message.as_deref().filter(|_| is_told);
         if let Some((trouble, said)) = self.step.trouble.filter(|_| is_told).zip(said)
-            && self.stage_of(trouble) == stage
+            && self.before_all_is_rendered(stage_of(trouble)) == stage
         {
             return Some(words::problem(trouble.as_str(), said));
         }
@@ -300,21 +279,16 @@ impl Look<'_> {
         Some(words::problem(&reason, &said))
     }
 
-    /// Where a trouble keeps this Pod: before all is rendered it can only be the init container's.
-    fn stage_of(&self, trouble: Trouble) -> Stage {
-        let stage = stage_of(trouble);
-        let is_helpers = self.helper_image().is_some() && !self.has_rendered();
-        if is_helpers && stage > Stage::Mounted { Stage::Rendered } else { stage }
-    }
-
     fn reason_of_end(&self) -> Option<&str> {
         let ended = self.facts.ended().map(|ended| ended.reason.as_str());
         ended.or_else(|| self.facts.reason.as_ref().map(|(reason, _)| reason.as_str())).filter(|word| !word.is_empty())
     }
 
     fn end(&self) -> String {
+        if let Some(said) = self.helper_end() {
+            return said;
+        }
         match (&self.facts.terminated, &self.facts.reason) {
-            _ if self.facts.helper.failed.is_some() => self.helper_end(),
             (Some(ended), _) => match &ended.start_error {
                 Some(said) => format!("the container could not be started: {said}"),
                 None => format!("the container ended with exit code {}", ended.exit_code),
@@ -322,12 +296,6 @@ impl Look<'_> {
             (None, Some((reason, said))) => format!("{reason}: {said}"),
             (None, None) => "the Pod failed".to_owned(),
         }
-    }
-
-    fn helper_end(&self) -> String {
-        let Some(failed) = &self.facts.helper.failed else { return String::new() };
-        let said = failed.last_words.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
-        format!("{CONTAINER} ended with exit code {}{said}", failed.exit_code)
     }
 
     /// What the Pod and its events show, where the operator has not said it.
@@ -338,13 +306,7 @@ impl Look<'_> {
                 let event = self.event("FailedMount").or_else(|| self.event("FailedAttachVolume"))?;
                 Some(("FailedMount".to_owned(), event.message.clone().unwrap_or_default()))
             }
-            (Stage::Rendered, _) => match (&self.facts.helper.waiting, &self.facts.helper.failed) {
-                (_, Some(_)) if self.facts.invalid_input().is_some() => {
-                    Some((Reason::InvalidInput.as_str().to_owned(), self.helper_end()))
-                }
-                (Some((reason, said)), _) if !is_before_pull(reason) => Some((reason.clone(), said.clone())),
-                _ => None,
-            },
+            (Stage::Rendered, _) => self.why_not_rendered(),
             (Stage::Pulled, Some((reason, said))) if !is_before_pull(reason) => Some((reason.clone(), said.clone())),
             (Stage::Started | Stage::Ready, Some((reason, said))) if AFTER_PULL.contains(&reason.as_str()) => {
                 Some((reason.clone(), said.clone()))
