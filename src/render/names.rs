@@ -39,7 +39,11 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
             for (part, _) in &path.0 {
                 match part {
                     Part::Index(index) => walk(index, found),
-                    Part::Range(from, to) => from.iter().chain(to).for_each(|bound| walk(bound, found)),
+                    Part::Range(from, to) => {
+                        for bound in from.iter().chain(to) {
+                            walk(bound, found);
+                        }
+                    }
                 }
             }
         }
