@@ -244,15 +244,7 @@ impl Look<'_> {
             Stage::Pulled => {
                 format!("{} {}", self.image(), pull::offer(self.seen, &self.step.name, self.pod, false).said())
             }
-<<<<<<< HEAD
-            Stage::Rendered => {
-                let image = self.helper_image().unwrap_or_default();
-                let said = pull::offer(self.seen, &self.step.name, self.pod, true).said();
-                format!("{CONTAINER} renders what the step needs: image {image} {said}")
-            }
-=======
             Stage::Rendered => self.rendering(),
->>>>>>> main
             Stage::Started => "the kubelet makes the container".to_owned(),
             Stage::Ready => self.ready(),
             Stage::Finished if self.facts.phase == PodPhase::Running => "it runs".to_owned(),

@@ -17,6 +17,7 @@ use crate::api::pipeline::Pipeline;
 use crate::api::reason::ReferenceState;
 use crate::api::status::StepStatus;
 use crate::cli::credentials::{Files, ImageOf, files, images_of_world, names};
+use crate::cli::doctor::projector::is_projector;
 use crate::cli::doctor::seen::{LABEL, Read, read};
 use crate::cli::error::Error;
 use crate::cli::plan::live::look;
@@ -150,7 +151,8 @@ impl Place<'_> {
 
     async fn operator(&self) -> Read<Vec<Deployment>> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), self.operator_namespace);
-        Ok(read(PATIENCE, deployments.list(&ListParams::default().labels(LABEL))).await?.items)
+        let found = read(PATIENCE, deployments.list(&ListParams::default().labels(LABEL))).await?;
+        Ok(found.items.into_iter().filter(|deployment| !is_projector(deployment)).collect())
     }
 
     /// The events of these Pods.
