@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes docs/reference.md from crds/pipelines.yaml and the tested manifests; with --check it only says whether it is stale.
+# Writes docs/reference.md from crds/ and the tested manifests; with --check it only says whether it is stale.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

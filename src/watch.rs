@@ -36,6 +36,8 @@ where
     let mut failures = u32::from(is_told);
     watcher(api, config).filter_map(move |result| {
         let pause = match &result {
+            // A list that begins is no answer yet.
+            Ok(Event::Init) => None,
             Ok(_) => {
                 failures = 0;
                 None

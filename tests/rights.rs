@@ -35,6 +35,9 @@ const REFUSE: [&str; 4] = [
     "volumes.rs takes the right on ConfigMaps away",
 ];
 
+/// What is asked for in vain with these parts, since a Role cannot grant it: nothing waits for it.
+const BEYOND: (&str, &str) = ("deploy/overlays/namespaced", "list lockgate.dev/clusterregistries");
+
 /// A server that starts refuses everybody until it has read the rights, for which it sends these requests.
 const READS_THE_RIGHTS: &str = "sendInitialEvents=true";
 /// So long before and after those a refusal of a right that is granted says nothing.
@@ -166,7 +169,11 @@ fn what_the_suite_asked_for_is_what_is_granted() {
         let lacking: Vec<String> = rights.difference(&granted).map(ToString::to_string).collect();
         assert!(lacking.is_empty(), "{notes:?}: allowed and not granted: {lacking:#?}");
         let lacking = refused_at_a_start.difference(&granted).next();
-        let refused = refused.iter().map(|(right, uri)| format!("{right}: {uri}"));
+        let in_namespaces = notes.installs.iter().any(|part| part.starts_with(BEYOND.0));
+        let beyond = |right: &Right| in_namespaces && right.to_string() == BEYOND.1;
+        let lacking = lacking.filter(|right| !beyond(right));
+        let refused = refused.iter().filter(|(right, _)| !beyond(right));
+        let refused = refused.map(|(right, uri)| format!("{right}: {uri}"));
         let refused: Vec<String> = refused.chain(lacking.map(ToString::to_string)).collect();
         assert!(refused.is_empty() || !notes.refuses.is_empty(), "{notes:?}: refused: {refused:#?}");
     }

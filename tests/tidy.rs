@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lockgate::api::reason::{ClusterRegistryReason, Reason, ReferenceState, Trouble};
+use lockgate::api::reason::{ClusterRegistryReason, Reason, ReferenceState, RegistryReason, Trouble};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -225,6 +225,7 @@ fn nothing_is_left_open_and_nothing_names_this_machine() {
 fn the_readme_explains_every_state_and_reason() {
     let readme = read(Path::new("README.md"));
     let words = ReferenceState::ALL.iter().map(|w| w.as_str()).chain(Reason::ALL.iter().map(|w| w.as_str()));
+    let words = words.chain(RegistryReason::ALL.iter().map(|w| w.as_str()));
     for word in words.chain(Trouble::ALL.iter().map(|w| w.as_str())) {
         let row = format!("| [`{word}`](docs/troubleshooting.md#{}) |", word.to_lowercase());
         assert!(readme.contains(&row), "README.md has no row for {word} that links to its heading");
@@ -247,6 +248,10 @@ fn troubleshooting_has_a_heading_for_every_state_reason_and_trouble_and_no_other
     let troubles: BTreeSet<_> = Trouble::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(below("The state of a reference"), states);
     assert_eq!(below("The reason of a condition"), reasons);
+    // Some mean of a Registry what they mean of a Pipeline.
+    let of_registries: BTreeSet<String> = RegistryReason::ALL.iter().map(ToString::to_string).collect();
+    let known: BTreeSet<String> = states.union(&reasons).cloned().collect();
+    assert_eq!(below("The reason of a Registry"), of_registries.difference(&known).cloned().collect());
     assert_eq!(below("What keeps a Pod from running"), troubles);
     let of_cluster: BTreeSet<_> = ClusterRegistryReason::ALL
         .iter()

@@ -149,3 +149,21 @@ pub struct ClusterRegistryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copies: Option<i32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// docs/reference.md shows fields of these: each is known, and has its type.
+    #[test]
+    fn the_objects_of_the_reference_are_ones_that_could_be_written() {
+        let text = include_str!("../../hack/reference/status/registries.yaml");
+        let [registry, cluster]: [Value; 2] = serde_saphyr::from_multiple(text).unwrap().try_into().unwrap();
+        let read: Registry = serde_json::from_value(registry.clone()).unwrap();
+        assert_eq!((&json!(read)["spec"], &json!(read)["status"]), (&registry["spec"], &registry["status"]));
+        let read: ClusterRegistry = serde_json::from_value(cluster.clone()).unwrap();
+        assert_eq!((&json!(read)["spec"], &json!(read)["status"]), (&cluster["spec"], &cluster["status"]));
+    }
+}

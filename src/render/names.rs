@@ -39,7 +39,11 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
             for (part, _) in &path.0 {
                 match part {
                     Part::Index(index) => walk(index, found),
-                    Part::Range(from, to) => from.iter().chain(to).for_each(|bound| walk(bound, found)),
+                    Part::Range(from, to) => {
+                        for bound in from.iter().chain(to) {
+                            walk(bound, found);
+                        }
+                    }
                 }
             }
         }
@@ -64,7 +68,8 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
                 }
             }
         }
-        Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) => walk(inner, found),
+        // What is caught is given the error.
+        Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) | Term::TryCatch(inner, _) => walk(inner, found),
         Term::BinOp(left, operator, right) => {
             walk(left, found);
             // Behind a pipe `.` is what came out of it; behind `|=` the old value.
@@ -72,17 +77,20 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
                 walk(right, found);
             }
         }
-        Term::TryCatch(inner, _) => walk(inner, found),
         Term::IfThenElse(branches, otherwise) => {
             for (condition, then) in branches {
                 walk(condition, found);
                 walk(then, found);
             }
-            otherwise.iter().for_each(|otherwise| walk(otherwise, found));
+            if let Some(otherwise) = otherwise {
+                walk(otherwise, found);
+            }
         }
         Term::Fold(_, over, _, arguments) => {
             walk(over, found);
-            arguments.first().into_iter().for_each(|initial| walk(initial, found));
+            if let Some(initial) = arguments.first() {
+                walk(initial, found);
+            }
         }
         Term::Call(name, arguments) => {
             if arguments.is_empty() && !CONSTANTS.contains(name) {
@@ -91,7 +99,9 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
             // What an argument is given only the function knows; that it is the input is likely, and not enough to say of a Secret
             // that there is none.
             let mut likely = BTreeSet::new();
-            arguments.iter().for_each(|argument| walk(argument, &mut likely));
+            for argument in arguments {
+                walk(argument, &mut likely);
+            }
             found.extend(likely.into_iter().filter(|path| path.first().is_none_or(|first| first != "secrets")));
         }
         Term::Id | Term::Recurse => {

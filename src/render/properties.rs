@@ -4,6 +4,7 @@
 //! stream has it) and to one of UTF-8. `=`, `:`, `#` and `!` have a meaning only where a key is, and are escaped only there.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::values::SecretText;
 
@@ -41,7 +42,7 @@ fn push(text: &mut String, c: char) {
         ' '..='~' => text.push(c),
         _ => {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04X}"));
+                let _ = write!(text, "\\u{unit:04X}");
             }
         }
     }

@@ -132,9 +132,9 @@ impl Reader {
         if expects_value {
             let (kind, open) = begins(c);
             if self.left.is_none() {
-                self.left = Some(kind)
+                self.left = Some(kind);
             } else {
-                self.right = Some(kind)
+                self.right = Some(kind);
             }
             self.value = open;
             return Ok(());

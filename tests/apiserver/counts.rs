@@ -16,8 +16,17 @@ use crate::support::{Operator, Space, admin};
 /// So many Pipelines.
 const MANY: usize = 200;
 /// What the operator watches, each in the whole cluster.
-const WATCHED: [&str; 7] =
-    ["pipelines", "pods", "secrets", "serviceaccounts", "configmaps", "persistentvolumeclaims", "events"];
+const WATCHED: [&str; 9] = [
+    "pipelines",
+    "pods",
+    "secrets",
+    "serviceaccounts",
+    "configmaps",
+    "persistentvolumeclaims",
+    "events",
+    "registries",
+    "clusterregistries",
+];
 /// One of the operator's watches lasts so long and is then renewed.
 const WATCH: Duration = Duration::from_secs(20);
 

@@ -118,3 +118,19 @@ async fn the_example_of_everything_runs() {
     assert_eq!(stored["transform"]["memory_volume"], json!(true));
     assert_eq!(done.name_any(), "everything");
 }
+
+#[tokio::test]
+async fn a_registry_and_a_pipeline_that_does_not_name_its_secret_run_in_one_file() {
+    let space = space("example-registry").await;
+    let cluster = &shared().cluster;
+    let example = Example::read("registry");
+    example.prepare(cluster, &space.name, REGISTRY);
+    let [registry, pipeline] = &example.documents()[..] else { panic!("it has two documents") };
+    assert!(apply(cluster, Some(&space.name), registry) && apply(cluster, Some(&space.name), pipeline));
+    let is_attached = |p: &Pipeline| {
+        let rows = p.status.iter().flat_map(|status| &status.references);
+        rows.into_iter().any(|row| row.via.as_deref() == Some("registry/harbor") && row.name == "harbor")
+    };
+    space.until(&example.pipeline(), "its Secret is attached", is_attached).await;
+    ends_well(&space, &example).await;
+}

@@ -27,10 +27,10 @@ const WRONG: &str = r#"{"auths":{"registry.test":{"username":"u","password":"can
 const RIGHT: &str = r#"{"auths":{"registry.test":{"username":"u","password":"canary-7c1f-right"}}}"#;
 
 /// Plays what a kubelet does last: a Pod that is being deleted goes. Ends when it is dropped.
-struct Remover(JoinHandle<()>);
+pub struct Remover(JoinHandle<()>);
 
 impl Remover {
-    fn of(client: &Client) -> Self {
+    pub fn of(client: &Client) -> Self {
         let client = client.clone();
         Self(tokio::spawn(async move {
             let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
@@ -66,12 +66,12 @@ fn waiting(reason: &str, message: &str) -> Value {
     }]})
 }
 
-fn unauthorized() -> Value {
+pub fn unauthorized() -> Value {
     waiting("ImagePullBackOff", "Back-off pulling image: pull access denied: authorization failed: 401 Unauthorized")
 }
 
 /// Waits until the Pod is bound and in status: then nothing comes that the test does not do.
-async fn bound(space: &Space, pipeline: &str) -> String {
+pub async fn bound(space: &Space, pipeline: &str) -> String {
     let found = crate::moments::started(space, pipeline).await;
     let pod = pod_name(&found);
     space.until::<Pod>(&pod, "bound", |pod| pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())).await;
@@ -83,14 +83,14 @@ async fn in_trouble(space: &Space, pipeline: &str, trouble: Trouble) {
 }
 
 /// Makes a Pipeline whose Pod is in this trouble.
-async fn stuck(space: &Space, name: &str, spec: Value, status: Value, trouble: Trouble) {
+pub async fn stuck(space: &Space, name: &str, spec: Value, status: Value, trouble: Trouble) {
     space.pipeline(name, spec).await;
     let pod = bound(space, name).await;
     space.pod_status(&pod, status).await;
     in_trouble(space, name, trouble).await;
 }
 
-async fn set_key(space: &Space, secret: &str, key: &str, value: Option<&str>) {
+pub async fn set_key(space: &Space, secret: &str, key: &str, value: Option<&str>) {
     let patch = match value {
         Some(value) => json!({"stringData": {key: value}}),
         None => json!({"data": {key: null}}),
@@ -118,7 +118,7 @@ async fn healed(space: &Space, pipeline: &str) {
 }
 
 /// A Pipeline from begin to its Pod: whatever was woken before it was looked at.
-async fn marker(space: &Space, name: &str) {
+pub async fn marker(space: &Space, name: &str) {
     space.pipeline(name, with(&json!({}), &json!({}))).await;
     bound(space, name).await;
 }

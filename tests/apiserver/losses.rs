@@ -10,7 +10,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding};
+use kube::Api;
 use kube::api::PostParams;
 use kube::config::Kubeconfig;
 use lockgate_cluster::{Cluster, Options};
@@ -21,7 +22,7 @@ use crate::support::rights::{LEASE_RULES, RULES, Right, granted, role, rules_of,
 use crate::support::{self, Operator, Space, admin, named};
 
 /// What is lost with each right, as docs/security.md says it.
-const LOSSES: [(&str, &str); 25] = [
+const LOSSES: [(&str, &str); 30] = [
     ("list lockgate.dev/pipelines", "no Pipeline is looked at"),
     ("watch lockgate.dev/pipelines", "a Pipeline that is made or changed later is not seen"),
     ("delete lockgate.dev/pipelines", "`ttl_after_finished` deletes nothing, and the Pipeline says so"),
@@ -43,6 +44,14 @@ const LOSSES: [(&str, &str); 25] = [
     ("list events", "a volume that cannot be mounted is not told: no `VolumeMount`"),
     ("watch events", "the same, for Pods that start later"),
     ("create events.k8s.io/events", "no Event is sent"),
+    ("list lockgate.dev/registries", "no Registry attaches anything, and nothing is said of any"),
+    ("watch lockgate.dev/registries", "the same, but every few seconds, then minutes, a list is believed for a moment"),
+    ("patch lockgate.dev/registries/status", "Registries attach their Secrets, and say nothing"),
+    ("list lockgate.dev/clusterregistries", "no ClusterRegistry's copy is attached"),
+    (
+        "watch lockgate.dev/clusterregistries",
+        "the same, but every few seconds, then minutes, a list is believed for a moment",
+    ),
     ("create coordination.k8s.io/leases", "no operator leads, unless the Lease is there"),
     ("get coordination.k8s.io/leases", "no operator leads"),
     ("watch coordination.k8s.io/leases", "a follower asks for the Lease every `--leader-elect-retry-period`"),
@@ -79,11 +88,26 @@ async fn account(cluster: &Cluster, space: &Space, rules: Vec<PolicyRule>) -> Pa
     let params = PostParams::default();
     let account = ServiceAccount { metadata: named("operator"), ..ServiceAccount::default() };
     space.api::<ServiceAccount>().create(&params, &account).await.unwrap();
+    let subjects = json!([{"kind": "ServiceAccount", "name": "operator", "namespace": space.name}]);
+    // What is in no namespace cannot be granted in one.
+    let cluster_wide = |rule: &PolicyRule| rule.resources.iter().flatten().any(|name| name == "clusterregistries");
+    let beyond: Vec<PolicyRule> = rules.iter().filter(|rule| cluster_wide(rule)).cloned().collect();
+    if !beyond.is_empty() {
+        let name = format!("operator-{}", space.name);
+        let granted = ClusterRole { metadata: named(&name), rules: Some(beyond), ..ClusterRole::default() };
+        Api::<ClusterRole>::all(space.client.clone()).create(&params, &granted).await.unwrap();
+        let binding = json!({
+            "metadata": {"name": name}, "subjects": subjects,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        });
+        let bindings: Api<ClusterRoleBinding> = Api::all(space.client.clone());
+        bindings.create(&params, &serde_json::from_value(binding).unwrap()).await.unwrap();
+    }
+    let rules = rules.into_iter().filter(|rule| !cluster_wide(rule)).collect();
     space.api::<Role>().create(&params, &role("operator", &space.name, rules)).await.unwrap();
     let binding = json!({
-        "metadata": {"name": "operator"},
+        "metadata": {"name": "operator"}, "subjects": subjects,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
-        "subjects": [{"kind": "ServiceAccount", "name": "operator", "namespace": space.name}],
     });
     space.api::<RoleBinding>().create(&params, &serde_json::from_value(binding).unwrap()).await.unwrap();
     let spec = TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() };

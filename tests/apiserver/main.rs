@@ -35,6 +35,7 @@ mod pods;
 mod policy;
 mod projector;
 mod recipes;
+mod registries;
 mod restart;
 mod rights;
 mod rotation;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
+use lockgate::api::registry::Registry;
 use lockgate_cluster::{Cluster, NodeKind, Options};
 use serde_json::{Value, json};
 
@@ -93,6 +94,19 @@ async fn use_the_rest(space: &Space, pod: &Pod, audit: &mut Audit) {
     let fails = space.pod_of("fails").await;
     space.pod_status(&name_of(&fails), support::ended(1, "Error")).await;
     audit.until("its event was sent", |all| all.iter().any(|entry| entry.kind() == "create events")).await;
+    registry(space, audit).await;
+}
+
+/// Makes a Registry whose status the operator writes.
+async fn registry(space: &Space, audit: &mut Audit) {
+    let object = json!({
+        "apiVersion": "lockgate.dev/v1alpha1", "kind": "Registry", "metadata": {"name": "main"},
+        "spec": {"host": "registry.test", "secret": {"name": "regcred"}},
+    });
+    let object: Registry = serde_json::from_value(object).unwrap();
+    space.api().create(&PostParams::default(), &object).await.unwrap();
+    let said = |all: &[Entry]| all.iter().any(|entry| entry.kind() == "patch registries/status");
+    audit.until("its status was written", said).await;
 }
 
 /// Waits until a Pod has a Node. From there on only a kubelet ends it, and a test plays that.
@@ -102,6 +116,13 @@ async fn bound(space: &Space, pod: &str) {
 
 fn refused(entries: &[Entry]) -> Vec<String> {
     entries.iter().filter(|entry| entry.is_unauthorised()).map(|entry| entry.uri.clone()).collect()
+}
+
+/// What a Role cannot grant is asked for, in vain, and nothing waits for it: ClusterRegistries are in no namespace.
+fn only_asks_for_cluster_registries(beyond: &[Entry]) {
+    let kinds: BTreeSet<String> = beyond.iter().map(Entry::kind).collect();
+    assert_eq!(kinds, BTreeSet::from(["list clusterregistries".to_owned()]));
+    assert!(beyond.iter().all(Entry::is_unauthorised), "{beyond:#?}");
 }
 
 fn db() -> Value {
@@ -143,8 +164,10 @@ async fn namespaces_sees_nothing_outside_and_uses_exactly_what_it_is_granted_ins
     audit.settle(&inside.client).await;
     let all = audit.read().to_vec();
     println!("{:#?}", tally(&all));
+    let (beyond, all): (Vec<Entry>, Vec<Entry>) = all.into_iter().partition(|entry| entry.namespace().is_empty());
+    only_asks_for_cluster_registries(&beyond);
     let places: BTreeSet<&str> = all.iter().map(Entry::namespace).collect();
-    assert_eq!(places, BTreeSet::from(["team-a", "team-b"]), "nowhere else, and nothing of the cluster as a whole");
+    assert_eq!(places, BTreeSet::from(["team-a", "team-b"]), "nowhere else");
     let of_a: Vec<Entry> = all.into_iter().filter(|entry| entry.namespace() == "team-a").collect();
     assert_eq!(refused(&of_a), Vec::<String>::new());
     let role = Api::<Role>::namespaced(inside.client.clone(), "team-a").get("lockgate").await.unwrap();
@@ -271,12 +294,15 @@ async fn none_in_some_namespaces_asks_for_no_secret_and_for_nothing_outside() {
     assert!(untouched.status.is_none_or(|status| status.phase.is_none()), "it is nobody's business here");
 
     audit.settle(&inside.client).await;
-    let places: BTreeSet<&str> = audit.read().iter().map(Entry::namespace).collect();
+    let (beyond, all): (Vec<Entry>, Vec<Entry>) =
+        audit.read().to_vec().into_iter().partition(|entry| entry.namespace().is_empty());
+    only_asks_for_cluster_registries(&beyond);
+    let places: BTreeSet<&str> = all.iter().map(Entry::namespace).collect();
     assert_eq!(places, BTreeSet::from(["team-a", "team-b"]));
     let role = Api::<Role>::namespaced(inside.client.clone(), "team-a").get("lockgate").await.unwrap();
-    let asked: BTreeSet<Right> = audit.read().iter().map(Entry::right).collect();
+    let asked: BTreeSet<Right> = all.iter().map(Entry::right).collect();
     assert_eq!(asked, granted(&role.rules.unwrap()), "what is asked for and what is granted");
-    assert_eq!(refused(audit.read()), Vec::<String>::new());
+    assert_eq!(refused(&all), Vec::<String>::new());
     let roles = Api::<ClusterRole>::all(inside.client.clone()).list(&ListParams::default()).await.unwrap().items;
     assert!(roles.iter().all(|role| role.metadata.name.as_deref() != Some("lockgate")));
     drop(operator);

@@ -67,7 +67,7 @@ fn every_rule_finds_its_place() {
         (
             "literal",
             pipeline("env: {MODE: fast, API_TOKEN: canary-7c1f}"),
-            vec!["literal-credential 7:13 spec.transform.env.API_TOKEN"],
+            vec!["literal-credential 7:23 spec.transform.env.API_TOKEN"],
         ),
         (
             "a-line",

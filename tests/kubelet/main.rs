@@ -11,12 +11,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cluster_registries;
 mod dark;
 mod direktiv;
 mod examples;
 mod explain;
 mod graph;
 mod healing;
+mod helper;
 mod image;
 mod imported;
 mod input;
@@ -29,8 +31,10 @@ mod life;
 mod listener;
 mod main_job;
 mod one_shot;
+mod projecting;
 mod pulling;
 mod receiving;
+mod registries;
 mod registry;
 mod rendering;
 mod security;
@@ -50,6 +54,7 @@ use lockgate::api::reason::Trouble;
 use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
 use serde_json::{Value, json};
 
+use projecting::projecting;
 use support::{Operator, SYSTEM_NAMESPACE, Space, message, step};
 
 /// A state that takes a kubelet does not come after this time: its longest pause between two looks at a Pod is shorter.

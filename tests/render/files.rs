@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CANARY, Pod};
+use super::pod::{CANARY, Pod};
 
 #[test]
 fn an_input_is_a_file_of_json_that_everybody_in_the_pod_can_read() {

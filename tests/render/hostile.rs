@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{CANARY, Pod};
+use super::pod::{CANARY, Pod};
 
 /// The corpus: blocks of an expression, a line `-- ` with what the message says of it, and a blank line. `REPEAT(n, text)` stands for
 /// the text n times.
@@ -78,7 +78,7 @@ fn judged(expression: &str, said: &str) -> Option<String> {
     if !of_all && !ended.message.starts_with("template at /a/b~1c/1, character ") {
         return Some(format!("{shown}: without its place: {}", ended.message));
     }
-    if pod.all() != [] {
+    if !pod.all().is_empty() {
         return Some(format!("{shown}: something was written"));
     }
     // The deadline, and what a busy machine adds to it.

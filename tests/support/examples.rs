@@ -13,7 +13,7 @@ use super::{CANARY, output};
 pub const ON_THE_NODE: [&str; 7] =
     ["env-secret", "mounted-secret", "pull-secret", "graph", "input", "service", "rotation"];
 /// Those that need no node: the test plays the kubelet.
-pub const WITHOUT_A_NODE: [&str; 4] = ["all-in-one", "external-secrets", "suspended", "everything"];
+pub const WITHOUT_A_NODE: [&str; 5] = ["all-in-one", "external-secrets", "suspended", "everything", "registry"];
 
 /// The folder.
 pub fn folder() -> PathBuf {

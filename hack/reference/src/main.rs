@@ -1,4 +1,4 @@
-//! Writes `docs/reference.md`: every field of the CustomResourceDefinition, its limits and rules, and an example of it from
+//! Writes `docs/reference.md`: every field of the CustomResourceDefinitions, its limits and rules, and an example of it from
 //! a manifest that a test applies.
 
 mod examples;
@@ -18,7 +18,13 @@ type Failure = Box<dyn Error>;
 /// What shows how a field is written: manifests that tests give to a real API server (`tests/kubelet/examples.rs`,
 /// `tests/schema`), the first ones first. In a folder those come first that are there to have every field.
 const MANIFESTS: [&str; 2] = ["deploy/examples", "tests/corpus/good"];
-/// What shows how a field of status reads; `src/api/status.rs` holds it against the types.
+/// The kinds, and where their CustomResourceDefinitions are. The fields of the first stand without its name.
+const KINDS: [(&str, &str); 3] = [
+    ("Pipeline", "crds/pipelines.yaml"),
+    ("Registry", "crds/registries.yaml"),
+    ("ClusterRegistry", "crds/clusterregistries.yaml"),
+];
+/// What shows how a field of status reads; `src/api` holds it against the types.
 const STATUSES: [&str; 1] = ["hack/reference/status"];
 /// Manifests that are refused, for the fields that have no others.
 const REFUSED: [&str; 1] = ["tests/corpus/bad"];
@@ -37,17 +43,19 @@ fn main() -> ExitCode {
 
 /// The page.
 fn reference(root: &Path) -> Result<String, Failure> {
-    let [crd] = <[Value; 1]>::try_from(read(&root.join("crds/pipelines.yaml"))?).map_err(|_| "not one CRD")?;
-    let version = crd.pointer("/spec/versions/0").ok_or("the CRD has no version")?;
-    let examples = Examples {
-        good: pipelines(root, &MANIFESTS)?.into_iter().chain(pipelines(root, &STATUSES)?).collect(),
-        refused: pipelines(root, &REFUSED)?,
-    };
-    page::write(version, &examples)
+    let mut text = page::HEAD.to_owned();
+    for (kind, file) in KINDS {
+        let [crd] = <[Value; 1]>::try_from(read(&root.join(file))?).map_err(|_| "not one CRD")?;
+        let good = MANIFESTS.iter().chain(&STATUSES);
+        let examples = Examples { good: objects(root, good, kind)?, refused: objects(root, &REFUSED, kind)? };
+        let prefix: &[String] = if kind == KINDS[0].0 { &[] } else { &[kind.to_owned()] };
+        text.push_str(&page::write(&crd, prefix, &examples)?);
+    }
+    Ok(text)
 }
 
-/// The Pipelines of these folders, in the order of their files' names.
-fn pipelines(root: &Path, folders: &[&str]) -> Result<Vec<Value>, Failure> {
+/// The objects of a kind in these folders, in the order of their files' names.
+fn objects<'a>(root: &Path, folders: impl IntoIterator<Item = &'a &'a str>, kind: &str) -> Result<Vec<Value>, Failure> {
     let mut all = Vec::new();
     for folder in folders {
         let mut files = std::fs::read_dir(root.join(folder))
@@ -59,7 +67,7 @@ fn pipelines(root: &Path, folders: &[&str]) -> Result<Vec<Value>, Failure> {
             // Of those that are refused, some are no YAML.
             let documents =
                 read(file).or_else(|error| if *folder == REFUSED[0] { Ok(Vec::new()) } else { Err(error) })?;
-            all.extend(documents.into_iter().filter(|document| document["kind"] == "Pipeline"));
+            all.extend(documents.into_iter().filter(|document| document["kind"] == kind));
         }
     }
     Ok(all)
@@ -111,17 +119,23 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_the_crd_has_a_line_and_an_example_and_every_message_is_told() {
-        let crd = read(&root().join("crds/pipelines.yaml")).unwrap().remove(0);
+    fn every_field_of_the_crds_has_a_line_and_an_example_and_every_message_is_told() {
         let page = reference(&root()).unwrap();
-        let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap();
-        let mut count = 0;
-        for part in ["metadata", "spec", "status"] {
-            told(&page, &schema["properties"][part], &[part.to_owned()], &mut count);
+        let (mut all, mut counts) = (Vec::new(), Vec::new());
+        for (kind, file) in KINDS {
+            let crd = read(&root().join(file)).unwrap().remove(0);
+            let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap();
+            let mut count = 0;
+            let parts = ["metadata", "spec", "status"].into_iter().map(|part| (part, &schema["properties"][part]));
+            for (part, object) in parts.filter(|(_, object)| fields(object).is_some()) {
+                let path =
+                    if kind == "Pipeline" { vec![part.to_owned()] } else { vec![kind.to_owned(), part.to_owned()] };
+                told(&page, object, &path, &mut count);
+            }
+            counts.push(count);
+            schema::rules(schema, &[], &mut all);
         }
-        assert!(count > 150, "{count}");
-        let mut all = Vec::new();
-        schema::rules(schema, &[], &mut all);
+        assert!(counts[0] > 150 && counts[1] > 8 && counts[2] > 12, "{counts:?}");
         let messages: BTreeSet<String> = all.into_iter().map(|rule| rule.message.replace('<', "\\<")).collect();
         assert!(messages.len() > 60);
         for message in messages {

@@ -13,11 +13,12 @@ const ONLY_EMPTY: [&str; 5] = ["false", "!self", "self == ''", "self == 0", "sel
 /// A rule's CEL is shown up to here.
 const SHORT_CEL: usize = 100;
 
-const HEAD: &str = "# Reference
+pub const HEAD: &str = "# Reference
 
-Every field of a Pipeline, with its type, its default, its limits, what must hold of it and how it is written. `make generate` writes
-this page from [crds/pipelines.yaml](../crds/pipelines.yaml); each example is a line of a manifest that a test applies.
-[pipeline.md](pipeline.md) tells the same as prose: what to write for what you want.
+Every field of a Pipeline, and then of a [Registry](#registryspec) and a [ClusterRegistry](#clusterregistryspec), with its type, its
+default, its limits, what must hold of it and how it is written. `make generate` writes this page from
+[crds](../crds/pipelines.yaml); each example is a line of a manifest that a test applies or holds against the types.
+[pipeline.md](pipeline.md) and [registries.md](registries.md) tell the same as prose: what to write for what you want.
 
 kubectl knows it, too:
 
@@ -31,16 +32,22 @@ A *rule* is checked by the API server when you apply; its words are what you rea
 where it is short, and in the CustomResourceDefinition always. A field without a default is absent unless you write it.
 ";
 
-/// Writes it.
-pub fn write(version: &Value, examples: &Examples) -> Result<String, Failure> {
+/// Writes the part of one kind: every path begins with the prefix.
+pub fn write(crd: &Value, prefix: &[String], examples: &Examples) -> Result<String, Failure> {
+    let version = crd.pointer("/spec/versions/0").ok_or("the CRD has no version")?;
     let schema = version.pointer("/schema/openAPIV3Schema").ok_or("the version has no schema")?;
     let mut all = Vec::new();
-    rules(schema, &[], &mut all);
-    let mut page = Page { text: HEAD.to_owned(), rules: all, examples, seen: Vec::new(), lacking: Vec::new() };
+    rules(schema, prefix, &mut all);
+    let text = String::new();
+    let mut page = Page { text, prefix: prefix.len(), rules: all, examples, seen: Vec::new(), lacking: Vec::new() };
     for part in ["metadata", "spec", "status"] {
-        page.object(&[part.to_owned()], schema.pointer(&format!("/properties/{part}")).ok_or("no such part")?)?;
+        let object = schema.pointer(&format!("/properties/{part}")).filter(|object| fields(object).is_some());
+        // Of the metadata only what is restricted is told.
+        if let Some(object) = object {
+            page.object(&child(prefix, part), object)?;
+        }
     }
-    page.columns(version)?;
+    page.columns(crd, version)?;
     if !page.lacking.is_empty() {
         let fields = page.lacking.join("\n");
         return Err(format!("these have no example, so put them into a manifest of tests/corpus/good, or, of status, into hack/reference/status:\n{fields}").into());
@@ -53,6 +60,8 @@ pub fn write(version: &Value, examples: &Examples) -> Result<String, Failure> {
 
 struct Page<'a> {
     text: String,
+    /// So many parts of each path are before those of the object.
+    prefix: usize,
     /// Those that are not told yet.
     rules: Vec<Rule>,
     examples: &'a Examples,
@@ -66,7 +75,7 @@ impl<'a> Page<'a> {
     /// An object, its fields, and then the objects in them.
     fn object<'b: 'a>(&mut self, path: &[String], schema: &'b Value) -> Result<(), Failure> {
         let title = written(path);
-        let level = if path.len() == 1 { "##" } else { "###" };
+        let level = if path.len() == self.prefix + 1 { "##" } else { "###" };
         write!(self.text, "\n{level} `{title}`\n\n")?;
         if let Some(description) = description(schema) {
             writeln!(self.text, "{description}\n")?;
@@ -114,7 +123,7 @@ impl<'a> Page<'a> {
         writeln!(self.text, "- **`{name}`**: {}.{about}{}", facts.join("; "), see.unwrap_or_default())?;
         let own = written(path);
         let only_empty = self.rules.iter().any(|rule| rule.of == own && ONLY_EMPTY.contains(&rule.cel.as_str()));
-        let example = match self.examples.of(path, only_empty) {
+        let example = match self.examples.of(path.get(self.prefix..).unwrap_or_default(), only_empty) {
             Some(Example::Good(text)) if only_empty => format!("Only empty, as in {}", code(&text)),
             Some(Example::Good(text)) => format!("Example: {}", code(&text)),
             Some(Example::Refused(text)) => format!("Refused, as in {}", code(&text)),
@@ -157,9 +166,10 @@ impl<'a> Page<'a> {
     }
 
     /// What `kubectl get` shows, and `kubectl scale`.
-    fn columns(&mut self, version: &Value) -> Result<(), Failure> {
+    fn columns(&mut self, crd: &Value, version: &Value) -> Result<(), Failure> {
         let columns = version["additionalPrinterColumns"].as_array().ok_or("no printer columns")?;
-        writeln!(self.text, "\n## Columns\n\nWhat `kubectl get pipelines` shows, and with `-o wide`:\n")?;
+        let plural = crd.pointer("/spec/names/plural").and_then(Value::as_str).ok_or("no plural")?;
+        writeln!(self.text, "\n## Columns of {plural}\n\nWhat `kubectl get {plural}` shows, and with `-o wide`:\n")?;
         writeln!(self.text, "| column | shown | where it stands |\n| --- | --- | --- |")?;
         for column in columns {
             let text = |name: &str| column[name].as_str().unwrap_or_default();

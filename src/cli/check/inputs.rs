@@ -39,10 +39,9 @@ fn of_input(pipeline: &Object<'_>, base: &str, input: &Input) -> Vec<Finding> {
     let texts = || expressions.iter().map(|found| found.expression.text);
     // Nothing is run, and what is compiled has its bounds: only a mistake in jaq can end this.
     let Ok(judged) = render::large(|| render::judge(texts())) else {
-        return vec![error(
-            "",
-            "its expressions lead jq into a mistake of its own; write them in another way".to_owned(),
-        )];
+        found
+            .push(error("", "its expressions lead jq into a mistake of its own; write them in another way".to_owned()));
+        return found;
     };
     let known: BTreeSet<&str> = input.secrets.iter().map(InputSecret::called).collect();
     let judged = expressions.iter().zip(judged).flat_map(|(Found { pointer, expression }, judgement)| {

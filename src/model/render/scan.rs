@@ -123,11 +123,8 @@ fn length(text: &str) -> Result<usize, (usize, Problem)> {
             return Err((0, Problem::TooLong));
         }
         match (closes, c) {
-            ('"', '\\') => {
-                if chars.next().is_some_and(|(_, escaped)| escaped == '(') {
-                    open.push(')');
-                }
-            }
+            // Whatever it is, it is no quotation mark.
+            ('"', '\\') => open.extend(chars.next().filter(|(_, escaped)| *escaped == '(').map(|_| ')')),
             ('"', '"') => {
                 open.pop();
             }

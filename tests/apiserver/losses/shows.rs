@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
+use lockgate::api::registry::Registry;
 use serde_json::{Value, json};
 
 use super::Case;
@@ -47,6 +48,13 @@ pub(super) async fn prepare(taken: &Right, space: &Space) {
         "persistentvolumeclaims" => with(&json!({"volumes": [{"claim": "data", "mount_path": "/data"}]})),
         _ => plain(),
     };
+    if taken.resource.starts_with("registries") {
+        space.pull_secret("regcred", "{}").await;
+        let main = json!({"host": "registry.test", "secret": {"name": "regcred"}});
+        let main = json!({"apiVersion": "lockgate.dev/v1alpha1", "kind": "Registry", "metadata": {"name": "main"}, "spec": main});
+        let main: Registry = serde_json::from_value(main).unwrap();
+        space.api().create(&PostParams::default(), &main).await.unwrap();
+    }
     space.pipeline("early", early).await;
     if taken.verb == "get" && taken.resource == "secrets" {
         space.secret("db", &["password"]).await;
@@ -72,6 +80,7 @@ pub(super) async fn loss(case: &mut Case) -> String {
         (_, "pipelines" | "pipelines/status") => of_pipelines(case).await,
         (_, "pods") => of_pods(case).await,
         (_, "events" | "leases") => of_the_rest(case).await,
+        (_, "registries" | "registries/status" | "clusterregistries") => of_registries(case).await,
         _ => of_references(case).await,
     }
 }
@@ -186,6 +195,33 @@ async fn of_references(case: &mut Case) -> String {
     }
 }
 
+/// Whose pull Secrets attach themselves.
+async fn of_registries(case: &mut Case) -> String {
+    let right = case.taken.to_string();
+    let listed = |pod: Pod| pod.spec.unwrap().image_pull_secrets.into_iter().flatten().count();
+    match right.as_str() {
+        "list lockgate.dev/registries" => {
+            assert_eq!(listed(case.space.pod_of("early").await), 0);
+            let told = case.refused_twice().await;
+            case.registry_is_without_word().await;
+            told
+        }
+        "patch lockgate.dev/registries/status" => {
+            assert_eq!(listed(case.space.pod_of("early").await), 1);
+            case.operator.says("the status was refused").await;
+            case.registry_is_without_word().await;
+            line(&case.operator.log(), "the status was refused")
+        }
+        "watch lockgate.dev/registries"
+        | "list lockgate.dev/clusterregistries"
+        | "watch lockgate.dev/clusterregistries" => {
+            case.space.pod_of("early").await;
+            case.refused_twice().await
+        }
+        _ => panic!("nothing shows the loss of {right}"),
+    }
+}
+
 /// Events, and the Lease.
 async fn of_the_rest(case: &mut Case) -> String {
     let right = case.taken.to_string();
@@ -270,6 +306,12 @@ impl Case {
                 && line.contains(&format!("{}: 403 Forbidden", taken.verb))
         });
         told.unwrap_or_else(|| panic!("the log does not tell: {log}")).to_owned()
+    }
+
+    /// Of the Registry nothing was said.
+    async fn registry_is_without_word(&self) {
+        let registry: Registry = self.space.api().get("main").await.unwrap();
+        assert!(registry.status.as_ref().is_none_or(|status| status.conditions.is_empty()), "{registry:#?}");
     }
 
     async fn volume_is_forbidden(&self) -> String {
