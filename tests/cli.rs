@@ -186,9 +186,15 @@ fn a_server_that_does_not_answer_is_told_once_and_every_check_is_named() {
 }
 
 #[test]
-fn the_docs_name_every_flag_of_the_operator_with_its_variable_and_default() {
-    let help = String::from_utf8(lockgate(&["operator", "--help"]).stdout).unwrap();
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operator.md")).unwrap();
+fn the_docs_name_every_flag_of_the_servers_with_its_variable_and_default() {
+    for command in ["operator", "projector"] {
+        every_flag_is_named(command, &format!("docs/{command}.md"));
+    }
+}
+
+fn every_flag_is_named(command: &str, path: &str) {
+    let help = String::from_utf8(lockgate(&[command, "--help"]).stdout).unwrap();
+    let page = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let bracketed = |name: &str| -> Vec<String> {
         let mark = format!("[{name}: ");
         help.split(&mark).skip(1).map(|rest| rest.split([']', '=']).next().unwrap().to_owned()).collect()
@@ -200,7 +206,7 @@ fn the_docs_name_every_flag_of_the_operator_with_its_variable_and_default() {
         .collect();
     assert!(flags.len() >= 5, "{help}");
     for word in flags.iter().chain(&bracketed("env")).chain(&bracketed("default")) {
-        assert!(page.contains(&format!("`{word}`")), "docs/operator.md does not name `{word}`");
+        assert!(page.contains(&format!("`{word}`")), "{path} does not name `{word}`");
     }
 }
 

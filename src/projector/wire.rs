@@ -21,6 +21,7 @@ use crate::api::pipeline::Pipeline;
 use crate::api::registry::{ClusterRegistry, ClusterRegistrySpec};
 use crate::controller::object::resource_like;
 use crate::model::registry::Host;
+use crate::model::world::PROJECTED_SECRET;
 use crate::values::{Form, SecretValue};
 
 /// Who owns the fields of copies.
@@ -61,6 +62,10 @@ impl WireRegistry {
 
 fn wants(spec: Value) -> Result<Wants, String> {
     let spec: ClusterRegistrySpec = serde_json::from_value(spec).map_err(|error| error.to_string())?;
+    // It could come to be made of itself.
+    if spec.secret.name == PROJECTED_SECRET {
+        return Err(format!("secret.name: {PROJECTED_SECRET} is the name of copies: give the source another"));
+    }
     Ok(Wants {
         host: Host::parse(&spec.host).map_err(|why| format!("host: {why}"))?,
         secret: spec.secret,
@@ -367,6 +372,10 @@ mod tests {
         for (spec, words) in [
             (json!({"secret": secret}), "missing field `host`"),
             (json!({"host": "A.example", "secret": secret}), "host: "),
+            (
+                json!({"host": "a.example", "secret": {"namespace": "sys", "name": "lockgate-registries"}}),
+                "is the name of copies",
+            ),
             (json!({"host": "a.example", "secret": secret, "scope": "Cosmic"}), "unknown variant"),
             (
                 json!({"host": "a.example", "secret": secret, "namespace_selector": {"matchExpressions": [{"key": "k", "operator": "Like"}]}}),
