@@ -1,4 +1,5 @@
 //! `Registry` and `ClusterRegistry`: credentials that attach themselves to every image of a host.
+#![allow(clippy::duplicated_attributes)] // Several columns of one type.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};

@@ -68,6 +68,7 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
                 }
             }
         }
+        // What is caught is given the error.
         Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) | Term::TryCatch(inner, _) => walk(inner, found),
         Term::BinOp(left, operator, right) => {
             walk(left, found);
@@ -98,7 +99,9 @@ fn walk(term: &Term<&str>, found: &mut BTreeSet<Path>) {
             // What an argument is given only the function knows; that it is the input is likely, and not enough to say of a Secret
             // that there is none.
             let mut likely = BTreeSet::new();
-            arguments.iter().for_each(|argument| walk(argument, &mut likely));
+            for argument in arguments {
+                walk(argument, &mut likely);
+            }
             found.extend(likely.into_iter().filter(|path| path.first().is_none_or(|first| first != "secrets")));
         }
         Term::Id | Term::Recurse => {

@@ -1,4 +1,5 @@
 //! What is said of a Registry, one small world each.
+#![allow(clippy::unnecessary_wraps)] // A story's parts are what a Scene takes.
 
 use super::*;
 use crate::model::secret::{Keys, SecretFacts};

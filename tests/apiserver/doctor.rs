@@ -145,6 +145,42 @@ fn lost_rights_are_told(cluster: &Cluster) {
     said.says("skew", &["ok: this lockgate is", "operator lockgate"]);
 }
 
+/// Where there is a ClusterRegistry somebody should copy its Secret; that one's account is asked about, too.
+fn a_projector_that_is_missing_is_told_and_one_that_is_there_is_no_operator(cluster: &Cluster) {
+    let registry = json!({
+        "apiVersion": "lockgate.dev/v1alpha1", "kind": "ClusterRegistry", "metadata": {"name": "shared"},
+        "spec": {"host": "registry.example.com", "secret": {"namespace": "lockgate-system", "name": "shared"}},
+    });
+    apply(cluster, &[registry.to_string()]);
+    let said = doctor(cluster.kubeconfig());
+    assert_eq!(said.code, 0);
+    said.says("projector", &["warn: there are 1 ClusterRegistries, and no projector in namespace lockgate-system"]);
+    let objects = rendered(cluster, "deploy/overlays/projector");
+    let of_it: Vec<_> = objects.into_iter().filter(|object| object.contains("  name: lockgate-projector\n")).collect();
+    apply(cluster, &of_it);
+    let said = doctor(cluster.kubeconfig());
+    said.says("operator", &["ok: Deployment lockgate: 1 of 1"]);
+    said.says("projector", &["failed: Deployment lockgate-projector: 0 of 1 available"]);
+    let checks = said.all["checks"].as_array().unwrap().iter();
+    let access: Vec<&str> =
+        checks.filter(|check| check["check"] == "access").map(|check| check["seen"].as_str().unwrap()).collect();
+    assert_eq!(
+        access,
+        [
+            "ServiceAccount lockgate-system/lockgate may do what the operator does, in all namespaces",
+            "ServiceAccount lockgate-system/lockgate-projector may do what the projector does, with Secrets of lockgate-system",
+        ]
+    );
+    output(cluster.kubectl().args(["delete", "role/lockgate-projector", "--namespace", SYSTEM_NAMESPACE]));
+    let said = doctor(cluster.kubeconfig());
+    let lost =
+        "ServiceAccount lockgate-system/lockgate-projector may not: list secrets in namespace lockgate-system, watch";
+    let told = said.all["checks"].to_string();
+    assert!(told.contains(lost) && told.contains("-k deploy/overlays/projector "), "{told}");
+    output(cluster.kubectl().args(["delete", "deployment/lockgate-projector", "--namespace", SYSTEM_NAMESPACE]));
+    output(cluster.kubectl().args(["delete", "clusterregistry/shared"]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_says_what_is_not_as_it_should_be() {
     let cluster = Heavy::start().await;
@@ -159,6 +195,7 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
         ("crd", "ok"),
         ("crd", "ok"),
         ("operator", "failed"),
+        ("projector", "ok"),
         ("skew", "ok"),
         ("names", "ok"),
         ("rights", "ok"),
@@ -182,6 +219,7 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     said.says("operator", &["ok", "1 of 1 available", concat!("version ", env!("CARGO_PKG_VERSION"))]);
 
     lost_rights_are_told(&cluster);
+    a_projector_that_is_missing_is_told_and_one_that_is_there_is_no_operator(&cluster);
 
     // Other definitions under the same name.
     let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
@@ -214,6 +252,7 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     let said = doctor(&few);
     assert_eq!((said.code, said.all["warnings"].as_u64()), (0, Some(0)), "{:#?}", said.all);
     said.says("rights", &["ok: this account may not list Pipelines"]);
+    said.says("projector", &["unseen", "list on clusterregistries.lockgate.dev"]);
     said.says("access", &["unseen", "create on subjectaccessreviews"]);
     let none = cluster.service_account_kubeconfig(SYSTEM_NAMESPACE, "nobody").unwrap();
     let said = doctor(&none);

@@ -6,6 +6,7 @@ mod support;
 
 mod admission;
 mod ageing;
+mod answers;
 mod canary;
 mod counts;
 mod defaults;

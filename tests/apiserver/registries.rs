@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
 use lockgate::api::registry::{ClusterRegistry, Registry};
@@ -290,7 +290,7 @@ async fn the_copy_of_a_cluster_registry_is_attached_where_it_is() {
     space.secret("db", &["password"]).await;
     let pod = space.pod_of("edges").await;
     assert_eq!(space.listed(&crate::support::name_of(&pod)).await, ["lockgate-registries"]);
-    api.delete("copied", &Default::default()).await.unwrap();
+    api.delete("copied", &DeleteParams::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -212,6 +212,6 @@ fn the_test_may_look_at_all_that_it_checks() {
     let (unseen, seen): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("unseen"));
     assert!(!seen.concat().contains("403") && !seen.concat().contains("not checked"), "{said}");
     let unseen: Vec<&str> = unseen.iter().filter_map(|line| line.split_whitespace().nth(1)).collect();
-    assert_eq!(unseen, ["access", "at-rest", "kubelets"], "{said}");
+    assert_eq!(unseen, ["projector", "access", "at-rest", "kubelets"], "{said}");
     kubectl(&["delete", "-f", file.to_str().unwrap()]);
 }

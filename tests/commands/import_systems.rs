@@ -18,8 +18,8 @@ fn sample(name: &str) -> String {
 /// The line that an import says from its first words up to others.
 fn line(shell: &Shell, file: &str, begin: &str, end: &str) -> String {
     let said = shell.good(&format!("lockgate import -f {file} 2>&1 >/dev/null"));
-    let from = said.find(begin).unwrap_or_else(|| panic!("no {begin} in {said}"));
-    said[from..].split(end).next().unwrap().to_owned()
+    let (_, rest) = said.split_once(begin).unwrap_or_else(|| panic!("no {begin} in {said}"));
+    format!("{begin}{}", rest.split(end).next().unwrap())
 }
 
 /// The Pod as JSON, with the names of its init containers.

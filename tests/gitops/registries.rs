@@ -35,6 +35,15 @@ fn one_that_is_ready_is_healthy_and_every_other_is_waited_for() {
     }
 }
 
+/// kstatus knows no such rule, so that Flux waits for ever; docs/gitops.md says so.
+#[test]
+fn where_secrets_are_not_looked_at_a_registry_is_healthy() {
+    let mut object = seen("Registry", "Unknown", "it is not looked at", 2);
+    object["status"]["conditions"][0]["reason"] = "SecretsNotLookedAt".into();
+    assert_eq!(health_of("Registry", &object)["status"], "Healthy");
+    assert_eq!(compute(&object), Kstatus::InProgress);
+}
+
 #[test]
 fn what_nobody_has_looked_at_is_progressing_and_says_who_should() {
     for (kind, words) in [("Registry", "Lockgate has not looked at"), ("ClusterRegistry", "projector, which is off")] {

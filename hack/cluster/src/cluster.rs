@@ -85,7 +85,7 @@ impl Cluster {
         let kept = std::env::var_os(AUDIT_DIR).map(|folder| PathBuf::from(folder).join(format!("{}.log", dir.id())));
         let audit = (options.audit || kept.is_some()).then(|| kept.unwrap_or_else(|| dir.file("audit.log")));
         if audit.is_some() {
-            write_audit_policy(&dir)?;
+            write_audit_policy(&dir, options.audit_secrets)?;
         }
         let kubeconfig =
             dir.write("kubeconfig", kubeconfig::content(&server_url, &kubeconfig::read_ca(&ca)?, "admin", &admin))?;

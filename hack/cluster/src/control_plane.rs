@@ -25,6 +25,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Every request once when it is answered, and watches also when they begin.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}"#;
 
+/// The same, and of Secrets also what was sent and what was answered.
+const AUDIT_SECRETS_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "RequestResponse", "resources": [{"group": "", "resources": ["secrets"]}]}, {"level": "Metadata"}]}"#;
+
 /// What the control plane is made from.
 pub(crate) struct Ground<'a> {
     pub(crate) dir: &'a RunDir,
@@ -200,9 +203,9 @@ impl ApiServer {
     }
 }
 
-/// The policy that [`ApiServer`] names.
-pub(crate) fn write_audit_policy(dir: &RunDir) -> Result<(), Error> {
-    dir.write("audit-policy.json", AUDIT_POLICY).map(drop)
+/// The policy that [`ApiServer`] names; with what is said about Secrets, or without.
+pub(crate) fn write_audit_policy(dir: &RunDir, secrets: bool) -> Result<(), Error> {
+    dir.write("audit-policy.json", if secrets { AUDIT_SECRETS_POLICY } else { AUDIT_POLICY }).map(drop)
 }
 
 fn etcd_url(port: u16) -> String {

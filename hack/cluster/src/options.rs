@@ -18,6 +18,7 @@ pub enum NodeKind {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     pub(crate) audit: bool,
+    pub(crate) audit_secrets: bool,
     pub(crate) node: NodeKind,
     pub(crate) aloud: bool,
     pub(crate) encrypt_secrets: bool,
@@ -34,6 +35,12 @@ impl Options {
     #[must_use]
     pub fn audit(self, audit: bool) -> Self {
         Self { audit, ..self }
+    }
+
+    /// Whether that log holds what is asked and answered about Secrets, values and all. For tests of who is told a value.
+    #[must_use]
+    pub fn audit_secrets(self, audit_secrets: bool) -> Self {
+        Self { audit: self.audit || audit_secrets, audit_secrets, ..self }
     }
 
     /// What Pods are bound to.

@@ -1,4 +1,4 @@
-//! Whether the operator's account may do what it has to.
+//! Whether the accounts of the operator and of the projector may do what they have to.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
@@ -6,6 +6,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 
 use super::judge::{Check, failed, ok, unseen, warn};
+use super::projector;
 use super::seen::Read;
 
 const NAME: &str = "access";
@@ -38,11 +39,28 @@ const RULES: [Rule; 11] = [
     Rule { group: "lockgate.dev", resources: &["clusterregistries"], verbs: &["list", "watch"], is_vital: false },
 ];
 
-/// Whom to ask about, and how far its rights have to reach.
+/// Whom to ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Operator {
-    namespace: String,
-    account: String,
+pub(super) struct Account {
+    pub namespace: String,
+    pub name: String,
+    /// What needs the rights, and how far they reach, as in `the operator does, in all namespaces`.
+    pub does: String,
+    /// The kustomization that has its role.
+    pub installs: &'static str,
+}
+
+/// One right to ask about.
+pub(super) struct Question {
+    pub is_vital: bool,
+    /// As in `create pods in namespace team-a`.
+    pub right: String,
+    pub attributes: ResourceAttributes,
+}
+
+/// How far an operator's rights have to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Operator {
     /// `None`: all namespaces.
     watched: Option<Vec<String>>,
     looks_at_secrets: bool,
@@ -56,35 +74,86 @@ pub(super) struct Lacking {
     is_vital: bool,
 }
 
-impl Operator {
-    /// Reads a Deployment: its account, and what its flags or variables say.
-    pub(super) fn of(deployment: &Deployment) -> Option<Self> {
-        let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
-        let container = pod.containers.first()?;
-        let arguments = container.args.as_deref().unwrap_or_default();
-        let setting = |flag: &str, variable: &str| {
-            let joined = arguments.iter().find_map(|argument| argument.strip_prefix(flag)?.strip_prefix('='));
-            let apart = || {
-                let at = arguments.iter().position(|argument| argument == flag)?;
-                arguments.get(at.saturating_add(1)).map(String::as_str)
-            };
-            let by_variable = || {
-                let variable = container.env.iter().flatten().find(|known| known.name == variable)?;
-                variable.value.as_deref()
-            };
-            joined.or_else(apart).or_else(by_variable)
+/// What a flag or a variable of a Deployment's first container says.
+pub(super) fn setting<'a>(deployment: &'a Deployment, flag: &str, variable: &str) -> Option<&'a str> {
+    let container = deployment.spec.as_ref()?.template.spec.as_ref()?.containers.first()?;
+    let arguments = container.args.as_deref().unwrap_or_default();
+    let joined = arguments.iter().find_map(|argument| argument.strip_prefix(flag)?.strip_prefix('='));
+    let apart = || {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        arguments.get(at.saturating_add(1)).map(String::as_str)
+    };
+    let by_variable = || {
+        let variable = container.env.iter().flatten().find(|known| known.name == variable)?;
+        variable.value.as_deref()
+    };
+    joined.or_else(apart).or_else(by_variable).filter(|text| !text.is_empty())
+}
+
+/// The names in a list with commas.
+pub(super) fn names(list: &str) -> Vec<String> {
+    list.split(',').map(|name| name.trim().to_owned()).collect()
+}
+
+/// The account of a Deployment, and all that it needs.
+pub(super) fn asked(deployment: &Deployment) -> Option<(Account, Vec<Question>)> {
+    let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
+    let account = |does: String, installs: &'static str| {
+        let name = pod.service_account_name.clone().unwrap_or_else(|| "default".to_owned());
+        Some(Account { namespace: deployment.metadata.namespace.clone()?, name, does, installs })
+    };
+    if projector::is_projector(deployment) {
+        let sources = projector::sources(deployment)?;
+        let does = format!("the projector does, with Secrets of {}", sources.join(", "));
+        return Some((account(does, "deploy/overlays/projector")?, projector::questions(&sources)));
+    }
+    let operator = Operator::of(deployment);
+    let place = operator.watched.as_ref().map_or_else(|| "all namespaces".to_owned(), |names| names.join(", "));
+    Some((account(format!("the operator does, in {place}"), "deploy/base")?, operator.questions()))
+}
+
+/// Asks the API server about each right; gives those that are lacking.
+pub(super) async fn lacking(
+    client: &Client,
+    account: &Account,
+    questions: Vec<Question>,
+) -> kube::Result<Vec<Lacking>> {
+    let api: Api<SubjectAccessReview> = Api::all(client.clone());
+    let Account { namespace, name, .. } = account;
+    let user = format!("system:serviceaccount:{namespace}:{name}");
+    let groups = [
+        "system:authenticated".to_owned(),
+        "system:serviceaccounts".to_owned(),
+        format!("system:serviceaccounts:{namespace}"),
+    ];
+    let mut lacking = Vec::new();
+    for Question { is_vital, right, attributes } in questions {
+        let spec = SubjectAccessReviewSpec {
+            user: Some(user.clone()),
+            groups: Some(groups.to_vec()),
+            resource_attributes: Some(attributes),
+            ..SubjectAccessReviewSpec::default()
         };
-        let watched = setting("--watch-namespaces", "LOCKGATE_WATCH_NAMESPACES").filter(|names| !names.is_empty());
-        Some(Self {
-            namespace: deployment.metadata.namespace.clone()?,
-            account: pod.service_account_name.clone().unwrap_or_else(|| "default".to_owned()),
-            watched: watched.map(|names| names.split(',').map(|name| name.trim().to_owned()).collect()),
-            looks_at_secrets: setting("--secret-access", "LOCKGATE_SECRET_ACCESS") != Some("none"),
-        })
+        let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
+        let answer = api.create(&PostParams::default(), &review).await?;
+        if !answer.status.is_some_and(|status| status.allowed) {
+            lacking.push(Lacking { right, is_vital });
+        }
+    }
+    Ok(lacking)
+}
+
+impl Operator {
+    /// What the flags or variables of a Deployment say.
+    fn of(deployment: &Deployment) -> Self {
+        Self {
+            watched: setting(deployment, "--watch-namespaces", "LOCKGATE_WATCH_NAMESPACES").map(names),
+            looks_at_secrets: setting(deployment, "--secret-access", "LOCKGATE_SECRET_ACCESS") != Some("none"),
+        }
     }
 
-    /// Every question: is it vital, how is the right called, what is asked.
-    fn questions(&self) -> Vec<(bool, String, ResourceAttributes)> {
+    /// Every right that it needs.
+    fn questions(&self) -> Vec<Question> {
         let scopes: Vec<Option<&String>> =
             self.watched.as_ref().map_or_else(|| vec![None], |names| names.iter().map(Some).collect());
         let mut questions = Vec::new();
@@ -102,7 +171,7 @@ impl Operator {
                     let place = scope.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
                     // A finished Pipeline that stays is no harm.
                     let is_vital = rule.is_vital && (resource, verb) != ("pipelines", "delete");
-                    let asked = ResourceAttributes {
+                    let attributes = ResourceAttributes {
                         group: Some(rule.group.to_owned()),
                         resource: Some(plural.to_owned()),
                         subresource: subresource.map(ToOwned::to_owned),
@@ -110,60 +179,35 @@ impl Operator {
                         namespace: scope.cloned(),
                         ..ResourceAttributes::default()
                     };
-                    questions.push((is_vital, format!("{verb} {resource}{place}"), asked));
+                    questions.push(Question { is_vital, right: format!("{verb} {resource}{place}"), attributes });
                 }
             }
         }
         questions
     }
-
-    /// Asks the API server about each right.
-    pub(super) async fn lacking(&self, client: &Client) -> kube::Result<Vec<Lacking>> {
-        let api: Api<SubjectAccessReview> = Api::all(client.clone());
-        let user = format!("system:serviceaccount:{}:{}", self.namespace, self.account);
-        let groups = [
-            "system:authenticated".to_owned(),
-            "system:serviceaccounts".to_owned(),
-            format!("system:serviceaccounts:{}", self.namespace),
-        ];
-        let mut lacking = Vec::new();
-        for (is_vital, right, attributes) in self.questions() {
-            let spec = SubjectAccessReviewSpec {
-                user: Some(user.clone()),
-                groups: Some(groups.to_vec()),
-                resource_attributes: Some(attributes),
-                ..SubjectAccessReviewSpec::default()
-            };
-            let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-            let answer = api.create(&PostParams::default(), &review).await?;
-            if !answer.status.is_some_and(|status| status.allowed) {
-                lacking.push(Lacking { right, is_vital });
-            }
-        }
-        Ok(lacking)
-    }
 }
 
-/// A row for each operator whose rights were asked about.
-pub(super) fn judge(asked: &[(Operator, Read<Vec<Lacking>>)]) -> Vec<Check> {
-    asked.iter().map(|(operator, lacking)| of_operator(operator, lacking)).collect()
+/// A row for each account that was asked about.
+pub(super) fn judge(asked: &[(Account, Read<Vec<Lacking>>)]) -> Vec<Check> {
+    asked.iter().map(|(account, lacking)| of_account(account, lacking)).collect()
 }
 
-fn of_operator(operator: &Operator, lacking: &Read<Vec<Lacking>>) -> Check {
-    let Operator { namespace, account, watched, .. } = operator;
-    let whose = format!("ServiceAccount {namespace}/{account}");
-    let place = watched.as_ref().map_or_else(|| "all namespaces".to_owned(), |names| names.join(", "));
+fn of_account(account: &Account, lacking: &Read<Vec<Lacking>>) -> Check {
+    let Account { namespace, name, does, installs } = account;
+    let whose = format!("ServiceAccount {namespace}/{name}");
     let lacking = match lacking {
         Ok(lacking) => lacking,
         Err(why) => return unseen(NAME, why, "create on subjectaccessreviews.authorization.k8s.io"),
     };
     if lacking.is_empty() {
-        return ok(NAME, format!("{whose} may do what the operator does, in {place}"));
+        return ok(NAME, format!("{whose} may do what {does}"));
     }
     let rights = lacking.iter().map(|lacking| lacking.right.as_str()).collect::<Vec<_>>().join(", ");
     let seen = format!("{whose} may not: {rights}");
-    let mend = "bind the role of this version to it, by what installed it: helm upgrade, or kubectl apply --server-side -k deploy/base \
-         (docs/security.md says what is lost without each right)";
+    let mend = format!(
+        "bind the role of this version to it, by what installed it: helm upgrade, or kubectl apply --server-side -k {installs} \
+         (docs/security.md says what is lost without each right)"
+    );
     if lacking.iter().any(|lacking| lacking.is_vital) { failed(NAME, seen, mend) } else { warn(NAME, seen, mend) }
 }
 
@@ -185,7 +229,7 @@ mod tests {
     }
 
     fn operator(args: &[&str]) -> Operator {
-        Operator::of(&deployment(args, &json!([]))).unwrap()
+        Operator::of(&deployment(args, &json!([])))
     }
 
     #[test]
@@ -201,19 +245,19 @@ mod tests {
     #[test]
     fn how_far_it_has_to_reach_is_read_from_flags_and_variables() {
         let all = operator(&["operator"]);
-        assert_eq!((all.account.as_str(), &all.watched, all.looks_at_secrets), ("gate", &None, true));
+        assert_eq!((&all.watched, all.looks_at_secrets), (&None, true));
         let two = Some(vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(operator(&["operator", "--watch-namespaces=a,b"]).watched, two);
         assert_eq!(operator(&["operator", "--watch-namespaces", "a, b"]).watched, two);
         let by_variable = json!([{"name": "LOCKGATE_WATCH_NAMESPACES", "value": "a,b"}]);
-        assert_eq!(Operator::of(&deployment(&["operator"], &by_variable)).unwrap().watched, two);
+        assert_eq!(Operator::of(&deployment(&["operator"], &by_variable)).watched, two);
         assert!(!operator(&["--secret-access=none"]).looks_at_secrets);
     }
 
     #[test]
     fn what_is_not_needed_is_not_asked() {
         let rights = |args: &[&str]| -> Vec<String> {
-            operator(args).questions().into_iter().map(|(_, right, _)| right).collect()
+            operator(args).questions().into_iter().map(|question| question.right).collect()
         };
         let all = rights(&[]);
         assert_eq!(all.len(), 26);
@@ -229,7 +273,8 @@ mod tests {
         let lacking = |rights: &[(&str, bool)]| {
             Ok(rights.iter().map(|&(right, is_vital)| Lacking { right: right.into(), is_vital }).collect())
         };
-        let judged = |lacking| judge(&[(operator(&[]), lacking)]).remove(0);
+        let account = |args: &[&str]| asked(&deployment(args, &json!([]))).unwrap().0;
+        let judged = |lacking| judge(&[(account(&["operator"]), lacking)]).remove(0);
         assert_eq!(judged(lacking(&[])).state, State::Ok);
         assert_eq!(judged(lacking(&[("create events", false)])).state, State::Warn);
         let both = judged(lacking(&[("create events", false), ("create pods", true)]));
@@ -238,5 +283,11 @@ mod tests {
         let blind = judged(Err(Unread::Forbidden));
         assert_eq!(blind.state, State::Unseen);
         assert!(blind.mend.unwrap().contains("create on subjectaccessreviews"));
+        // Each is told as what it is.
+        let projector = account(&["projector", "--source-namespaces=a,b"]);
+        let well = judge(&[(projector.clone(), lacking(&[]))]).remove(0);
+        assert_eq!(well.seen, "ServiceAccount system/gate may do what the projector does, with Secrets of a, b");
+        let mend = judge(&[(projector, lacking(&[("list namespaces", true)]))]).remove(0).mend.unwrap();
+        assert!(mend.contains("-k deploy/overlays/projector "), "{mend}");
     }
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
 use super::seen::{LABEL, Read, Resource, Seen, Unread};
-use super::{access, at_rest, crd, kubelets, skew};
+use super::{access, at_rest, crd, kubelets, projector, skew};
 
 /// The version of this binary.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -70,7 +70,8 @@ pub(super) fn unseen(name: &'static str, why: &Unread, right: &str) -> Check {
 }
 
 /// The names of the checks, always in this order.
-const NAMES: [&str; 9] = ["server", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"];
+const NAMES: [&str; 10] =
+    ["server", "crd", "operator", "projector", "access", "skew", "names", "rights", "at-rest", "kubelets"];
 
 /// All checks, always in the same order. `ours` are this binary's definitions, in the order of [`Seen::crds`].
 pub(super) fn all(seen: &Seen, ours: &[(&str, CustomResourceDefinition)], namespace: &str) -> Vec<Check> {
@@ -87,7 +88,12 @@ pub(super) fn all(seen: &Seen, ours: &[(&str, CustomResourceDefinition)], namesp
     }
     checks.extend(seen.crds.iter().zip(ours).map(|(there, (plural, ours))| crd::judge(plural, there, ours)));
     match &seen.deployments {
-        Ok(found) => checks.extend(operator(found, namespace)),
+        Ok(found) => {
+            let (projectors, operators): (Vec<&Deployment>, Vec<&Deployment>) =
+                found.iter().partition(|deployment| projector::is_projector(deployment));
+            checks.extend(operator(&operators, namespace));
+            checks.extend(projector::judge(projectors, &seen.cluster_registries, namespace));
+        }
         Err(why) => checks.push(unread("operator", why, &format!("list on deployments in namespace {namespace}"))),
     }
     checks.extend(access::judge(&seen.access));
@@ -159,7 +165,7 @@ fn server(read: &Read<(String, String, String)>) -> Check {
     }
 }
 
-fn operator(found: &[Deployment], namespace: &str) -> Vec<Check> {
+fn operator(found: &[&Deployment], namespace: &str) -> Vec<Check> {
     if found.is_empty() {
         return vec![failed(
             "operator",
@@ -167,11 +173,11 @@ fn operator(found: &[Deployment], namespace: &str) -> Vec<Check> {
             "name the operator's namespace with --namespace, or install it (docs/install.md)",
         )];
     }
-    found.iter().map(|deployment| of_deployment(deployment, namespace)).collect()
+    found.iter().map(|deployment| of_deployment("operator", deployment, namespace)).collect()
 }
 
-fn of_deployment(deployment: &Deployment, namespace: &str) -> Check {
-    let name = "operator";
+/// How a Deployment does, as the check of this name.
+pub(super) fn of_deployment(name: &'static str, deployment: &Deployment, namespace: &str) -> Check {
     let called = deployment.metadata.name.as_deref().unwrap_or_default();
     let spec = deployment.spec.as_ref();
     let status = deployment.status.clone().unwrap_or_default();

@@ -5,6 +5,7 @@ mod at_rest;
 mod crd;
 mod judge;
 mod kubelets;
+pub(in crate::cli) mod projector;
 pub(in crate::cli) mod seen;
 mod skew;
 
@@ -56,7 +57,7 @@ pub(super) fn run(args: DoctorArgs) -> Result<(), Error> {
     let Some(format) = format else {
         for Check { name, state, seen, mend } in &checks {
             let mend = mend.as_ref().map(|mend| format!(": {mend}")).unwrap_or_default();
-            writeln!(out, "{:<6}  {name:<8}  {}{}", state.as_str(), printable(seen), printable(&mend))?;
+            writeln!(out, "{:<6}  {name:<9}  {}{}", state.as_str(), printable(seen), printable(&mend))?;
         }
         return if failed == 0 { Ok(()) } else { Err(Error::Unwell(failed)) };
     };

@@ -10,13 +10,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
-use super::access::{Lacking, Operator};
+use super::access::{self, Account, Lacking};
 use super::at_rest::{self, Transformed};
 use super::kubelets::{self, Kubelet};
+use super::projector;
 use crate::api::GROUP;
 use crate::ops::causes::with_causes;
 
-/// What the operator's Deployments are labelled with, however they are called: the chart's `nameOverride` changes
+/// What Lockgate's Deployments are labelled with, however they are called: the chart's `nameOverride` changes
 /// `app.kubernetes.io/name`.
 pub(in crate::cli) const LABEL: &str = "app.kubernetes.io/part-of=lockgate";
 
@@ -43,14 +44,16 @@ pub(super) struct Seen {
     pub server: Read<(String, String, String)>,
     /// The CustomResourceDefinitions, each if it is there, in the order of [`crate::api::crd::all`].
     pub crds: Vec<Read<Option<CustomResourceDefinition>>>,
-    /// The Deployments with the operator's label in its namespace.
+    /// The Deployments with Lockgate's label in the operator's namespace: operators and projectors.
     pub deployments: Read<Vec<Deployment>>,
     /// Resources of other groups.
     pub others: Read<Vec<Resource>>,
     /// Whether this account may list Pipelines in all namespaces.
     pub may_list: Read<bool>,
-    /// Of each operator, the rights that it does not have.
-    pub access: Vec<(Operator, Read<Vec<Lacking>>)>,
+    /// Of each of them, the rights that its account does not have.
+    pub access: Vec<(Account, Read<Vec<Lacking>>)>,
+    /// How many ClusterRegistries there are.
+    pub cluster_registries: Read<usize>,
     /// What the API server encrypted.
     pub at_rest: Read<Transformed>,
     /// The kubelets of the nodes.
@@ -72,20 +75,21 @@ pub(super) async fn look(client: &Client, namespace: &str, plurals: &[&str], pat
     let definition = async |plural: &&str| read(patience, all.get_opt(&format!("{plural}.{GROUP}"))).await;
     let there = Api::<Deployment>::namespaced(client.clone(), namespace);
     let ours = ListParams::default().labels(LABEL);
-    let (server, crds, deployments, others, may_list, at_rest, kubelets) = tokio::join!(
+    let (server, crds, deployments, others, may_list, cluster_registries, at_rest, kubelets) = tokio::join!(
         read(patience, client.apiserver_version()),
         join_all(plurals.iter().map(definition)),
         read(patience, there.list(&ours)),
         read(patience, others(client)),
         read(patience, may_list(client)),
+        read(patience, projector::needed(client)),
         read(patience, at_rest::look(client)),
         read(patience, kubelets::look(client)),
     );
     let deployments = deployments.map(|list| list.items);
     let mut access = Vec::new();
-    for operator in deployments.iter().flatten().filter_map(Operator::of) {
-        let lacking = read(patience, operator.lacking(client)).await;
-        access.push((operator, lacking));
+    for (account, questions) in deployments.iter().flatten().filter_map(access::asked) {
+        let lacking = read(patience, access::lacking(client, &account, questions)).await;
+        access.push((account, lacking));
     }
     Seen {
         server: server.map(|info| (info.git_version, info.major, info.minor)),
@@ -94,6 +98,7 @@ pub(super) async fn look(client: &Client, namespace: &str, plurals: &[&str], pat
         others,
         may_list,
         access,
+        cluster_registries,
         at_rest,
         kubelets,
     }

@@ -7,6 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 use super::crd::{VERSION_LABEL, numbers};
 use super::judge::{Check, VERSION, ok, warn};
+use super::projector::is_projector;
 
 const NAME: &str = "skew";
 
@@ -35,7 +36,8 @@ pub(super) fn judge<'a>(
     for deployment in deployments {
         if let Some(version) = version(deployment) {
             let name = deployment.metadata.name.as_deref().unwrap_or_default();
-            parts.push((format!("operator {name}"), version.to_owned()));
+            let what = if is_projector(deployment) { "projector" } else { "operator" };
+            parts.push((format!("{what} {name}"), version.to_owned()));
         }
     }
     // Those of one version are told together.

@@ -3,7 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-use super::access::{Lacking, Operator};
+use super::access::{self, Account, Lacking};
 use super::at_rest::Transformed;
 use super::crd::numbers;
 use super::judge::{Check, State, all};
@@ -48,15 +48,16 @@ fn seen(deployments: &[Value]) -> Seen {
         others: Ok(vec![Resource { group: "apps".into(), names: vec!["deployments".into(), "deploy".into()] }]),
         may_list: Ok(true),
         access: deployments_of(deployments),
+        cluster_registries: Ok(0),
         at_rest: Err(Unread::Forbidden),
         kubelets: Ok(vec![]),
     }
 }
 
 /// Each operator may do all that it has to.
-fn deployments_of(deployments: &[Value]) -> Vec<(Operator, Read<Vec<Lacking>>)> {
-    let operators = deployments.iter().filter_map(|d| Operator::of(&serde_json::from_value(d.clone()).unwrap()));
-    operators.map(|operator| (operator, Ok(vec![]))).collect()
+fn deployments_of(deployments: &[Value]) -> Vec<(Account, Read<Vec<Lacking>>)> {
+    let asked = deployments.iter().filter_map(|d| access::asked(&serde_json::from_value(d.clone()).unwrap()));
+    asked.map(|(account, _)| (account, Ok(vec![]))).collect()
 }
 
 fn well() -> Seen {
@@ -84,7 +85,20 @@ fn where_all_is_well_nothing_is_to_be_mended() {
     let names: Vec<&str> = checks.iter().map(|check| check.name).collect();
     assert_eq!(
         names,
-        ["server", "crd", "crd", "crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"]
+        [
+            "server",
+            "crd",
+            "crd",
+            "crd",
+            "operator",
+            "projector",
+            "access",
+            "skew",
+            "names",
+            "rights",
+            "at-rest",
+            "kubelets"
+        ]
     );
     let (unseen, others): (Vec<_>, Vec<_>) = checks.iter().partition(|check| check.name == "at-rest");
     assert!(others.iter().all(|check| check.state == State::Ok && check.mend.is_none()), "{others:#?}");
@@ -100,13 +114,14 @@ fn whatever_is_not_well_has_a_mend() {
         others: Err(Unread::Forbidden),
         may_list: Err(Unread::Refused("500 sorry".into())),
         access: vec![],
+        cluster_registries: Ok(1),
         at_rest: Ok(Transformed::default()),
         kubelets: Err(Unread::Refused("500 sorry".into())),
     };
     let mut checks = judged(&none);
     checks.retain(|check| check.name != "skew");
     let states: Vec<&str> = checks.iter().map(|check| check.state.as_str()).collect();
-    assert_eq!(states, ["failed", "failed", "warn", "warn", "failed", "warn", "failed", "warn", "failed"]);
+    assert_eq!(states, ["failed", "failed", "warn", "warn", "failed", "warn", "warn", "failed", "warn", "failed"]);
     assert!(checks.iter().all(|check| check.mend.is_some()), "{checks:#?}");
 }
 
@@ -135,12 +150,13 @@ fn a_server_that_does_not_answer_is_told_once() {
             others: Err(why.clone()),
             may_list: Err(why.clone()),
             access: vec![],
+            cluster_registries: Err(why.clone()),
             at_rest: Err(why.clone()),
             kubelets: Err(why),
         };
         let checks = judged(&away);
         assert_eq!(checks.iter().filter(|check| check.state == State::Failed).count(), 1, "{checks:#?}");
-        assert_eq!(checks.len(), 9);
+        assert_eq!(checks.len(), 10);
         assert_told(&away, "server", &["failed", "--context"]);
         assert_told(&away, "crd", &["warn: not checked"]);
     }
@@ -155,6 +171,7 @@ fn what_may_not_be_read_is_said_and_fails_nothing() {
         others: Err(Unread::Forbidden),
         may_list: Err(Unread::Forbidden),
         access: vec![],
+        cluster_registries: Err(Unread::Forbidden),
         at_rest: Err(Unread::Forbidden),
         kubelets: Err(Unread::Forbidden),
     };
@@ -323,6 +340,12 @@ fn each_deployment_is_judged() {
     for (change, words) in table {
         assert_told(&seen(&[deployment(change)]), "operator", words);
     }
+    // A projector is no operator, though it has the label.
+    let projector = |d: &mut Value| d["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["projector"]);
+    let alone = seen(&[deployment(projector)]);
+    assert_told(&alone, "operator", &["failed", "no Deployment in namespace edges has the label"]);
+    assert_told(&alone, "projector", &["ok: Deployment lockgate: 1 of 1 available"]);
+    assert_told(&alone, "skew", &["projector lockgate "]);
     let two = seen(&[deployment(|_| {}), deployment(|d| d["metadata"]["name"] = json!("second"))]);
     assert_eq!(judged(&two).iter().filter(|check| check.name == "operator").count(), 2);
     assert_told(

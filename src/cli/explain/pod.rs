@@ -149,11 +149,10 @@ impl Look<'_> {
             Stage::Scheduled => self.since("PodScheduled"),
             Stage::Mounted => self.since("PodReadyToStartContainers").or_else(|| event("Pulling")),
             Stage::Pulled => event("Pulled"),
-            Stage::Rendered => None,
             Stage::Started => self.started_at(),
             Stage::Ready => self.since("Ready"),
             Stage::Finished => self.facts.terminated.as_ref().and_then(|ended| ended.finished_at),
-            Stage::Applied | Stage::Needs | Stage::References => None,
+            Stage::Applied | Stage::Needs | Stage::References | Stage::Rendered => None,
         }
     }
 

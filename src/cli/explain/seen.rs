@@ -14,6 +14,7 @@ use kube::{Api, Client, ResourceExt};
 use super::chosen;
 use crate::api::pipeline::Pipeline;
 use crate::api::reason::ReferenceState;
+use crate::cli::doctor::projector::is_projector;
 use crate::cli::doctor::seen::{LABEL, Read, Unread, read};
 use crate::cli::error::Error;
 use crate::cli::values::{self, Form, PullFile};
@@ -121,7 +122,8 @@ impl Place<'_> {
 
     async fn operator(&self) -> Read<Vec<Deployment>> {
         let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), self.operator_namespace);
-        Ok(read(PATIENCE, deployments.list(&ListParams::default().labels(LABEL))).await?.items)
+        let found = read(PATIENCE, deployments.list(&ListParams::default().labels(LABEL))).await?;
+        Ok(found.items.into_iter().filter(|deployment| !is_projector(deployment)).collect())
     }
 
     /// The events of these Pods.

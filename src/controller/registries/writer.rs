@@ -103,7 +103,9 @@ async fn look(context: &Arc<Context>, key: &ObjectKey) -> Looked {
             (of_host, state.pipelines.tally().hosts.users(host, Some(&key.namespace)).len())
         });
         // It may have gone while its Secret was read.
-        secret.iter().for_each(|secret| state.forget_unnamed(secret));
+        if let Some(secret) = &secret {
+            state.forget_unnamed(secret);
+        }
         let scene = Scene {
             now,
             docs: &context.docs,

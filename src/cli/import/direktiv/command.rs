@@ -39,12 +39,11 @@ pub fn map(
     for at in source.elements(&list) {
         let command = child(&at, "command");
         let Some(text) = source.text(&command) else { continue };
-        match line(&text, named) {
-            Some(line) => lines.push(line),
-            None => {
-                is_whole = false;
-                source.error(&command, "is rendered with something else than Secrets, or within '…', where a shell takes no variable: write the command as a line of stdin");
-            }
+        if let Some(line) = line(&text, named) {
+            lines.push(line);
+        } else {
+            is_whole = false;
+            source.error(&command, "is rendered with something else than Secrets, or within '…', where a shell takes no variable: write the command as a line of stdin");
         }
         source.take(&child(&at, "stop"));
         source.take(&child(&at, "suppress_command"));
@@ -90,7 +89,7 @@ fn line(command: &str, named: &[String]) -> Option<String> {
                     forms.iter().any(|form| form == expression.text.trim())
                 };
                 let name = named.iter().find(is_of).filter(|_| !command.contains('\''))?;
-                line.push_str(&format!("${{{}}}", variable(name)));
+                line.extend(["${", &variable(name), "}"]);
             }
         }
     }

@@ -118,17 +118,13 @@ pub fn variables(source: &mut Source, pointer: &str) -> BTreeMap<String, String>
 /// Takes a size; the limits that it stands for, or null.
 pub fn limits(source: &mut Source, pointer: &str) -> Value {
     let Some(size) = source.text(pointer) else { return Value::Null };
-    match SIZES.iter().find(|(name, ..)| *name == size) {
-        Some((_, cpu, memory)) => {
-            source.note(
-                pointer,
-                format!("became the limits that Direktiv's chart has for {size}: write your own where functions.limits of yours says otherwise"),
-            );
-            json!({"cpu": cpu, "memory": memory})
-        }
-        None => {
-            source.error(pointer, "must be small, medium or large: mend it in the source");
-            Value::Null
-        }
-    }
+    let Some((_, cpu, memory)) = SIZES.iter().find(|(name, ..)| *name == size) else {
+        source.error(pointer, "must be small, medium or large: mend it in the source");
+        return Value::Null;
+    };
+    source.note(
+        pointer,
+        format!("became the limits that Direktiv's chart has for {size}: write your own where functions.limits of yours says otherwise"),
+    );
+    json!({"cpu": cpu, "memory": memory})
 }

@@ -11,7 +11,8 @@ end
 for _, condition in ipairs(status.conditions) do
   if condition.type == "Ready" then
     health.message = condition.message
-    if condition.status == "True" then
+    -- Where Secrets are not looked at (secretAccess: none) there is no more to wait for.
+    if condition.status == "True" or condition.reason == "SecretsNotLookedAt" then
       health.status = "Healthy"
     end
   end
