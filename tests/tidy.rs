@@ -1,6 +1,9 @@
 //! The tree's own rules: where arrows may point, that every file is compiled, that tables in the docs are whole.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // It is a test.
 
+#[path = "tidy/rooms.rs"]
+mod rooms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,90 +39,6 @@ fn read(path: &Path) -> String {
 /// The lines of a file that are code, with their numbers.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
-}
-
-#[test]
-fn the_pure_rooms_know_no_client_no_runtime_and_no_clock() {
-    const FORBIDDEN: [&str; 14] = [
-        "kube::",
-        "kube_runtime",
-        "tokio",
-        "futures",
-        "http::",
-        "tracing",
-        "std::fs",
-        "std::env",
-        "std::net",
-        "Timestamp::now",
-        "SystemTime",
-        "Instant",
-        "crate::controller",
-        "crate::cli",
-    ];
-    let rooms = files(&["src/model", "src/plan", "src/build", "src/report", "src/projector/plan"], ".rs");
-    assert!(rooms.len() > 15, "the rooms were not found");
-    let mut found = Vec::new();
-    for path in rooms {
-        for (number, line) in code(&read(&path)) {
-            for word in FORBIDDEN.iter().filter(|word| line.contains(**word)) {
-                found.push(format!("{}:{number}: {word}", path.display()));
-            }
-        }
-    }
-    assert!(found.is_empty(), "pure rooms reach outside: {found:#?}");
-}
-
-/// Expressions are somebody's programs: only what runs in the user's Pod, or at the user's shell, may look into one.
-#[test]
-fn the_operator_knows_no_jq() {
-    let rooms =
-        ["api", "model", "plan", "build", "report", "controller", "ops", "values"].map(|room| format!("src/{room}"));
-    let mut found = Vec::new();
-    for path in files(&rooms.each_ref().map(|room| &**room), ".rs") {
-        for (number, line) in code(&read(&path)) {
-            let words = ["jaq", "crate::render", "lockgate::render"].into_iter().filter(|word| line.contains(word));
-            found.extend(words.map(|word| format!("{}:{number}: {word}", path.display())));
-        }
-    }
-    assert!(found.is_empty(), "{found:#?}");
-    // And of the command line what is for it: rendering, and saying what is wrong or lost of an expression.
-    for path in files(&["src"], ".rs").into_iter().filter(|path| read(path).contains("crate::render")) {
-        let place = path.to_string_lossy().into_owned();
-        let judges = ["src/cli/check/inputs.rs", "src/cli/import/direktiv/input.rs"].contains(&&*place);
-        assert!(place.starts_with("src/cli/render/") || judges, "{place}");
-    }
-    for path in
-        files(&["src"], ".rs").into_iter().filter(|path| code(&read(path)).any(|(_, line)| line.contains("jaq")))
-    {
-        assert!(path.starts_with("src/render"), "{}", path.display());
-    }
-}
-
-#[test]
-fn rooms_point_one_way() {
-    // A room may use what stands before it.
-    const ORDER: [(&str, &[&str]); 5] = [
-        (
-            "src/api",
-            &["crate::model", "crate::build", "crate::plan", "crate::report", "crate::controller", "crate::cli"],
-        ),
-        ("src/model", &["crate::build", "crate::plan", "crate::report"]),
-        ("src/build", &["crate::plan", "crate::report"]),
-        ("src/plan", &["crate::report"]),
-        ("src/controller", &["crate::cli"]),
-    ];
-    for (room, forbidden) in ORDER {
-        for path in files(&[room], ".rs") {
-            // A test may look at the next room to try a law on both.
-            if path.to_string_lossy().ends_with("tests.rs") {
-                continue;
-            }
-            for (number, line) in code(&read(&path)) {
-                let wrong = forbidden.iter().find(|word| line.contains(**word));
-                assert!(wrong.is_none(), "{}:{number} uses {}", path.display(), wrong.unwrap());
-            }
-        }
-    }
 }
 
 /// The modules that a file declares, as paths.
@@ -370,22 +289,6 @@ fn every_link_between_pages_points_to_something() {
     reached.insert("docs/progress.md".into());
     let lost: Vec<_> = pages.keys().filter(|page| page.starts_with("docs") && !reached.contains(*page)).collect();
     assert!(lost.is_empty(), "no page leads to these: {lost:?}");
-}
-
-#[test]
-fn only_a_scope_asks_for_all_namespaces() {
-    const WORDS: [&str; 3] = ["Api::all", "Api::default_namespaced", "Api::all_with"];
-    let mut found = BTreeSet::new();
-    // Commands have the rights of whoever types them.
-    for path in files(&["src"], ".rs").into_iter().filter(|path| !path.starts_with("src/cli")) {
-        let text = read(&path);
-        if code(&text).any(|(_, line)| WORDS.iter().any(|word| line.contains(word))) {
-            found.insert(path);
-        }
-    }
-    // The projector's work is with all namespaces, and ClusterRegistries are in none.
-    let scopes = ["src/controller/context.rs", "src/projector/watches.rs", "src/projector/write.rs"];
-    assert_eq!(found, scopes.map(PathBuf::from).into());
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! `lockgate describe NAME` and `lockgate inspect pipeline NAME`: all that status tells of one Pipeline, in tables.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::Args;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{Client, ResourceExt};
 
 use super::ages::age;
 use super::block_on;
 use super::connect::{ClusterArgs, NamespaceArg};
+use super::credentials;
 use super::error::Error;
 use super::output::{self, printable};
+use super::plan::live::look;
 use super::states;
 use crate::api::pipeline::Pipeline;
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
@@ -43,14 +46,31 @@ pub(super) fn run(args: &DescribeArgs) -> Result<(), Error> {
         let namespace = connection.namespace(&args.namespace);
         for (number, name) in names.iter().enumerate() {
             let pipeline = states::read(&connection.client, &namespace, name).await?;
+            let (images, unknown) = match Box::pin(images(&connection.client, &pipeline)).await {
+                Ok(images) => (images, None),
+                Err(error) => (Vec::new(), Some(error.to_string())),
+            };
             let mut out = std::io::stdout().lock();
             if number > 0 {
                 writeln!(out)?;
             }
             describe(&mut out, &pipeline, Timestamp::now())?;
+            section(&mut out, "Images", &["STEP", "IMAGE", "LOGIN"], &images)?;
+            if let Some(why) = unknown {
+                writeln!(out, "\nWhich logins are offered is not known: {}", printable(&why))?;
+            }
         }
         Ok(())
     })
+}
+
+/// Each image of a new Pod, and which login the kubelet would be offered for it first.
+async fn images(client: &Client, pipeline: &Pipeline) -> Result<Vec<Vec<String>>, Error> {
+    let object = serde_json::to_value(pipeline)?;
+    let spec = object.get("spec").cloned().unwrap_or_default();
+    let looked = look(client, serde_json::from_value(object)?, &Arc::default()).await?;
+    let found = credentials::of_world(client, &looked.world, &spec).await;
+    Ok(found.into_iter().map(|found| vec![found.image.step, found.image.image, found.offer.said()]).collect())
 }
 
 fn describe(out: &mut impl Write, pipeline: &Pipeline, now: Timestamp) -> Result<(), Error> {

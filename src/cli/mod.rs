@@ -17,6 +17,7 @@ mod completion;
 mod config;
 mod connect;
 mod crd;
+mod credentials;
 mod defaults;
 mod delete;
 mod describe;

@@ -155,7 +155,7 @@ fn helper(status: &PodStatus) -> HelperFacts {
     // While it waits for another try or has one, how the last one ended stands.
     let last = container.last_state.as_ref().and_then(terminated);
     let failed = now.or(last).filter(|ended| !has_succeeded && ended.exit_code != 0);
-    let said = container.state.iter().chain(&container.last_state).filter_map(|state| state.terminated.as_ref()).next();
+    let said = container.state.iter().chain(&container.last_state).find_map(|state| state.terminated.as_ref());
     let last_words = said.and_then(|ended| last_words::of_ours(ended.message.as_deref()?));
     HelperFacts { waiting: waiting(container), failed: failed.map(|failed| Termination { last_words, ..failed }) }
 }

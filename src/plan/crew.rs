@@ -30,10 +30,8 @@ pub(super) struct Crew<'a> {
 /// What status holds of one of the step's Pods.
 pub(super) struct Record {
     pub succeeded: bool,
-    /// It failed more often than it may be tried again.
-    pub failed: bool,
-    /// Another try would end the same: its input cannot be rendered.
-    pub is_invalid: bool,
+    /// Why it is not tried again, where it failed for good.
+    pub failed: Option<Reason>,
     pub attempts: i32,
     pub replacements: i32,
     /// Whether its Pod was made.
@@ -95,8 +93,7 @@ impl<'a> Crew<'a> {
         if self.parallelism == 1 {
             return Some(Record {
                 succeeded: step.state == StepState::Succeeded,
-                failed: step.state == StepState::Failed,
-                is_invalid: step.reason == Some(Reason::InvalidInput),
+                failed: (step.state == StepState::Failed).then(|| step.reason.unwrap_or(Reason::PodFailed)),
                 attempts: step.attempts,
                 replacements: step.replacements,
                 has_pod: step.pod_uid.is_some(),
@@ -112,8 +109,7 @@ impl<'a> Crew<'a> {
         }
         Some(Record {
             succeeded,
-            failed,
-            is_invalid: row.is_some_and(|row| row.reason == Some(Reason::InvalidInput)),
+            failed: failed.then(|| row.and_then(|row| row.reason).unwrap_or(Reason::PodFailed)),
             attempts: row.map_or(i32::from(failed), |row| row.attempts),
             replacements: row.map_or(0, |row| row.replacements),
             has_pod: row.is_some_and(|row| row.pod.is_some()),

@@ -5,6 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::crew::{Crew, Member, Record};
 use super::{helper, trouble};
+use crate::api::reason::Reason;
 use crate::model::backoff::{DISRUPTED, RETRY};
 use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
@@ -63,7 +64,7 @@ pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a
         Some((_, pod)) if by_pods >= by_record => Some(outcome(world, step, pod)),
         _ => recorded.as_ref().filter(|_| attempt > 0).map(outcome_of_record),
     };
-    let for_good = recorded.as_ref().is_some_and(|record| record.failed);
+    let for_good = recorded.as_ref().is_some_and(|record| record.failed.is_some());
     if let Some(last) = last.take_if(|last| attempt > step.retries || for_good || last.is_invalid) {
         let replacements = recorded.map_or(0, |record| record.replacements);
         return Tries::Failed(id(attempt, replacements), failed.map(|(_, pod)| *pod), last);
@@ -175,7 +176,7 @@ fn outcome_of_record(record: &Record) -> Outcome {
         message: record.message.clone().unwrap_or_else(|| unknown.to_owned()),
         exit_code: record.exit_code,
         finished_at: record.finished_at,
-        is_invalid: record.is_invalid,
+        is_invalid: record.failed == Some(Reason::InvalidInput),
     }
 }
 

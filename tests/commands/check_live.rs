@@ -70,8 +70,12 @@ async fn it_looks_at_what_comes_with_the_files_and_at_what_is_there() {
     };
     assert_eq!(sorted(rows), sorted(rules(&[&offered[..], &[missing]].concat())), "{text}");
     // The Hub's own host comes first, and its other name only where nothing else is for the image.
-    assert!(text.contains("docker.io/library/busybox is pulled with entry docker.io of Secret hub\""), "{text}");
-    let order = "entry registry.test:5000/team of Secret other, then entry *.test:5000 of Secret other";
+    assert!(
+        text.contains("docker.io/library/busybox is pulled with entry docker.io of Secret hub, named by the step\""),
+        "{text}"
+    );
+    let order =
+        "entry registry.test:5000/team of Secret other, named by the step, then entry *.test:5000 of Secret other";
     assert!(text.contains(order), "{text}");
     assert!(text.contains("has a line's end after the password"), "{text}");
 

@@ -104,7 +104,10 @@ async fn a_pods_way_is_told_stage_by_stage() {
     let way = explained(&shell, "edges");
     assert_eq!(signs(&way), "+applied +references +pod +scheduled +mounted !pulled -started -finished");
     let leg = &way["steps"][0]["way"][4];
-    assert!(leg["said"].as_str().unwrap().ends_with("with Secret regcred (entry registry.example.com)"), "{leg}");
+    assert!(
+        leg["said"].as_str().unwrap().ends_with("with Secret regcred (entry registry.example.com), named by the step"),
+        "{leg}"
+    );
     assert_eq!(leg["problems"][0]["reason"], "ImageUnauthorized");
     let command = leg["problems"][0]["command"].as_str().unwrap();
     assert!(

@@ -21,6 +21,7 @@ mod import;
 mod import_systems;
 mod plan;
 mod registry;
+mod registry_create;
 mod run;
 mod secrets;
 mod shell;

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use kube::api::PostParams;
 use lockgate::api::reason::{Phase, Trouble};
 use lockgate::api::registry::Registry;
 use lockgate_cluster::{NodeKind, Options, can_run_node};
@@ -55,7 +56,11 @@ async fn a_mirrored_helper_is_pulled_with_what_a_namespace_has_for_it() {
         "spec": {"host": node.registry().host(), "secret": {"name": "regcred"}},
     });
     let made = Instant::now();
-    by_registry.api::<Registry>().create(&Default::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+    by_registry
+        .api::<Registry>()
+        .create(&PostParams::default(), &serde_json::from_value(object).unwrap())
+        .await
+        .unwrap();
     by_registry.phase("greets", Phase::Running).await;
     println!("a Registry for the helper's image: it ran {:.1} s later (goal: 3 s)", made.elapsed().as_secs_f64());
     let made = Instant::now();

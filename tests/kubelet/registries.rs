@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, ReferenceState, Trouble};
 use lockgate::api::registry::Registry;
@@ -131,8 +131,8 @@ async fn a_changed_one_and_two_of_one_host_are_what_the_kubelet_makes_of_them() 
     space.pipeline("two", shell(&image("two"), LINGER, json!({}))).await;
     in_trouble(&space, "two", Trouble::ImageUnauthorized).await;
     let changed = Instant::now();
-    let patch = kube::api::Patch::Merge(json!({"spec": {"secret": {"name": "right"}}}));
-    space.api::<Registry>().patch("first", &Default::default(), &patch).await.unwrap();
+    let patch = Patch::Merge(json!({"spec": {"secret": {"name": "right"}}}));
+    space.api::<Registry>().patch("first", &PatchParams::default(), &patch).await.unwrap();
     runs(&space, "two", changed, "a Registry that names another Secret").await;
     // One whose host only looks like it gives nothing.
     let port = private.host().rsplit(':').next().unwrap();

@@ -83,7 +83,8 @@ fn changes_the_password_of_one_more_registry(cluster: &Cluster) {
     let mut registry = cluster.start_registry().expect("a registry");
     let login = |registry: &Registry| {
         let config: serde_json::Value = serde_json::from_str(&registry.docker_config_json()).expect("JSON");
-        config["auths"][registry.host()]["auth"].as_str().expect("a login").to_owned()
+        let auth = config.get("auths").and_then(|auths| auths.get(registry.host())?.get("auth")?.as_str());
+        auth.expect("a login").to_owned()
     };
     let first = login(&registry);
     assert_eq!(code(registry.host(), Some(&first)), "200");

@@ -54,3 +54,20 @@ pub(super) fn pods<'a>(pipeline: &Pipeline, pods: &'a [Pod]) -> Vec<&'a Pod> {
     let steps = pipeline.status.iter().flat_map(|status| &status.steps);
     steps.filter_map(|step| of(pipeline, step, pods)).collect()
 }
+
+/// How the Pods of a step with several stand; `None`: it has one.
+pub(super) fn several(step: &StepStatus, pods: &[(&Pod, PodFacts)]) -> Option<String> {
+    if step.parallelism <= 1 {
+        return None;
+    }
+    let count = |phase: PodPhase| pods.iter().filter(|(_, facts)| facts.phase == phase).count();
+    let mut parts = vec![format!("{} Pods", step.parallelism)];
+    parts.extend(step.completed_indexes.as_ref().map(|done| format!("ended well: {done}")));
+    parts.extend(step.failed_indexes.as_ref().map(|failed| format!("failed: {failed}")));
+    parts.extend(step.ready.map(|ready| format!("{ready} ready")));
+    for (phase, word) in [(PodPhase::Running, "running"), (PodPhase::Pending, "pending")] {
+        let count = count(phase);
+        parts.extend((count > 0).then(|| format!("{count} {word}")));
+    }
+    Some(parts.join(", "))
+}

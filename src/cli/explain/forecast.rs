@@ -12,6 +12,7 @@ use super::judge;
 use super::seen::{Place, Seen};
 use super::way::{Leg, Problem, Stage, State, Verdict, Way};
 use crate::api::pipeline::{Pipeline, PipelineSpec};
+use crate::cli::credentials::{files, images_of_world, names};
 use crate::cli::error::Error;
 use crate::cli::plan::live;
 use crate::cli::states;
@@ -53,7 +54,11 @@ async fn not_there(client: &Client, wire: WirePipeline, file: &str) -> Result<Wa
         "apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline", "metadata": wire.metadata, "spec": wire.spec,
     });
     let mut pipeline: Pipeline = states::decoded(object)?;
+    let spec = wire.spec.clone();
+    let namespace = wire.metadata.namespace.clone().unwrap_or_default();
     let looked = live::look(client, wire, &Arc::new(Defaults::default())).await?;
+    let forecast = images_of_world(&looked.world, &spec);
+    let pull_secrets = files(client, &namespace, names(&forecast)).await;
     pipeline.status = Some(status(&looked.world, &plan(&looked.world)));
     let seen = Seen {
         now: Timestamp::now(),
@@ -63,7 +68,9 @@ async fn not_there(client: &Client, wire: WirePipeline, file: &str) -> Result<Wa
         operator: Ok(Vec::new()),
         operator_namespace: String::new(),
         secrets: BTreeMap::new(),
-        pull_secrets: BTreeMap::new(),
+        forecast,
+        forecast_unread: Vec::new(),
+        pull_secrets,
     };
     Ok(not_applied(judge::way(&seen), file, looked.unread))
 }

@@ -7,10 +7,11 @@ use kube::ResourceExt;
 
 use super::seen::Seen;
 use super::way::{Attached, Leg, OldValue, Problem, Stage, State, StepWay, Verdict, Way};
-use super::{chosen, pod, words};
+use super::{chosen, pod, pull, words};
 use crate::api::pipeline::Mode;
 use crate::api::reason::{Phase, Reason, ReferenceState, StepState, Trouble};
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
+use crate::cli::credentials::Credential;
 use crate::cli::doctor::seen::{LABEL, Unread};
 use crate::model::world::PodFacts;
 
@@ -35,6 +36,7 @@ pub(super) fn way(seen: &Seen) -> Way {
         verdict,
         said: judge.headline(&applied, said),
         steps: status.steps.iter().map(|step| judge.step(step)).collect(),
+        images: judge.images(),
         attached: judge.attached(),
         more: more.filter(|_| verdict != Verdict::Well).map(ToOwned::to_owned),
         unseen: judge.unseen(&applied),
@@ -175,7 +177,7 @@ impl Judge<'_> {
         StepWay {
             step: step.name.clone(),
             pod: found.map(ResourceExt::name_any),
-            pods: pod::several(step, &of_step),
+            pods: chosen::several(step, &of_step),
             legs,
             old: self.old(step, &of_step),
         }
@@ -344,6 +346,18 @@ impl Judge<'_> {
         .collect()
     }
 
+    /// Of a step with a Pod what that lists, of another what the operator would give it now.
+    fn images(&self) -> Vec<Credential> {
+        let pods = self.seen.pods.as_deref().unwrap_or_default();
+        let of_step = |step: &StepStatus| {
+            let found = chosen::of(&self.seen.pipeline, step, pods);
+            found.map(|found| pull::credentials(self.seen, &step.name, found)).unwrap_or_default()
+        };
+        let there = self.status.steps.iter().flat_map(of_step);
+        let forecast = self.seen.forecast.iter().cloned();
+        there.chain(forecast.map(|image| Credential::of(image, &self.seen.pull_secrets))).collect()
+    }
+
     fn attached(&self) -> Vec<Attached> {
         let of = |row: &ReferenceStatus| {
             Some(Attached {
@@ -377,6 +391,7 @@ impl Judge<'_> {
         if let Err(why) = &self.seen.events {
             add("Events", why);
         }
+        unseen.extend(self.seen.forecast_unread.iter().cloned());
         if let (told, Some(false)) = self.operator()
             && applied.state == State::Done
         {

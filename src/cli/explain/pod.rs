@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Event, Pod, PodCondition};
 use k8s_openapi::jiff::Timestamp;
 
 use super::pull;
-use super::seen::{Seen, offered};
+use super::seen::Seen;
 use super::way::{Leg, Problem, Stage, State};
 use super::words;
 use crate::api::reason::{Reason, StepState, Trouble};
@@ -149,11 +149,10 @@ impl Look<'_> {
             Stage::Scheduled => self.since("PodScheduled"),
             Stage::Mounted => self.since("PodReadyToStartContainers").or_else(|| event("Pulling")),
             Stage::Pulled => event("Pulled"),
-            Stage::Rendered => None,
             Stage::Started => self.started_at(),
             Stage::Ready => self.since("Ready"),
             Stage::Finished => self.facts.terminated.as_ref().and_then(|ended| ended.finished_at),
-            Stage::Applied | Stage::Needs | Stage::References => None,
+            Stage::Applied | Stage::Needs | Stage::References | Stage::Rendered => None,
         }
     }
 
@@ -192,7 +191,7 @@ impl Look<'_> {
     fn pulled(&self) -> String {
         let image = self.image();
         let said = self.event("Pulled").and_then(|event| event.message.as_deref()).unwrap_or_default();
-        let offer = || pull::offer(image, &offered(self.pod), &self.seen.pull_secrets).0;
+        let offer = || pull::offer(self.seen, &self.step.name, self.pod, false).said();
         if said.contains("already present on machine") {
             format!("{image}, which was on the node; {}", offer())
         } else {
@@ -242,8 +241,7 @@ impl Look<'_> {
                 some => format!("the kubelet mounts {some}"),
             },
             Stage::Pulled => {
-                let (said, _) = pull::offer(self.image(), &offered(self.pod), &self.seen.pull_secrets);
-                format!("{} {said}", self.image())
+                format!("{} {}", self.image(), pull::offer(self.seen, &self.step.name, self.pod, false).said())
             }
             Stage::Rendered => self.rendering(),
             Stage::Started => "the kubelet makes the container".to_owned(),
@@ -256,7 +254,7 @@ impl Look<'_> {
     fn problems(&self, stage: Stage) -> Vec<Problem> {
         let mut found: Vec<Problem> = self.trouble(stage).into_iter().collect();
         if stage == Stage::Pulled && !found.is_empty() {
-            found.extend(pull::offer(self.image(), &offered(self.pod), &self.seen.pull_secrets).1);
+            found.extend(pull::problems(&pull::offer(self.seen, &self.step.name, self.pod, false)));
         }
         found
     }
@@ -373,21 +371,4 @@ fn mounted(pod: &Pod) -> String {
     }
     let noun = if names.len() == 1 { "Secret" } else { "Secrets" };
     format!("{noun} {}", names.into_iter().collect::<Vec<_>>().join(", "))
-}
-
-/// How the Pods of a step with several stand; `None`: it has one.
-pub(super) fn several(step: &StepStatus, pods: &[(&Pod, PodFacts)]) -> Option<String> {
-    if step.parallelism <= 1 {
-        return None;
-    }
-    let count = |phase: PodPhase| pods.iter().filter(|(_, facts)| facts.phase == phase).count();
-    let mut parts = vec![format!("{} Pods", step.parallelism)];
-    parts.extend(step.completed_indexes.as_ref().map(|done| format!("ended well: {done}")));
-    parts.extend(step.failed_indexes.as_ref().map(|failed| format!("failed: {failed}")));
-    parts.extend(step.ready.map(|ready| format!("{ready} ready")));
-    for (phase, word) in [(PodPhase::Running, "running"), (PodPhase::Pending, "pending")] {
-        let count = count(phase);
-        parts.extend((count > 0).then(|| format!("{count} {word}")));
-    }
-    Some(parts.join(", "))
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::way::{Attached, Leg, OldValue, Problem, State, StepWay, Way};
 use crate::cli::ages::age;
+use crate::cli::credentials::Credential;
 use crate::cli::error::Error;
 use crate::cli::output::printable;
 
@@ -26,6 +27,13 @@ pub(super) fn text(out: &mut impl Write, way: &Way, now: Timestamp) -> Result<()
         for one in &step.legs {
             leg(out, one, now)?;
         }
+    }
+    if !way.images.is_empty() {
+        writeln!(out)?;
+        writeln!(out, "images")?;
+    }
+    for credential in &way.images {
+        writeln!(out, "  {}", printable(&credential.line()))?;
     }
     notes(out, way, now)
 }
@@ -85,7 +93,7 @@ pub(super) fn object(way: &Way) -> Value {
     json!({
         "namespace": way.namespace, "pipeline": way.name, "phase": way.phase, "run": way.run,
         "verdict": way.verdict.as_str(), "said": way.said, "more": way.more, "way": [leg_object(&way.applied)],
-        "steps": steps, "attached": attached.collect::<Vec<_>>(), "notLookedAt": way.unseen,
+        "steps": steps, "images": way.images.iter().map(Credential::json).collect::<Vec<_>>(), "attached": attached.collect::<Vec<_>>(), "notLookedAt": way.unseen,
     })
 }
 

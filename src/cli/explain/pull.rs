@@ -1,110 +1,33 @@
-//! By which credential an image is pulled: what the kubelet's own keyring offers for it. Pure.
+//! By which credential a Pod's images are pulled, and what is wrong with its pull secrets. Pure.
 
-use std::collections::BTreeMap;
+use k8s_openapi::api::core::v1::Pod;
 
-use super::seen::PullSecret;
+use super::seen::Seen;
 use super::way::Problem;
-use crate::cli::doctor::seen::Read;
-use crate::model::image::Image;
-use crate::model::registry::Keyring;
+use crate::cli::credentials::{Credential, Listed, Offer, of_pod};
 
-/// What is offered for the image, in words; and what of it is wrong.
-pub(super) fn offer(
-    image: &str,
-    listed: &[String],
-    read: &BTreeMap<String, Read<Option<PullSecret>>>,
-) -> (String, Vec<Problem>) {
-    if listed.is_empty() {
-        return ("no pull secret is named: asked as nobody, or with the node's own credentials".to_owned(), Vec::new());
-    }
-    let (mut keyring, mut problems, mut unread) = (Keyring::default(), Vec::new(), Vec::new());
-    for name in listed {
-        match read.get(name) {
-            Some(Ok(Some(PullSecret { breaks: Some(fault), .. }))) => problems.push(Problem {
-                reason: "PullSecretMalformed".to_owned(),
-                said: format!("Secret {name} {}: {}", fault.message(), fault.fix()),
-                command: None,
-            }),
-            Some(Ok(Some(secret))) => {
-                for key in &secret.entries {
-                    keyring.add(key, (name.as_str(), key.as_str()));
-                }
-            }
-            Some(Ok(None)) => problems.push(Problem {
-                reason: "NotFound".to_owned(),
-                said: format!("pull secret {name} does not exist, and the kubelet goes on without it"),
-                command: None,
-            }),
-            Some(Err(_)) | None => unread.push(name.as_str()),
-        }
-    }
-    let repository = Image::parse(image).map(|image| image.repository()).unwrap_or_default();
-    let found = keyring.lookup(&repository);
-    let found: Vec<String> = found.iter().map(|(name, key)| format!("{name} (entry {key})")).collect();
-    let not_looked_at = if unread.is_empty() {
-        String::new()
-    } else {
-        format!("; what is in {} was not looked at: you may not get it", unread.join(", "))
-    };
-    let said = match found.as_slice() {
-        [] if !unread.is_empty() => format!("pull secrets: {}", listed.join(", ")),
-        [] => format!(
-            "no entry of {} is for {}: asked as nobody",
-            listed.join(", "),
-            repository.split('/').next().unwrap_or_default()
-        ),
-        [one] => format!("with Secret {one}"),
-        several => format!("with the first that the registry takes of Secrets {}", several.join(", ")),
-    };
-    (format!("{said}{not_looked_at}"), problems)
+/// What is offered for the images of a step's Pod: its own, and the one that renders its input.
+pub(super) fn credentials(seen: &Seen, step: &str, pod: &Pod) -> Vec<Credential> {
+    let spec = serde_json::to_value(&seen.pipeline.spec).unwrap_or_default();
+    let references = seen.pipeline.status.as_ref().map(|status| status.references.as_slice()).unwrap_or_default();
+    let images = of_pod(pod, step, &spec, references);
+    images.into_iter().map(|image| Credential::of(image, &seen.pull_secrets)).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::doctor::seen::Unread;
-    use crate::model::registry::Fault;
+/// The same of one of the two.
+pub(super) fn offer(seen: &Seen, step: &str, pod: &Pod, is_helper: bool) -> Offer {
+    let found = credentials(seen, step, pod).into_iter().find(|found| found.image.is_helper == is_helper);
+    found.map(|found| found.offer).unwrap_or_default()
+}
 
-    #[allow(clippy::unnecessary_wraps, reason = "it stands beside those that were not read")]
-    fn with(entries: &[&str]) -> Read<Option<PullSecret>> {
-        Ok(Some(PullSecret { entries: entries.iter().map(|key| (*key).to_owned()).collect(), breaks: None }))
-    }
-
-    fn said(listed: &[(&str, Read<Option<PullSecret>>)]) -> (String, Vec<String>) {
-        let names: Vec<String> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let read = listed.iter().map(|(name, read)| ((*name).to_owned(), read.clone())).collect();
-        let (said, problems) = offer("registry.example.com/vision/edges:1.4", &names, &read);
-        (said, problems.into_iter().map(|problem| problem.said).collect())
-    }
-
-    #[test]
-    fn the_entry_is_the_kubelets() {
-        let good = || with(&["registry.example.com", "other.example.com"]);
-        for (listed, expected) in [
-            (&[][..], "no pull secret is named: asked as nobody, or with the node's own credentials"),
-            (&[("regcred", good())], "with Secret regcred (entry registry.example.com)"),
-            (
-                &[("a", good()), ("b", with(&["registry.example.com/vision"]))],
-                "with the first that the registry takes of Secrets b (entry registry.example.com/vision), a (entry registry.example.com)",
-            ),
-            (&[("a", with(&["elsewhere.test"]))], "no entry of a is for registry.example.com: asked as nobody"),
-            (
-                &[("a", Err(Unread::Forbidden)), ("b", good())],
-                "with Secret b (entry registry.example.com); what is in a was not looked at: you may not get it",
-            ),
-            (&[("a", Err(Unread::Forbidden))], "pull secrets: a; what is in a was not looked at: you may not get it"),
-        ] {
-            assert_eq!(said(listed), (expected.to_owned(), Vec::new()), "{listed:?}");
-        }
-    }
-
-    #[test]
-    fn one_that_is_gone_or_broken_is_told() {
-        let (words, problems) = said(&[("gone", Ok(None)), ("regcred", with(&["registry.example.com"]))]);
-        assert!(words.contains("regcred"), "{words}");
-        assert_eq!(problems, ["pull secret gone does not exist, and the kubelet goes on without it"]);
-        let broken = PullSecret { entries: Vec::new(), breaks: Some(Fault::AuthNoColon) };
-        let (_, problems) = said(&[("regcred", Ok(Some(broken)))]);
-        assert!(problems[0].contains("pulls no image of the Pod"), "{problems:?}");
-    }
+/// What is wrong with the pull secrets.
+pub(super) fn problems(Offer { missing, broken, .. }: &Offer) -> Vec<Problem> {
+    let problem = |reason: &str, said: String| Problem { reason: reason.to_owned(), said, command: None };
+    let missing = missing.iter().map(|Listed { name, .. }| {
+        problem("NotFound", format!("pull secret {name} does not exist, and the kubelet goes on without it"))
+    });
+    let broken = broken.iter().map(|(Listed { name, .. }, fault)| {
+        problem("PullSecretMalformed", format!("Secret {name} {}: {}", fault.message(), fault.fix()))
+    });
+    broken.chain(missing).collect()
 }

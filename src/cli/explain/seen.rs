@@ -1,6 +1,7 @@
 //! What is looked at: each read may be refused by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -14,12 +15,13 @@ use kube::{Api, Client, ResourceExt};
 use super::chosen;
 use crate::api::pipeline::Pipeline;
 use crate::api::reason::ReferenceState;
+use crate::api::status::StepStatus;
+use crate::cli::credentials::{Files, ImageOf, files, images_of_world, names};
 use crate::cli::doctor::projector::is_projector;
-use crate::cli::doctor::seen::{LABEL, Read, Unread, read};
+use crate::cli::doctor::seen::{LABEL, Read, read};
 use crate::cli::error::Error;
-use crate::cli::values::{self, Form, PullFile};
+use crate::cli::plan::live::look;
 use crate::model::pod::{PIPELINE_LABEL, owner_uid};
-use crate::model::registry::{Fault, Gravity};
 
 /// An answer that does not come within this time is taken for none.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,8 +43,12 @@ pub(super) struct Seen {
     pub operator_namespace: String,
     /// Secrets that status calls missing or changed: the one that is there now.
     pub secrets: BTreeMap<String, Read<Option<Now>>>,
-    /// The pull secrets of the Pods, without a login.
-    pub pull_secrets: BTreeMap<String, Read<Option<PullSecret>>>,
+    /// The images of steps that have no Pod, with what theirs would list.
+    pub forecast: Vec<ImageOf>,
+    /// What was not looked at for that, in sentences.
+    pub forecast_unread: Vec<String>,
+    /// The pull secrets of the Pods and of what is forecast, without a login.
+    pub pull_secrets: Files,
 }
 
 /// A Secret as it is now.
@@ -61,15 +67,6 @@ impl Now {
             made_at: metadata.creation_timestamp.map(|time| time.0),
         }
     }
-}
-
-/// A pull secret as far as it may be told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PullSecret {
-    /// The keys of its entries: hosts, perhaps with paths. Of one that is no docker config: none.
-    pub entries: Vec<String>,
-    /// A fault for which the kubelet pulls no image at all.
-    pub breaks: Option<Fault>,
 }
 
 /// Where to look.
@@ -96,9 +93,11 @@ impl Place<'_> {
     /// The same, where Pods and events are known.
     pub(super) async fn besides(&self, pipeline: Pipeline, pods: Read<Vec<Pod>>, events: Read<Vec<Event>>) -> Seen {
         let chosen = chosen::pods(&pipeline, pods.as_deref().unwrap_or_default());
-        let pull_secrets = chosen.into_iter().flat_map(offered).collect();
+        let mut pull_secrets: BTreeSet<String> = chosen.into_iter().flat_map(offered).collect();
+        let (forecast, forecast_unread) = self.forecast(&pipeline, pods.as_deref().unwrap_or_default()).await;
+        pull_secrets.extend(names(&forecast));
         let (operator, secrets, pull_secrets) =
-            tokio::join!(self.operator(), self.versions(&pipeline), self.pull_secrets(pull_secrets));
+            tokio::join!(self.operator(), self.versions(&pipeline), files(self.client, self.namespace, pull_secrets));
         Seen {
             now: Timestamp::now(),
             pipeline,
@@ -107,7 +106,37 @@ impl Place<'_> {
             operator,
             operator_namespace: self.operator_namespace.to_owned(),
             secrets,
+            forecast,
+            forecast_unread,
             pull_secrets,
+        }
+    }
+
+    /// The images of steps that have no Pod and may still get one, by the operator's own order; and what could not be looked at.
+    async fn forecast(&self, pipeline: &Pipeline, pods: &[Pod]) -> (Vec<ImageOf>, Vec<String>) {
+        let waiting = without_pods(pipeline, pods);
+        if waiting.as_ref().is_some_and(Vec::is_empty) {
+            return (Vec::new(), Vec::new());
+        }
+        let unread = |error: Error| (Vec::new(), vec![format!("which logins are offered is not known: {error}")]);
+        let object = match serde_json::to_value(pipeline) {
+            Ok(object) => object,
+            Err(error) => return unread(error.into()),
+        };
+        let spec = object.get("spec").cloned().unwrap_or_default();
+        let wire = match serde_json::from_value(object) {
+            Ok(wire) => wire,
+            Err(error) => return unread(error.into()),
+        };
+        match Box::pin(look(self.client, wire, &Arc::default())).await {
+            Ok(looked) => {
+                let is_waiting = |image: &ImageOf| waiting.as_ref().is_none_or(|steps| steps.contains(&image.step));
+                let said = format!("not looked at for the logins: {}", looked.unread.join(", "));
+                let unread = Some(said).filter(|_| !looked.unread.is_empty());
+                let images = images_of_world(&looked.world, &spec).into_iter().filter(is_waiting);
+                (images.collect(), unread.into_iter().collect())
+            }
+            Err(error) => unread(error),
         }
     }
 
@@ -159,39 +188,17 @@ impl Place<'_> {
         };
         join_all(names.into_iter().map(of)).await.into_iter().collect()
     }
+}
 
-    async fn pull_secrets(&self, names: BTreeSet<String>) -> BTreeMap<String, Read<Option<PullSecret>>> {
-        let of = |name: String| async move {
-            let found = values::read(self.client, self.namespace, &name).await;
-            let found = found.map(|found| found.map(|secret| PullSecret::of(&secret))).map_err(unread);
-            (name, found)
-        };
-        join_all(names.into_iter().map(of)).await.into_iter().collect()
-    }
+/// The steps that have no Pod and may still get one; `None`: no operator has looked, and that may be all of them.
+pub(super) fn without_pods(pipeline: &Pipeline, pods: &[Pod]) -> Option<Vec<String>> {
+    let steps = &pipeline.status.as_ref()?.steps;
+    let waits = |step: &&StepStatus| !step.state.is_over() && chosen::of(pipeline, step, pods).is_none();
+    (!steps.is_empty()).then(|| steps.iter().filter(waits).map(|step| step.name.clone()).collect())
 }
 
 /// The pull secrets that a Pod lists.
 pub(super) fn offered(pod: &Pod) -> Vec<String> {
     let listed = pod.spec.iter().flat_map(|spec| spec.image_pull_secrets.iter().flatten());
     listed.map(|reference| reference.name.clone()).collect()
-}
-
-fn unread(error: Error) -> Unread {
-    match error {
-        Error::Client(kube::Error::Api(status)) if status.code == 403 => Unread::Forbidden,
-        Error::Client(kube::Error::Api(status)) if status.code == 401 => Unread::Unauthorized,
-        error => Unread::Refused(error.to_string()),
-    }
-}
-
-impl PullSecret {
-    /// Reads its file as the kubelet does, and keeps no login.
-    fn of(secret: &values::Secret) -> Self {
-        let file = Form::of_type(&secret.type_).and_then(|form| Some((form, secret.data.get(form.key())?)));
-        let Some((form, value)) = file else { return Self::default() };
-        let file = PullFile::read(form, value.expose());
-        let faults = file.faults.iter().chain(file.entries.iter().flat_map(|entry| &entry.faults));
-        let breaks = faults.copied().find(|fault| fault.gravity() == Gravity::Breaks);
-        Self { breaks, entries: file.entries.into_iter().map(|entry| entry.key).collect() }
-    }
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::judge::way;
 use super::print;
-use super::seen::{Now, PullSecret, Seen};
+use super::seen::{Now, Seen};
 use super::way::{Leg, State, Verdict, Way};
+use crate::cli::credentials::PullSecret;
 use crate::cli::doctor::seen::Unread;
 
 const NOW: &str = "2027-01-15T08:10:00Z";
@@ -34,6 +35,8 @@ fn seen(spec: &Value, status: &Value) -> Seen {
         operator: Ok(Vec::new()),
         operator_namespace: "lockgate-system".to_owned(),
         secrets: BTreeMap::new(),
+        forecast: Vec::new(),
+        forecast_unread: Vec::new(),
         pull_secrets: BTreeMap::new(),
     }
 }

@@ -16,7 +16,7 @@ use kube_runtime::watcher::Config;
 use kube_runtime::{WatchStreamExt, watcher};
 use serde::de::DeserializeOwned;
 
-use super::seen::{Place, Seen, offered};
+use super::seen::{Place, Seen, offered, without_pods};
 use super::way::{Verdict, Way};
 use super::{chosen, judge, print, verdict};
 use crate::api::pipeline::{Mode, Pipeline};
@@ -132,6 +132,7 @@ where
 struct Asked {
     pull_secrets: BTreeSet<String>,
     rows: Vec<(String, ReferenceState, Option<bool>)>,
+    without_pods: Option<Vec<String>>,
     generation: Option<i64>,
     observed: Option<i64>,
 }
@@ -143,6 +144,7 @@ impl Asked {
         Self {
             pull_secrets: chosen::pods(pipeline, pods).into_iter().flat_map(offered).collect(),
             rows: rows.map(|row| (row.name.clone(), row.state, row.stale)).collect(),
+            without_pods: without_pods(pipeline, pods),
             generation: pipeline.metadata.generation,
             observed: pipeline.status.as_ref().and_then(|status| status.observed_generation),
         }

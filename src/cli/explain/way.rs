@@ -3,6 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use crate::api::reason::Phase;
+use crate::cli::credentials::Credential;
 
 /// One stage of the way, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -202,6 +203,8 @@ pub(super) struct Way {
     pub applied: Leg,
     /// Its steps.
     pub steps: Vec<StepWay>,
+    /// Each image, and which login is offered for it.
+    pub images: Vec<Credential>,
     /// Pull secrets from elsewhere.
     pub attached: Vec<Attached>,
     /// Where the docs tell more.

@@ -14,6 +14,7 @@ use super::offline;
 use crate::api::reason::ObjectKind;
 use crate::cli::error::Error;
 use crate::cli::output::printable;
+use crate::cli::registry::seen;
 use crate::controller::facts::ReadOutcome;
 use crate::controller::key::ObjectKey;
 use crate::controller::object::{RUN_REQUESTED_AT, WirePipeline};
@@ -64,6 +65,7 @@ pub(in crate::cli) async fn look(client: &Client, wire: WirePipeline, defaults: 
     if let WorkState::Valid(work) = world.work.clone() {
         accounts(client, &work, &mut world, &mut look.unread).await?;
         objects(client, &work, &mut world, &mut look.unread).await?;
+        registries(client, &mut world, &mut look.unread).await?;
         secrets(client, &work, &mut world, &mut look.unread).await;
     }
     look.world = world.assuming_the_best();
@@ -133,6 +135,19 @@ where
         Some(there) if there.metadata.deletion_timestamp.is_some() => ObjectKnowledge::Leaving,
         Some(_) => ObjectKnowledge::Present,
     })
+}
+
+/// Those of the namespace, and the `ClusterRegistries`; the oldest first, as the operator has them. A cluster that serves none has none.
+async fn registries(client: &Client, world: &mut World, unread: &mut Vec<String>) -> Result<(), Error> {
+    let namespace = world.subject.namespace.clone();
+    let (own, of_all) = tokio::try_join!(seen::registries(client, Some(&namespace)), seen::cluster_registries(client))?;
+    for (seen, what) in [(&own, "Registries"), (&of_all, "ClusterRegistries")] {
+        unread.extend(seen.forbidden().map(|_| what.to_owned()));
+    }
+    let mut rows: Vec<seen::Row> = own.known().into_iter().chain(of_all.known()).flatten().collect();
+    rows.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    world.registries = rows.iter().filter_map(seen::Row::facts).collect();
+    Ok(())
 }
 
 /// As Tables, without a value.

@@ -21,7 +21,7 @@ use super::connect::{ClusterArgs, NamespaceArg};
 use super::error::{Error, exit};
 use super::helper::HelperArgs;
 use super::output::{self, Format, OutputArgs};
-use super::{block_on, defaults, pipelines};
+use super::{block_on, credentials, defaults, pipelines};
 use crate::controller::object::WirePipeline;
 use crate::model::defaults::Defaults;
 use show::Shown;
@@ -31,7 +31,7 @@ use show::Shown;
 #[command(after_long_help = "\
 Prints the Pods without what the API server adds to them, and in comments what would be created now, what later and why, and what \
 would be deleted. -o json and -o yaml print an object with `plans`: for each its `pipeline`, `namespace`, `run`, `phase`, `reason`, \
-`message`, `references`, `create`, `later` (`why`, `pod`), `delete`, `assumed`.
+`message`, `references`, `images` (with --live: which login is offered for each), `create`, `later` (`why`, `pod`), `delete`, `assumed`.
 
 Offline every reference is taken for good. What is printed can be given to kubectl create --dry-run=server -f -, which says \
 whether quotas, Pod Security and other admission would take it.
@@ -169,7 +169,7 @@ fn offline(args: &PlanArgs) -> Result<Vec<Shown>, Error> {
             forecast::without_versions(pod);
             pod.metadata.namespace.clone_from(&namespace);
         }
-        Shown { namespace, name, is_live: false, assumed: Vec::new(), forecast }
+        Shown { namespace, name, is_live: false, assumed: Vec::new(), images: Vec::new(), forecast }
     });
     Ok(shown.collect())
 }
@@ -194,12 +194,14 @@ async fn look(args: &PlanArgs) -> Result<(Client, Vec<(Shown, Vec<Pod>)>), Error
     for wire in targets {
         let (namespace, name) = (wire.metadata.namespace.clone(), wire.metadata.name.clone().unwrap_or_default());
         let is_new = wire.metadata.uid.is_none();
+        let spec = wire.spec.clone();
         let live::Look { world, pods, unread } = live::look(&client, wire, &defaults).await?;
+        let images = if args.diff { Vec::new() } else { credentials::of_world(&client, &world, &spec).await };
         let mut forecast = forecast::of(&world);
         if is_new {
             forecast.pods_mut().for_each(forecast::without_owner);
         }
-        looks.push((Shown { namespace, name, is_live: true, assumed: unread, forecast }, pods));
+        looks.push((Shown { namespace, name, is_live: true, assumed: unread, images, forecast }, pods));
     }
     Ok((client, looks))
 }

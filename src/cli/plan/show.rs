@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::forecast::{Forecast, Later};
 use crate::api::reason::Phase;
+use crate::cli::credentials::Credential;
 use crate::cli::error::Error;
 use crate::cli::output::printable;
 
@@ -20,6 +21,8 @@ pub(super) struct Shown {
     pub is_live: bool,
     /// What was not looked at and is taken for good.
     pub assumed: Vec<String>,
+    /// Each image, and which login would be offered for it; none where the cluster was not looked at.
+    pub images: Vec<Credential>,
     /// What would become of it.
     pub forecast: Forecast,
 }
@@ -39,6 +42,7 @@ impl Shown {
             "reason": reason,
             "message": message,
             "references": references,
+            "images": self.images.iter().map(Credential::json).collect::<Vec<_>>(),
             "create": now,
             "later": later.collect::<Result<Vec<_>, serde_json::Error>>()?,
             "delete": delete,
@@ -70,6 +74,9 @@ impl Shown {
             )?;
         } else if !self.assumed.is_empty() {
             comment(out, &format!("Taken for good, since you may not read it: {}.", self.assumed.join(", ")))?;
+        }
+        for credential in &self.images {
+            comment(out, &credential.line())?;
         }
         for name in delete {
             comment(out, &format!("deleted: Pod {name}"))?;

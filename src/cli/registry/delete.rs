@@ -153,24 +153,26 @@ impl Work<'_> {
     /// Deletes the Secret that was made for it, unless somebody else names it; says so where it stays.
     async fn secret(&self, row: &Row, uses: &Uses) -> Result<(), Error> {
         let (namespace, name) = (row.secret_namespace.as_str(), row.secret.as_str());
-        let stays =
-            |why: &str| eprintln!("lockgate: secret/{} in {} stays: {why}", printable(name), printable(namespace));
         if self.args.keep_secret {
             return Ok(());
         }
-        let secret = match row::get(self.client, namespace, name).await {
-            Ok(Some(secret)) => secret,
+        let found = match row::get(self.client, namespace, name).await {
             Ok(None) => return Ok(()),
-            Err(error) => return Ok(stays(&format!("it could not be looked at: {error}"))),
+            Ok(Some(secret)) if !is_made_for(&secret, row) => {
+                Err("registry create did not make it for this Registry".to_owned())
+            }
+            Ok(Some(secret)) => uses.others_with_secret(row).map_or(Ok(secret), Err),
+            Err(error) => Err(format!("it could not be looked at: {error}")),
         };
-        if !is_made_for(&secret, row) {
-            return Ok(stays("registry create did not make it for this Registry"));
-        }
-        if let Some(who) = uses.others_with_secret(row) {
-            return Ok(stays(&who));
-        }
+        let secret = match found {
+            Ok(secret) => secret,
+            Err(why) => {
+                eprintln!("lockgate: secret/{} in {} stays: {why}", printable(name), printable(namespace));
+                return Ok(());
+            }
+        };
         if self.args.dry.run != DryRun::Client {
-            secrets::send(self.client, &secret, self.args.dry.run).await.inspect_err(|_| stays("it was to go, too"))?;
+            secrets::send(self.client, &secret, self.args.dry.run).await?;
         }
         let place = if row.namespace.is_none() { format!(" from {namespace}") } else { String::new() };
         Ok(writeln!(std::io::stdout(), "secret \"{name}\" deleted{place}{}", self.args.dry.run.suffix())?)

@@ -1,4 +1,4 @@
-//! `lockgate registry`: Registries and ClusterRegistries as people make them, see them and take them away; and whether a registry takes
+//! `lockgate registry`: Registries and `ClusterRegistries` as people make them, see them and take them away; and whether a registry takes
 //! a login.
 
 mod answer;

@@ -13,10 +13,10 @@ pub(super) fn of(host: &Host) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let text: String = host.as_str().chars().map(plain).take(LONGEST).collect();
     let hash = Sha256::digest(host.as_str().as_bytes());
-    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.iter().take(4).fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
     match text.trim_matches('-') {
-        "" => format!("registry-{hash}"),
-        text => format!("{text}-{hash}"),
+        "" => format!("registry-{hash:08x}"),
+        text => format!("{text}-{hash:08x}"),
     }
 }
 

@@ -12,9 +12,10 @@ use serde_json::Value;
 use crate::api::registry::{ClusterRegistry, Registry, Scope};
 use crate::cli::ask::{self, Page};
 use crate::cli::error::Error;
+use crate::model::names::SecretName;
 use crate::model::registry::Host;
 use crate::model::table::ListMeta;
-use crate::model::world::RegistryKind;
+use crate::model::world::{PROJECTED_SECRET, RegistryFacts, RegistryKind};
 
 /// What was asked for, or why it is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub(in crate::cli) struct Row {
     pub ready: Option<Condition>,
     /// How many Pipelines have images of the host, or in how many namespaces its login stands.
     pub count: Option<i32>,
+    /// Whether it is being deleted.
+    pub leaving: bool,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// The whole object.
@@ -141,6 +144,16 @@ impl Row {
         }
     }
 
+    /// What concerns Pods; `None`: nothing, since it goes, or asks for what cannot be.
+    pub(in crate::cli) fn facts(&self) -> Option<RegistryFacts> {
+        let secret = match self.kind {
+            RegistryKind::Registry => self.secret.as_str(),
+            RegistryKind::ClusterRegistry => PROJECTED_SECRET,
+        };
+        let secret = SecretName::parse(secret).ok().filter(|_| !self.leaving)?;
+        Some(RegistryFacts { kind: self.kind, name: self.name.clone(), host: self.host()?, secret })
+    }
+
     fn of(kind: RegistryKind, object: Value) -> Option<Self> {
         let Object { metadata, spec, status } = serde_json::from_value(object.clone()).ok()?;
         let is_current = status.observed_generation.is_none() || status.observed_generation == metadata.generation;
@@ -156,6 +169,7 @@ impl Row {
             selector: spec.namespace_selector,
             ready: status.conditions.into_iter().find(|found| found.type_ == "Ready" && is_current),
             count: status.used_by.or(status.copies),
+            leaving: metadata.deletion_timestamp.is_some(),
             created: metadata.creation_timestamp,
             object,
         })
@@ -259,6 +273,7 @@ struct Metadata {
     uid: String,
     generation: Option<i64>,
     creation_timestamp: Option<Timestamp>,
+    deletion_timestamp: Option<Timestamp>,
 }
 
 #[derive(Default, Deserialize)]

@@ -101,7 +101,7 @@ pub(super) fn run(args: &TestArgs) -> Result<(), Error> {
         }
         let rows = match (&args.image, &subject.registry) {
             (Some(image), _) => for_image(&links, &file, image).await,
-            (None, None) => for_each(&links, &file, |key| key.to_owned()).await,
+            (None, None) => for_each(&links, &file, str::to_owned).await,
             (None, Some((.., host))) => for_each(&links, &file, |_| host.as_str().to_owned()).await,
         };
         Ok((subject, rows))

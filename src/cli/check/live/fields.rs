@@ -17,6 +17,15 @@ pub(super) fn step(pipeline: &Value, step: &str) -> String {
     }
 }
 
+/// What is rendered for a container: its input, else its `format: properties`.
+pub(super) fn rendered(pipeline: &Value, base: &str) -> String {
+    let has = |field: &str| at(pipeline, base).is_some_and(|container| container.get(field).is_some());
+    ["input", "secrets"]
+        .into_iter()
+        .find(|field| has(field))
+        .map_or_else(|| base.to_owned(), |field| format!("{base}.{field}"))
+}
+
 /// The entry that a row speaks of; the step's container where no entry does.
 pub(super) fn reference(pipeline: &Value, row: &ReferenceStatus) -> String {
     let own = step(pipeline, &row.step);

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use kube::Client;
+use serde_json::Value;
 
 use super::fields;
 use crate::cli::check::finding::{Finding, Severity};
 use crate::cli::check::object::Object;
 use crate::cli::check::rules::Rule;
+use crate::cli::credentials::{ImageOf, Listed, images_of_world, source};
 use crate::cli::error::Error;
 use crate::cli::output::printable;
 use crate::cli::registry::faults_of;
@@ -17,7 +19,7 @@ use crate::model::image::Image;
 use crate::model::names::SecretName;
 use crate::model::registry::{Fault, Gravity, Keyring, of_key};
 use crate::model::secret::SecretKnowledge;
-use crate::model::work::{Step, Work};
+use crate::model::work::Work;
 use crate::model::world::World;
 
 /// More entries than this are counted, not listed.
@@ -42,8 +44,9 @@ pub(super) async fn findings(
             files.extend(file(client, &world.subject.namespace, &name).await?.map(|file| (name, file)));
         }
     }
-    for step in &work.steps {
-        found.extend(of_step(pipeline, world, step, &files));
+    let spec = pipeline.value.get("spec").unwrap_or(&Value::Null);
+    for image in images_of_world(world, spec) {
+        found.extend(of_image(pipeline, world, &image, &files));
     }
     Ok(found)
 }
@@ -62,33 +65,39 @@ async fn file(client: &Client, namespace: &str, name: &str) -> Result<Option<Pul
     }))
 }
 
-fn of_step(pipeline: &Object<'_>, world: &World, step: &Step, files: &Files) -> Vec<Finding> {
-    let base = fields::step(pipeline.value, &step.name);
-    let image = format!("{base}.image");
-    let say = |rule, severity, message: String| pipeline.finding(rule, severity, &image, message);
-    let mut names = world.pull_secrets(step);
-    let listed = names.len();
-    names.retain(|name| files.contains_key(name));
-    let read: Vec<(&str, &PullFile)> =
-        names.iter().filter_map(|name| Some((name.as_str(), files.get(name)?))).collect();
+/// Whether the kubelet goes on without it: nothing waits for what the Pipeline does not name.
+fn is_passed_over(world: &World, listed: &Listed) -> bool {
+    let known = SecretName::parse(&listed.name).ok().and_then(|name| world.secrets.get(&name));
+    let is_named = matches!(listed.from.as_str(), "own" | "spec");
+    !is_named && matches!(known, Some(SecretKnowledge::Absent))
+}
+
+fn of_image(pipeline: &Object<'_>, world: &World, image: &ImageOf, files: &Files) -> Vec<Finding> {
+    let base = fields::step(pipeline.value, &image.step);
+    let field = if image.is_helper { fields::rendered(pipeline.value, &base) } else { format!("{base}.image") };
+    let say = |rule, severity, message: String| pipeline.finding(rule, severity, &field, message);
+    let read: Vec<(&Listed, &PullFile)> =
+        image.listed.iter().filter_map(|listed| Some((listed, files.get(&listed.name)?))).collect();
     let mut found: Vec<Finding> = Vec::new();
-    for (name, file) in read.iter().filter(|(_, file)| file.breaks()) {
-        let message = format!("Secret {name}: {}", faults_of(file).join("; "));
+    for (secret, file) in read.iter().filter(|(_, file)| file.breaks()) {
+        let message = format!("Secret {}: {}", secret.name, faults_of(file).join("; "));
         found.push(say(Rule::PullSecretMalformed, Severity::Error, message));
     }
-    let Ok(parsed) = Image::parse(&step.image) else { return found };
-    // One that is malformed leaves no login to any; one that was not read might have any.
-    if !found.is_empty() || read.len() < listed {
-        return found;
+    let Ok(parsed) = Image::parse(&image.image) else { return found };
+    // One that is malformed leaves no login to any; one that is still to come, or was not read, might have any.
+    let is_open = |listed: &&Listed| !files.contains_key(&listed.name) && !is_passed_over(world, listed);
+    if !found.is_empty() || image.listed.iter().any(|listed| is_open(&listed)) {
+        // Of the step's own image it was said.
+        return if image.is_helper { Vec::new() } else { found };
     }
     let mut keyring = Keyring::default();
-    for (name, file) in &read {
+    for (secret, file) in &read {
         for entry in &file.entries {
-            keyring.add(&entry.key, (*name, entry));
+            keyring.add(&entry.key, (*secret, entry));
         }
     }
     let offered = keyring.lookup(&parsed.repository());
-    for (name, entry) in &offered {
+    for (Listed { name, .. }, entry) in &offered {
         let of_key = of_key(&entry.key);
         for fault in entry.faults.iter().filter(|fault| !of_key.contains(fault)) {
             let severity = if fault.gravity() == Gravity::Doubtful { Severity::Note } else { Severity::Warning };
@@ -97,11 +106,13 @@ fn of_step(pipeline: &Object<'_>, world: &World, step: &Step, files: &Files) -> 
         }
     }
     found.push(if !offered.is_empty() {
-        let entries = offered.iter().map(|(name, entry)| format!("entry {} of Secret {name}", printable(&entry.key)));
+        let entries = offered.iter().map(|(Listed { name, from }, entry)| {
+            format!("entry {} of Secret {name}, {}", printable(&entry.key), source(from))
+        });
         let message = format!("{} is pulled with {}", parsed.repository(), entries.collect::<Vec<_>>().join(", then "));
         say(Rule::LoginOffered, Severity::Note, message)
     } else if read.is_empty() {
-        let message = format!("{} is pulled without a login: no pull Secret is named", parsed.repository());
+        let message = format!("{} is pulled as anonymous: no pull Secret is attached", parsed.repository());
         say(Rule::LoginOffered, Severity::Note, message)
     } else {
         say(Rule::NoLogin, Severity::Warning, without_login(&parsed, &read))
@@ -110,17 +121,16 @@ fn of_step(pipeline: &Object<'_>, world: &World, step: &Step, files: &Files) -> 
 }
 
 /// No entry is for the image: which there are, and what is wrong with their keys.
-fn without_login(image: &Image, read: &[(&str, &PullFile)]) -> String {
+fn without_login(image: &Image, read: &[(&Listed, &PullFile)]) -> String {
     let keys: Vec<&str> = read.iter().flat_map(|(_, file)| &file.entries).map(|entry| entry.key.as_str()).collect();
     let more = keys.len().saturating_sub(MOST_LISTED);
     let mut listed: Vec<String> = keys.iter().take(MOST_LISTED).map(|key| printable(key).into_owned()).collect();
     if more > 0 {
         listed.push(format!("{more} more"));
     }
-    let (names, has) = match read {
-        [(name, _)] => (format!("Secret {name}"), "has"),
-        _ => (format!("Secrets {}", read.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")), "have"),
-    };
+    let names: Vec<&str> = read.iter().map(|(secret, _)| secret.name.as_str()).collect();
+    let (noun, has) = if names.len() == 1 { ("Secret", "has") } else { ("Secrets", "have") };
+    let names = format!("{noun} {}", names.join(", "));
     let entries =
         if listed.is_empty() { "no entry at all".to_owned() } else { format!("entries for {}", listed.join(", ")) };
     let of_files =
@@ -130,7 +140,7 @@ fn without_login(image: &Image, read: &[(&str, &PullFile)]) -> String {
         faults.map(move |fault| format!("; {} {}", printable(key), sentence(fault)))
     });
     let why: String = of_files.chain(of_keys).collect();
-    let first = read.first().map_or("", |(name, _)| *name);
+    let first = read.first().map_or("", |(secret, _)| secret.name.as_str());
     format!(
         "no login is for {}, which is pulled as nobody unless the node has a login of its own: {names} {has} {entries}{why}. Add one: lockgate secret create {first} --add --docker-server {} --docker-username USER --docker-password-stdin",
         image.repository(),

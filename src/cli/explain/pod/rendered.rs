@@ -3,7 +3,6 @@
 use super::{Look, is_before_pull};
 use crate::api::reason::Reason;
 use crate::cli::explain::pull;
-use crate::cli::explain::seen::offered;
 use crate::cli::explain::way::Stage;
 use crate::model::render::CONTAINER;
 
@@ -31,7 +30,7 @@ impl Look<'_> {
     /// What there is to say until then.
     pub(super) fn rendering(&self) -> String {
         let image = self.helper_image().unwrap_or_default();
-        let (said, _) = pull::offer(image, &offered(self.pod), &self.seen.pull_secrets);
+        let said = pull::offer(self.seen, &self.step.name, self.pod, true).said();
         format!("{CONTAINER} renders what the step needs: image {image} {said}")
     }
 

@@ -81,7 +81,7 @@ fn the_operators_words_for_a_trouble_win() {
     let leg = &way.steps[0].legs[4];
     assert_eq!(leg.problems[0].command.as_deref(), Some("kubectl delete secret a"));
     assert_eq!(leg.since, Some("2027-01-15T08:02:00Z".parse().unwrap()), "since the first event");
-    assert!(leg.said.ends_with("no entry of regcred is for registry.example.com: asked as nobody"), "{}", leg.said);
+    assert!(leg.said.ends_with("anonymous: no entry of regcred is for registry.example.com"), "{}", leg.said);
 }
 
 fn with_pull_secret() -> Value {
