@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lockgate::api::reason::{ClusterRegistryReason, Reason, ReferenceState, RegistryReason, Trouble};
+use lockgate::api::reason::{Reason, ReferenceState, RegistryReason, Trouble};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -172,12 +172,6 @@ fn troubleshooting_has_a_heading_for_every_state_reason_and_trouble_and_no_other
     let known: BTreeSet<String> = states.union(&reasons).cloned().collect();
     assert_eq!(below("The reason of a Registry"), of_registries.difference(&known).cloned().collect());
     assert_eq!(below("What keeps a Pod from running"), troubles);
-    let of_cluster: BTreeSet<_> = ClusterRegistryReason::ALL
-        .iter()
-        .filter(|reason| !matches!(reason, ClusterRegistryReason::Copied | ClusterRegistryReason::NotNeeded))
-        .map(|reason| format!("ClusterRegistry-{reason}"))
-        .collect();
-    assert_eq!(below("What a ClusterRegistry says"), of_cluster);
     // GitHub gives the second of two equal headings another anchor, whatever their levels and case.
     let anchors: Vec<String> =
         page.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect();

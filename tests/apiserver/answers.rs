@@ -74,7 +74,7 @@ async fn pull_secret(space: &Space, name: &str, round: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_secret_the_operator_is_answered_a_table_or_metadata_whatever_names_it() {
-    let options = Options::new().audit_secrets(true);
+    let options = Options::new().audit_secrets();
     let cluster = tokio::task::spawn_blocking(move || support::install(options)).await.unwrap();
     let client = admin(&cluster).await;
     let operator = Operator::start(&cluster);

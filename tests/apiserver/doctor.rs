@@ -181,6 +181,33 @@ fn a_projector_that_is_missing_is_told_and_one_that_is_there_is_no_operator(clus
     output(cluster.kubectl().args(["delete", "clusterregistry/shared"]));
 }
 
+/// Definitions under the same name that are not ours.
+async fn other_definitions_are_told(cluster: &Cluster, client: &Client) {
+    let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    let said = with_crd(cluster, client, |crd| {
+        crd.pointer_mut(properties).unwrap().as_object_mut().unwrap().remove("history_limit");
+    });
+    let said = said.await;
+    assert_eq!(said.code, 1);
+    said.says("crd", &["failed", "older version", "drop spec.history_limit", "lockgate crd | kubectl apply"]);
+    let said = with_crd(cluster, client, |crd| {
+        crd.pointer_mut(properties).unwrap()["schedule"] = json!({"type": "string"});
+    });
+    let said = said.await;
+    assert_eq!(said.code, 0);
+    said.says("crd", &["warn", "newer version", "it also has spec.schedule"]);
+    let said = with_crd(cluster, client, |crd| {
+        let mut other = crd["spec"]["versions"][0].clone();
+        other["name"] = json!("v9");
+        other["storage"] = json!(false);
+        crd["spec"]["versions"][0]["served"] = json!(false);
+        crd["spec"]["versions"].as_array_mut().unwrap().push(other);
+    });
+    let said = said.await;
+    assert_eq!(said.code, 1);
+    said.says("crd", &["failed", "not served as v1alpha1", "but as: v9"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_says_what_is_not_as_it_should_be() {
     let cluster = Heavy::start().await;
@@ -221,30 +248,7 @@ async fn the_doctor_says_what_is_not_as_it_should_be() {
     lost_rights_are_told(&cluster);
     a_projector_that_is_missing_is_told_and_one_that_is_there_is_no_operator(&cluster);
 
-    // Other definitions under the same name.
-    let properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
-    let said = with_crd(&cluster, &client, |crd| {
-        crd.pointer_mut(properties).unwrap().as_object_mut().unwrap().remove("history_limit");
-    });
-    let said = said.await;
-    assert_eq!(said.code, 1);
-    said.says("crd", &["failed", "older version", "drop spec.history_limit", "lockgate crd | kubectl apply"]);
-    let said = with_crd(&cluster, &client, |crd| {
-        crd.pointer_mut(properties).unwrap()["schedule"] = json!({"type": "string"});
-    });
-    let said = said.await;
-    assert_eq!(said.code, 0);
-    said.says("crd", &["warn", "newer version", "it also has spec.schedule"]);
-    let said = with_crd(&cluster, &client, |crd| {
-        let mut other = crd["spec"]["versions"][0].clone();
-        other["name"] = json!("v9");
-        other["storage"] = json!(false);
-        crd["spec"]["versions"][0]["served"] = json!(false);
-        crd["spec"]["versions"].as_array_mut().unwrap().push(other);
-    });
-    let said = said.await;
-    assert_eq!(said.code, 1);
-    said.says("crd", &["failed", "not served as v1alpha1", "but as: v9"]);
+    other_definitions_are_told(&cluster, &client).await;
 
     // Few rights, and none.
     apply(&cluster, &[FEW_RIGHTS.to_owned()]);

@@ -12,7 +12,7 @@ use crate::helm;
 use crate::kubeconfig;
 use crate::kubectl::Kubectl;
 use crate::node::{Bridge, HalfNode, Node, Registry, can_run_node};
-use crate::options::{NodeKind, Options};
+use crate::options::{Audit, NodeKind, Options};
 use crate::packages::{ensure_control_plane_packages, ensure_node_packages};
 use crate::pki::Pki;
 use crate::ports;
@@ -83,9 +83,10 @@ impl Cluster {
             format!("{admin},admin,admin,\"system:masters\"\n{kubelet},system:node:node,kubelet,\"system:nodes\"\n");
         dir.write("tokens.csv", tokens)?;
         let kept = std::env::var_os(AUDIT_DIR).map(|folder| PathBuf::from(folder).join(format!("{}.log", dir.id())));
-        let audit = (options.audit || kept.is_some()).then(|| kept.unwrap_or_else(|| dir.file("audit.log")));
+        let audit =
+            (options.audit != Audit::Off || kept.is_some()).then(|| kept.unwrap_or_else(|| dir.file("audit.log")));
         if audit.is_some() {
-            write_audit_policy(&dir, options.audit_secrets)?;
+            write_audit_policy(&dir, options.audit == Audit::Secrets)?;
         }
         let kubeconfig =
             dir.write("kubeconfig", kubeconfig::content(&server_url, &kubeconfig::read_ca(&ca)?, "admin", &admin))?;

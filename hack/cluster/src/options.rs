@@ -14,11 +14,22 @@ pub enum NodeKind {
     Scripted,
 }
 
+/// What the API server writes of the requests that it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Audit {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Who asked for what.
+    Requests,
+    /// That, and what is asked and answered about Secrets.
+    Secrets,
+}
+
 /// What [`Cluster::start`](crate::Cluster::start) should start.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    pub(crate) audit: bool,
-    pub(crate) audit_secrets: bool,
+    pub(crate) audit: Audit,
     pub(crate) node: NodeKind,
     pub(crate) aloud: bool,
     pub(crate) encrypt_secrets: bool,
@@ -34,13 +45,13 @@ impl Options {
     /// Whether the API server writes [`Cluster::audit_log`](crate::Cluster::audit_log).
     #[must_use]
     pub fn audit(self, audit: bool) -> Self {
-        Self { audit, ..self }
+        Self { audit: if audit { Audit::Requests } else { Audit::Off }, ..self }
     }
 
     /// Whether that log holds what is asked and answered about Secrets, values and all. For tests of who is told a value.
     #[must_use]
-    pub fn audit_secrets(self, audit_secrets: bool) -> Self {
-        Self { audit: self.audit || audit_secrets, audit_secrets, ..self }
+    pub fn audit_secrets(self) -> Self {
+        Self { audit: Audit::Secrets, ..self }
     }
 
     /// What Pods are bound to.

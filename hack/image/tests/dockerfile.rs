@@ -50,6 +50,7 @@ fn config() -> Value {
         time: 0,
         licenses: None,
         compression: Compression::None,
+        reference: None,
     };
     program.write(&layout).unwrap();
     let json = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };

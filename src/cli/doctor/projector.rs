@@ -128,7 +128,7 @@ mod tests {
         .unwrap()
     }
 
-    /// The rules of the first Role or ClusterRole of a file.
+    /// The rules of the first Role or `ClusterRole` of a file.
     fn rules(file: &str) -> Value {
         let text = std::fs::read_to_string(format!("deploy/components/projector/{file}")).unwrap();
         crate::cli::manifest::read(&text).unwrap().remove(0)["rules"].clone()

@@ -280,7 +280,9 @@ fn recipe(parts: &[Part<'_>]) -> String {
             add(text);
         }
         add(&entries.len().to_string());
-        entries.iter().for_each(|entry| add(&entry.target.to_string()));
+        for entry in entries {
+            add(&entry.target.to_string());
+        }
     }
     // Another way to write the file would be another number.
     format!("v1-{}", short_hash(&hash.finalize()))

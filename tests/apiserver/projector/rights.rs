@@ -47,7 +47,7 @@ const WITHOUT: [(&str, Told); 16] = [
     ("source: watch secrets, later", Told::Status("False/SourceForbidden 1", "what was copied stays")),
 ];
 
-/// Grants these rules, in the ClusterRole or in the Role of the sources.
+/// Grants these rules, in the `ClusterRole` or in the Role of the sources.
 async fn grant(stage: &Stage, of_sources: bool, rules: &[PolicyRule]) {
     let patch = Patch::Merge(json!({"rules": rules}));
     let params = PatchParams::default();

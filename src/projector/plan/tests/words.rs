@@ -1,6 +1,7 @@
 //! What is said of ClusterRegistries.
 
 use super::*;
+use crate::api::reason::ClusterRegistryReason;
 
 #[test]
 fn a_removal_that_fails_is_said_of_those_whose_credentials_are_left() {
@@ -63,4 +64,16 @@ fn a_status_is_written_where_it_changes_and_a_warning_goes_with_what_is_newly_wr
     world.settle();
     assert_eq!(said(&world), ["a: False/SecretNotFound 0"], "one copy less");
     assert_eq!(warnings(&world), [""; 0]);
+}
+
+#[test]
+fn troubleshooting_has_a_heading_for_every_reason_that_is_not_good_and_no_other() {
+    let page = include_str!("../../../../docs/troubleshooting.md");
+    let (_, section) = page.split_once("\n## What a ClusterRegistry says\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let headings: BTreeSet<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("### ClusterRegistry-")).collect();
+    let good = [ClusterRegistryReason::Copied, ClusterRegistryReason::NotNeeded];
+    let reasons = ClusterRegistryReason::ALL.iter().filter(|reason| !good.contains(reason));
+    assert_eq!(headings, reasons.map(|reason| reason.as_str()).collect());
 }
