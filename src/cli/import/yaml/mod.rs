@@ -219,7 +219,8 @@ fn is_plain(text: &str, narrow: bool) -> bool {
         ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity", "nil", "none"];
     // A flag, as in `-c` or `--port`.
     let word = text.strip_prefix("--").or_else(|| text.strip_prefix('-')).unwrap_or(text);
-    let starts_well = word.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '_'));
+    // In `-_0` the sign is a number's: of underscores YAML 1.1 takes no notice there.
+    let starts_well = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '_' && word == text);
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '-' | '+' | '@' | '=');
     let wide = |c: char| !narrow && matches!(c, ':' | ' ' | ',' | '$' | '(' | ')');
     if is_amount(text) {

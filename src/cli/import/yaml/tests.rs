@@ -79,6 +79,8 @@ fn what_yaml_1_1_reads_as_something_else_is_quoted() {
         ".inf",
         "2026-01-01",
         "-",
+        "-_0",
+        "--_0",
         "=",
         "<<",
         "a: b",
