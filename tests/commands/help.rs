@@ -103,7 +103,8 @@ fn there_is_a_manual_page_for_every_command() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("man-{}", std::process::id()));
     let status = Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["man", "--dir"]).arg(&folder).status().unwrap();
     assert!(status.success());
-    for path in all() {
+    // What runs in an init container is no command of people's, and hidden.
+    for path in all().into_iter().filter(|path| path.first().is_none_or(|name| name != "render")) {
         let name = [&["lockgate".to_owned()], &path[..]].concat().join("-");
         let page = std::fs::read_to_string(folder.join(format!("{name}.1"))).unwrap_or_else(|_| panic!("no {name}.1"));
         assert!(page.contains(".TH") && page.contains(".SH SYNOPSIS"), "{name}.1");

@@ -180,6 +180,7 @@ async fn the_form_for_programs_is_stable() {
         "create",
         "delete",
         "deletePipeline",
+        "images",
         "later",
         "live",
         "message",
@@ -243,7 +244,10 @@ async fn what_the_user_may_not_read_is_taken_for_good_and_named() {
     shell
         .good("lockgate run edges --image a:1 --secret db:* --service-account robot --dry-run=client -o yaml > p.yaml");
     let text = shell.good("lockgate plan -f p.yaml --live --as author");
-    assert!(text.contains("# Taken for good, since you may not read it: ServiceAccount robot, Secret db."), "{text}");
+    assert!(
+        text.contains("since you may not read it: ServiceAccount robot, Registries, ClusterRegistries, Secret db."),
+        "{text}"
+    );
     assert!(text.contains("\n# now\n"), "{text}");
 }
 

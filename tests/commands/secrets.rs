@@ -86,7 +86,7 @@ async fn lists_transfer_no_value_and_ask_for_rows_only() {
     assert!(wire.take().1.contains(ENCODED));
 
     let path = format!("GET /api/v1/namespaces/{}/secrets?", shell.space.name);
-    for (flags, others) in [("", 0), ("-o wide", 1), ("-o json", 1), ("--used", 1)] {
+    for (flags, others) in [("", 0), ("-o wide", 3), ("-o json", 3), ("--used", 3)] {
         let printed = shell.good(&format!("lockgate secret list {flags} --server {server}"));
         assert!(printed.contains("s-000") && !printed.contains(CANARY), "{printed}");
         let (requests, answered) = wire.take();
@@ -95,11 +95,12 @@ async fn lists_transfer_no_value_and_ask_for_rows_only() {
         for (line, accept) in secrets {
             assert!(accept == TABLE && line.contains("limit=500"), "{flags}: {line} {accept}");
         }
-        assert!(rest.iter().all(|(line, _)| line.contains("/pipelines?")), "{flags}: {rest:?}");
+        let users = ["/pipelines?", "/registries?", "/clusterregistries?"];
+        assert!(rest.iter().all(|(line, _)| users.iter().any(|kind| line.contains(kind))), "{flags}: {rest:?}");
         assert!(!answered.contains(ENCODED) && !answered.contains(CANARY), "{flags}");
         assert!(answered.len() < LARGE * large.len() / 2, "{flags}: {} bytes", answered.len());
     }
-    for (line, count) in [("secret inspect s-000", 1), ("secret describe s-001", 2), ("secret delete s-002", 3)] {
+    for (line, count) in [("secret inspect s-000", 1), ("secret describe s-001", 4), ("secret delete s-002", 5)] {
         shell.good(&format!("lockgate {line} --server {server}"));
         let (requests, answered) = wire.take();
         assert_eq!(requests.len(), count, "{line}: {requests:?}");
