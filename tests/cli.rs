@@ -164,7 +164,7 @@ fn a_server_that_does_not_answer_is_told_once_and_every_check_is_named() {
         assert_eq!(output.status.code(), Some(1));
         let text = String::from_utf8(output.stdout).unwrap();
         let states: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
-        let warned = ["crd", "operator", "access", "skew", "names", "rights", "at-rest", "kubelets"]
+        let warned = ["crd", "operator", "projector", "access", "skew", "names", "rights", "at-rest", "kubelets"]
             .map(|check| vec!["warn", check]);
         assert_eq!(states, [vec![vec!["failed", "server"]], warned.to_vec()].concat(), "{text}");
         assert!(text.contains(words) && text.contains("--context"), "{text}");
@@ -174,7 +174,7 @@ fn a_server_that_does_not_answer_is_told_once_and_every_check_is_named() {
         assert_eq!(keys, ["checks", "failed", "namespace", "version", "warnings"]);
         assert_eq!(
             (&json["failed"], &json["warnings"], &json["namespace"]),
-            (&1.into(), &8.into(), &"lockgate-system".into())
+            (&1.into(), &9.into(), &"lockgate-system".into())
         );
         let keys: Vec<&String> = json["checks"][0].as_object().unwrap().keys().collect();
         assert_eq!(keys, ["check", "mend", "seen", "state"]);
