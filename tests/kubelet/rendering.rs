@@ -8,7 +8,7 @@ use crate::{nothing_leaked, printed, receiving, rendering_journey, shell, with};
 
 #[tokio::test]
 async fn every_form_arrives_beside_every_other() {
-    let Some((space, node)) = rendering_journey("input-forms", json!({})).await else {
+    let Some((space, node)) = rendering_journey("rendered-forms", json!({})).await else {
         return;
     };
     let robot = json!({"metadata": {"name": "robot"}});
@@ -41,7 +41,7 @@ async fn every_form_arrives_beside_every_other() {
 
     let rendered = |pipeline: &str, quote: &str| {
         format!(
-            r#"{{"cost":"$5 $(NOBODY) $$","n":1,"t":"canary-7c1f it{quote}s \"$HOME\" $(COST) ü","u":"<a b>","who":"input-forms/{pipeline}/main"}}"#
+            r#"{{"cost":"$5 $(NOBODY) $$","n":1,"t":"canary-7c1f it{quote}s \"$HOME\" $(COST) ü","u":"<a b>","who":"rendered-forms/{pipeline}/main"}}"#
         )
     };
     let said = printed(&space, "file").await;
