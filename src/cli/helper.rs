@@ -75,7 +75,8 @@ impl HelperArgs {
     }
 }
 
-fn parse_image(text: &str) -> Result<String, &'static str> {
+/// An image reference, as the kubelet reads it.
+pub(super) fn parse_image(text: &str) -> Result<String, &'static str> {
     Image::parse(text).map(|_| text.to_owned())
 }
 

@@ -20,7 +20,7 @@ use crate::controller::{Controller, Limits, Reach};
 use crate::model::docs::Docs;
 use crate::model::secret::SecretAccess;
 use crate::ops::calls::CountCalls;
-use crate::ops::http::{BindAddress, Pages};
+use crate::ops::http::BindAddress;
 use crate::ops::level;
 use crate::ops::metrics::Metrics;
 use crate::ops::telemetry::{self, LogFormat};
@@ -145,8 +145,7 @@ pub(super) fn run(args: OperatorArgs) -> Result<(), Error> {
         let docs = docs_base_url.unwrap_or_default();
         let controller = Controller::new(client, limits, &reach, docs, defaults, metrics);
         let view = Arc::new(controller.view());
-        serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
-        serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;
+        serve(metrics_bind_address, health_probe_bind_address, &view).await?;
         if let Some(path) = log_level_file {
             tokio::spawn(level::follow(path, log_level, level));
         }

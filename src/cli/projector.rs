@@ -9,12 +9,12 @@ use clap::Args;
 use kube::client::ClientBuilder;
 
 use super::error::Error;
+use super::helper::parse_image;
 use super::server::{self, namespace, serve};
 use crate::model::defaults::HELPER_IMAGE;
 use crate::model::docs::Docs;
-use crate::model::image::Image;
 use crate::ops::calls::CountCalls;
-use crate::ops::http::{BindAddress, Pages};
+use crate::ops::http::BindAddress;
 use crate::ops::level;
 use crate::ops::telemetry::{self, LogFormat};
 use crate::projector::{Projector, Settings};
@@ -43,7 +43,7 @@ pub(super) struct ProjectorArgs {
         env = "LOCKGATE_PROJECTOR_HELPER_IMAGE",
         value_name = "IMAGE",
         default_value = HELPER_IMAGE,
-        value_parser = image,
+        value_parser = parse_image,
     )]
     helper_image: String,
 
@@ -71,10 +71,6 @@ pub(super) struct ProjectorArgs {
     /// A file whose text takes the place of `--log-level` as long as it is there. It is read every 5 seconds.
     #[arg(long, env = "LOCKGATE_PROJECTOR_LOG_LEVEL_FILE", value_name = "PATH")]
     log_level_file: Option<PathBuf>,
-}
-
-fn image(text: &str) -> Result<String, &'static str> {
-    Image::parse(text).map(|_| text.to_owned())
 }
 
 /// Runs the projector.
@@ -106,8 +102,7 @@ pub(super) fn run(args: ProjectorArgs) -> Result<(), Error> {
         let projector = Projector::new(settings, config.cluster_url.authority().map_or("", |host| host.as_str()));
         let client = ClientBuilder::try_from(config)?.with_layer(&CountCalls(projector.calls())).build();
         let view = Arc::new(projector.view());
-        serve("--metrics-bind-address", metrics_bind_address, Pages::Metrics, &view).await?;
-        serve("--health-probe-bind-address", health_probe_bind_address, Pages::Health, &view).await?;
+        serve(metrics_bind_address, health_probe_bind_address, &view).await?;
         if let Some(path) = log_level_file {
             tokio::spawn(level::follow(path, log_level, level));
         }

@@ -29,13 +29,13 @@ pub(super) async fn config(path: Option<PathBuf>) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Opens a port and answers there for as long as the process lives.
-pub(super) async fn serve(
-    flag: &'static str,
-    address: BindAddress,
-    pages: Pages,
-    view: &Arc<impl View>,
-) -> Result<(), Error> {
+/// Opens the ports of metrics and of health, and answers there for as long as the process lives.
+pub(super) async fn serve(metrics: BindAddress, health: BindAddress, view: &Arc<impl View>) -> Result<(), Error> {
+    open("--metrics-bind-address", metrics, Pages::Metrics, view).await?;
+    open("--health-probe-bind-address", health, Pages::Health, view).await
+}
+
+async fn open(flag: &'static str, address: BindAddress, pages: Pages, view: &Arc<impl View>) -> Result<(), Error> {
     let listener = address.listen().await.map_err(|source| Error::Listen { flag, address, source })?;
     if let Some(listener) = listener {
         info!(address = %listener.local_addr()?, "serving {}", pages.name());

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use kube::core::{NamespaceResourceScope, Resource};
 use kube_runtime::watcher::Event;
-use tokio::sync::Notify;
 use tracing::info;
 
 use super::context::Context;
-use super::events::{LONGEST_PAUSE, config, events};
+use super::events::{LONGEST_PAUSE, Origin, config, until_refused};
 use super::key::ObjectKey;
 use super::presence::Sighting;
 use super::streams::wake_all;
@@ -28,18 +26,8 @@ where
         + 'static,
 {
     loop {
-        let refused = Notify::new();
-        let mut stream =
-            std::pin::pin!(events::<K>(context, Watched::Objects(kind), config(), || refused.notify_one()));
-        loop {
-            let event = tokio::select! {
-                biased;
-                () = refused.notified() => None,
-                event = stream.next() => event,
-            };
-            let Some(event) = event else { break };
-            hear(context, kind, event);
-        }
+        let origin = Origin::of(context, Watched::Objects(kind));
+        until_refused(context.api::<K>(), origin, config(), &[403], |event| hear(context, kind, event)).await;
         let woken = context.with_state(|state| {
             let news = state.objects.of_mut(kind).forbid();
             if news { state.users.of_kind(kind) } else { Vec::new() }

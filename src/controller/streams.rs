@@ -12,7 +12,7 @@ use kube_runtime::watcher::Event;
 use tracing::info;
 
 use super::context::Context;
-use super::events::{LONGEST_PAUSE, config, events};
+use super::events::{LONGEST_PAUSE, Origin, config, events, until_refused};
 use super::key::{ObjectKey, version};
 use super::object::{StoredPipeline, WireClaim, WireConfigMap, WirePipeline, WireSecret};
 use super::registries;
@@ -20,7 +20,7 @@ use super::sightings;
 use super::state::{State, StoredPod};
 use crate::api::reason::ObjectKind;
 use crate::model::pod::{MANAGED_BY, MANAGED_BY_LABEL, PIPELINE_LABEL, owner_uid};
-use crate::model::secret::SecretAccess;
+use crate::model::secret::{HELM_RELEASE_TYPE, SecretAccess};
 use crate::model::world::PodFacts;
 use crate::ops::metrics::Watched;
 
@@ -194,18 +194,9 @@ async fn secrets(context: &Arc<Context>) {
         return;
     }
     loop {
-        let deaf = tokio::sync::Notify::new();
-        let config = config().fields("type!=helm.sh/release.v1");
-        let mut stream = std::pin::pin!(events::<WireSecret>(context, Watched::Secrets, config, || deaf.notify_one()));
-        loop {
-            let event = tokio::select! {
-                biased;
-                () = deaf.notified() => None,
-                event = stream.next() => event,
-            };
-            let Some(event) = event else { break };
-            hear(context, event);
-        }
+        let config = config().fields(&format!("type!={HELM_RELEASE_TYPE}"));
+        let origin = Origin::of(context, Watched::Secrets);
+        until_refused(context.api::<WireSecret>(), origin, config, &[403], |event| hear(context, event)).await;
         let woken = context.with_state(|state| {
             let keys = state.book.deafen();
             // At once: a scope that is not ready between the two would drop whom this wakes.

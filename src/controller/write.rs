@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use tracing::{Instrument, debug, info, warn};
 
 use super::census::waits_since;
@@ -20,7 +17,7 @@ use super::key::version;
 use super::object::{StoredPipeline, WirePipeline};
 use crate::api::reason::Phase;
 use crate::api::status::PipelineStatus;
-use crate::model::run::short_hash;
+use crate::event::{self, Reporter};
 use crate::ops::spans::{self, Call};
 use crate::report::{About, Warning};
 
@@ -157,35 +154,24 @@ pub(super) struct Regarding<'a> {
     pub uid: &'a str,
 }
 
+/// Who sends the operator's events.
+const REPORTER: Reporter = Reporter { controller: "lockgate.dev/operator", instance: "lockgate", action: "Reconcile" };
+
 /// Sends one event for each warning. An event is a courtesy: what it says stands in status, so none is tried again.
 pub(super) async fn events(context: &Context, subject: Regarding<'_>, warnings: Vec<Warning>) {
     let api: Api<Event> = Api::namespaced(context.client.clone(), subject.namespace);
     for Warning { reason, note, about } in warnings {
-        let now = Timestamp::now();
-        let hash = short_hash(&Sha256::digest(format!("{}/{reason}/{now}", subject.uid).as_bytes()));
+        let regarding = ObjectReference {
+            api_version: Some("lockgate.dev/v1alpha1".into()),
+            kind: Some(subject.kind.into()),
+            namespace: Some(subject.namespace.to_owned()),
+            name: Some(subject.name.to_owned()),
+            uid: Some(subject.uid.to_owned()),
+            ..ObjectReference::default()
+        };
         let event = Event {
-            metadata: ObjectMeta {
-                name: Some(format!("{}.{hash}", subject.name)),
-                namespace: Some(subject.namespace.to_owned()),
-                ..ObjectMeta::default()
-            },
-            type_: Some("Warning".into()),
-            reason: Some(reason.into()),
-            note: Some(note),
-            action: Some("Reconcile".into()),
-            event_time: Some(MicroTime(now)),
-            reporting_controller: Some("lockgate.dev/operator".into()),
-            reporting_instance: Some("lockgate".into()),
-            regarding: Some(ObjectReference {
-                api_version: Some("lockgate.dev/v1alpha1".into()),
-                kind: Some(subject.kind.into()),
-                namespace: Some(subject.namespace.to_owned()),
-                name: Some(subject.name.to_owned()),
-                uid: Some(subject.uid.to_owned()),
-                ..ObjectReference::default()
-            }),
             related: about.map(|about| related(subject.namespace, about)),
-            ..Event::default()
+            ..event::warning(&REPORTER, subject.namespace, regarding, reason, note)
         };
         let span = Call::CreateEvent(reason).span(subject.namespace);
         let params = PostParams::default();

@@ -40,8 +40,8 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Registry(name, _) => write!(f, "registry/{name}"),
-            Self::ClusterRegistry(name) => write!(f, "clusterregistry/{name}"),
+            Self::Registry(name, _) => f.write_str(&RegistryKind::Registry.via(name)),
+            Self::ClusterRegistry(name) => f.write_str(&RegistryKind::ClusterRegistry.via(name)),
             Self::ServiceAccount(name) => write!(f, "serviceaccount/{name}"),
             Self::Helper => f.write_str("helper-image"),
             Self::Defaults => f.write_str("pod-defaults"),

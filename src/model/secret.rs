@@ -12,6 +12,9 @@ pub const EXPIRES_ON_LABEL: &str = "lockgate.dev/expires-on";
 /// (`pkg/credentialprovider/secrets/secrets.go`).
 pub const PULL_SECRET_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
 
+/// The type of the Secrets in which Helm keeps the revisions of a release: many, and nobody's to name.
+pub const HELM_RELEASE_TYPE: &str = "helm.sh/release.v1";
+
 /// A Secret as the API server describes it without its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretFacts {

@@ -110,6 +110,17 @@ pub enum RegistryKind {
     ClusterRegistry,
 }
 
+impl RegistryKind {
+    /// One of this kind, as a source of a pull secret: `registry/NAME`, `clusterregistry/NAME`.
+    #[must_use]
+    pub fn via(self, name: &str) -> String {
+        match self {
+            Self::Registry => format!("registry/{name}"),
+            Self::ClusterRegistry => format!("clusterregistry/{name}"),
+        }
+    }
+}
+
 /// The one Secret of a namespace that has the credentials of all ClusterRegistries that are needed there.
 pub const PROJECTED_SECRET: &str = "lockgate-registries";
 

@@ -6,7 +6,6 @@ use super::plan;
 use super::tests::{Story, at, story};
 use crate::api::reason::{Reason, StepState, Trouble};
 use crate::model::run::PodIdentity;
-use crate::model::secret::{Keys, SecretFacts, SecretKnowledge};
 use crate::model::world::{PodFacts, PodPhase};
 use crate::report;
 
@@ -20,7 +19,7 @@ fn spec(more: &Value) -> Value {
 }
 
 fn job(more: &Value) -> Story {
-    story(&spec(more)).input_db("41", -500)
+    story(&spec(more)).db("41", -500)
 }
 
 fn service(more: &Value) -> Story {
@@ -30,20 +29,6 @@ fn service(more: &Value) -> Story {
 }
 
 impl Story {
-    /// The Secret of the input in this version.
-    fn input_db(self, version: &str, changed: i64) -> Self {
-        let facts = SecretFacts {
-            uid: "uid-db".into(),
-            resource_version: version.into(),
-            type_: "Opaque".into(),
-            keys: Keys::Known(["password".to_owned()].into()),
-            data_changed_at: Some(at(changed)),
-            touched_since: false,
-            expires_on: None,
-        };
-        self.know("db", SecretKnowledge::Present(facts))
-    }
-
     /// A Pod of this index, made with version 41, whose init container ended so; of a Service the kubelet tries it again.
     fn stands(self, run: i64, index: i32, phase: PodPhase) -> Self {
         let id = PodIdentity { run, step: "main".into(), index, attempt: 0, replacement: 0 };
@@ -100,7 +85,7 @@ fn what_cannot_be_rendered_ends_a_job_s_run_without_another_try() {
     let said: Vec<_> = warnings.iter().map(|warning| (warning.reason, warning.about.clone())).collect();
     assert_eq!(said, [("InvalidInput", Some(report::About::Pod(name)))]);
     // For ever, though the Secret changes and the Pod goes.
-    let settled = failed.settle().input_db("42", -1);
+    let settled = failed.settle().db("42", -1);
     assert_eq!(settled.line(), "Failed/InvalidInput run 1; result bad");
     let gone = settled.with(|world| world.pods.clear());
     assert_eq!(gone.line(), "Failed/InvalidInput run 1; result bad");
@@ -180,13 +165,13 @@ fn a_service_stalls_with_what_it_has_and_goes_on_when_the_secret_changes() {
     assert_eq!(settled.line(), looping.line());
     // Also while the kubelet tries it again.
     assert_eq!(settled.clone().last_pod(|pod| pod.helper.waiting = None).line(), looping.line());
-    let changed = settled.input_db("42", -1);
+    let changed = settled.db("42", -1);
     assert_eq!(changed.line(), "Starting/PodsStarting run 1; delete uid-1-0");
     assert!(changed.says().contains("Secret db was mended"), "{}", changed.says());
     let fresh = changed.settle().with(|world| world.pods.iter_mut().for_each(|pod| pod.gone = true));
     assert_eq!(fresh.line(), "Starting/PodsStarting run 1; create r1");
     // Not while the gate is closed: a fresh Pod could not start.
-    let closed = looping.input_db("42", -1).secret("db", &["user"]);
+    let closed = looping.db("42", -1).secret("db", &["user"]);
     assert_eq!(closed.line(), "Failed/InvalidInput run 1");
 }
 
@@ -307,7 +292,7 @@ fn a_secret_that_cannot_be_mounted_for_the_init_container_is_named() {
 fn what_was_rendered_follows_no_change_and_a_fresh_pod_takes_its_place() {
     let runs = |transform: &Value| {
         let spec = json!({"mode": "Service", "rotation_debounce": "1s", "transform": transform});
-        story(&spec).input_db("42", -50).stands(1, 0, PodPhase::Running).last_pod(|pod| {
+        story(&spec).db("42", -50).stands(1, 0, PodPhase::Running).last_pod(|pod| {
             pod.started_at = Some(at(-90));
             pod.ready = true;
         })
@@ -331,7 +316,7 @@ fn what_was_rendered_follows_no_change_and_a_fresh_pod_takes_its_place() {
     }
     // A Secret that changed before the Pod was made is what it has.
     let transform = json!({"image": "a", "input": {"secrets": [{"name": "db"}], "template": 1, "env_var": "I"}});
-    assert_eq!(runs(&transform).input_db("42", -150).line(), "Running/PodsRunning run 1");
+    assert_eq!(runs(&transform).db("42", -150).line(), "Running/PodsRunning run 1");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn of(pods: i32) -> Story {
 
 impl Story {
     /// The Secret in this version, whose data changed then.
-    fn db(self, version: &str, changed: i64) -> Self {
+    pub(super) fn db(self, version: &str, changed: i64) -> Self {
         let facts = SecretFacts {
             uid: "uid-db".into(),
             resource_version: version.into(),

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kube::Client;
 use tracing::info;
 
+use crate::model::attached::host_of;
 use crate::model::docs::Docs;
 use crate::ops::calls::CallCounts;
 use crate::ops::http::View;
@@ -79,7 +80,7 @@ impl Projector {
         let Self { settings: Settings { source_namespaces, helper_image, docs }, shared, metrics, pulse, ended } = self;
         info!(?source_namespaces, "copies come from these namespaces");
         let watcher = Watcher { client: client.clone(), shared: Arc::clone(&shared), metrics: Arc::clone(&metrics) };
-        let worker = Worker { client, shared, metrics, docs, helper: needs::host_of(&helper_image), pulse };
+        let worker = Worker { client, shared, metrics, docs, helper: host_of(&helper_image), pulse };
         let both = async {
             let watches = tokio::spawn(async move { Box::pin(watcher.run()).await });
             let works = tokio::spawn(async move { Box::pin(worker.run()).await });

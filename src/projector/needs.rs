@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::model::image::Image;
+use crate::model::attached::host_of;
 use crate::model::registry::Host;
 
 /// What a Pipeline needs.
@@ -53,11 +53,6 @@ impl Needs {
         }
         needs
     }
-}
-
-/// Where an image comes from; `None`: from nowhere that a ClusterRegistry could name.
-pub(super) fn host_of(image: &str) -> Option<Host> {
-    Image::parse(image).ok().and_then(|image| Host::of(&image))
 }
 
 #[cfg(test)]

@@ -18,13 +18,9 @@ use super::wire::{WireCopy, WireNamespace, WirePipeline, WireRegistry, WireSourc
 use crate::controller::cache::Cache;
 use crate::controller::key::{ObjectKey, version};
 use crate::controller::object::WireSecret;
+use crate::model::secret::{HELM_RELEASE_TYPE, PULL_SECRET_TYPES};
 use crate::model::world::PROJECTED_SECRET;
 use crate::watch::{self, config};
-
-/// The types of pull secrets. Their values are asked for; of all others, the names.
-const PULL_TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
-/// Helm's own, of which there are many.
-const HELM_TYPE: &str = "helm.sh/release.v1";
 
 /// A watch that was refused and then quiet for so long is granted: it is begun anew within 20 s, and a refusal tried again within 3 s.
 const MENDED_AFTER: Duration = Duration::from_secs(30);
@@ -203,16 +199,18 @@ impl Watcher {
 
     /// Pull secrets of one type in a source namespace, with their values.
     async fn sources(&self, namespace: &str, list: usize) {
-        let type_ = PULL_TYPES.get(list).copied().unwrap_or_default();
+        let type_ = PULL_SECRET_TYPES.get(list).copied().unwrap_or_default();
         let config = config().fields(&format!("type={type_}"));
         self.source_list::<WireSource>(namespace, list, config, |wire| wire.kept).await;
     }
 
     /// All other Secrets there, as names.
     async fn others(&self, namespace: &str) {
-        let not: Vec<String> = PULL_TYPES.iter().chain([&HELM_TYPE]).map(|type_| format!("type!={type_}")).collect();
+        let others = PULL_SECRET_TYPES.iter().chain([&HELM_RELEASE_TYPE]);
+        let not: Vec<String> = others.map(|type_| format!("type!={type_}")).collect();
         let config = config().fields(&not.join(","));
-        self.source_list::<WireSecret>(namespace, PULL_TYPES.len(), config, |_| Arc::new(Source::OtherType)).await;
+        self.source_list::<WireSecret>(namespace, PULL_SECRET_TYPES.len(), config, |_| Arc::new(Source::OtherType))
+            .await;
     }
 
     async fn source_list<K>(

@@ -16,12 +16,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::needs::Needs;
-use super::plan::{Copy, Labels, PullSource, Registry, Selector, Source, Wants};
+use super::plan::{Copy, PullSource, Registry, Source, Wants};
 use crate::api::pipeline::Pipeline;
 use crate::api::registry::{ClusterRegistry, ClusterRegistrySpec};
 use crate::controller::object::resource_like;
 use crate::model::registry::Host;
 use crate::model::world::PROJECTED_SECRET;
+use crate::reach::{Labels, Selector};
 use crate::values::{Form, SecretValue};
 
 /// Who owns the fields of copies.

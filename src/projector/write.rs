@@ -6,22 +6,19 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::client::Body;
-use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tracing::{debug, info, warn};
 
 use super::plan::{Content, Copy, Notice, Obstacle, Write};
 use super::wire::{FIELD_MANAGER, MARKS, RECIPE, WireCopy, WireRegistry};
 use crate::api::registry::ClusterRegistry;
-use crate::model::run::short_hash;
+use crate::event::{self, Reporter};
 use crate::model::world::PROJECTED_SECRET;
+use crate::report::cut;
 use crate::values::SecretValue;
 
 /// One write takes no longer.
@@ -32,6 +29,13 @@ const MOST_BYTES: usize = 1 << 20;
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// No object has had this version: an application that demands it makes an object, and never changes one.
 const NONE_YET: &str = "1";
+/// Who sends the projector's events.
+const REPORTER: Reporter =
+    Reporter { controller: "lockgate.dev/projector", instance: FIELD_MANAGER, action: "Project" };
+/// Where Kubernetes keeps events of what is in no namespace.
+const EVENTS_NAMESPACE: &str = "default";
+/// The bytes of an event's note at most.
+const MOST_NOTE: usize = 1024;
 
 /// What became of a write.
 #[derive(Debug)]
@@ -223,32 +227,16 @@ pub(super) async fn status(client: &Client, notice: &Notice) -> Result<Option<Wi
 /// Sends an event of a warning. It is a courtesy: what it says stands in status, so none is tried again.
 pub(super) async fn event(client: &Client, notice: &Notice) {
     let Some((reason, note)) = &notice.warning else { return };
-    let now = Timestamp::now();
-    let hash = short_hash(&Sha256::digest(format!("{}/{reason}/{now}", notice.uid).as_bytes()));
-    let event = Event {
-        metadata: ObjectMeta {
-            name: Some(format!("{}.{hash}", notice.name)),
-            // Where Kubernetes keeps events of what is in no namespace.
-            namespace: Some("default".into()),
-            ..ObjectMeta::default()
-        },
-        type_: Some("Warning".into()),
-        reason: Some(reason.as_str().into()),
-        note: Some(cut(note)),
-        action: Some("Project".into()),
-        event_time: Some(MicroTime(now)),
-        reporting_controller: Some("lockgate.dev/projector".into()),
-        reporting_instance: Some(FIELD_MANAGER.into()),
-        regarding: Some(ObjectReference {
-            api_version: Some(ClusterRegistry::api_version(&()).into_owned()),
-            kind: Some(ClusterRegistry::kind(&()).into_owned()),
-            name: Some(notice.name.clone()),
-            uid: Some(notice.uid.clone()),
-            ..ObjectReference::default()
-        }),
-        ..Event::default()
+    let regarding = ObjectReference {
+        api_version: Some(ClusterRegistry::api_version(&()).into_owned()),
+        kind: Some(ClusterRegistry::kind(&()).into_owned()),
+        name: Some(notice.name.clone()),
+        uid: Some(notice.uid.clone()),
+        ..ObjectReference::default()
     };
-    let api: Api<Event> = Api::namespaced(client.clone(), "default");
+    let note = cut(note, MOST_NOTE).to_owned();
+    let event = event::warning(&REPORTER, EVENTS_NAMESPACE, regarding, reason.as_str(), note);
+    let api: Api<Event> = Api::namespaced(client.clone(), EVENTS_NAMESPACE);
     let sent = tokio::time::timeout(WRITE_DEADLINE, api.create(&PostParams::default(), &event)).await;
     match sent {
         Ok(Ok(_)) => {}
@@ -257,15 +245,6 @@ pub(super) async fn event(client: &Client, notice: &Notice) {
         }
         _ => debug!(clusterregistry = notice.name, "an event could not be sent"),
     }
-}
-
-/// An event's note has 1024 bytes at most.
-fn cut(note: &str) -> String {
-    let mut end = note.len().min(1024);
-    while !note.is_char_boundary(end) {
-        end -= 1;
-    }
-    note.get(..end).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

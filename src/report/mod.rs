@@ -7,6 +7,7 @@ pub mod registry;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 pub use events::{About, Warning, warnings};
+pub(crate) use pointer::cut;
 
 use crate::api::reason::{ConditionType, ObjectKind, Phase, Reason, ReferenceState};
 use crate::api::status::{PastRun, PipelineStatus, ReferenceStatus, RunResult, RunStatus};

@@ -51,7 +51,7 @@ pub(super) fn end(docs: &Docs, text: &str, heading: Option<&str>, most: usize) -
 }
 
 /// The beginning of the text, of at most so many bytes.
-pub(super) fn cut(text: &str, most: usize) -> &str {
+pub(crate) fn cut(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -9,10 +9,9 @@ use super::access::{Question, names, setting};
 use super::judge::{Check, of_deployment, ok, unseen, warn};
 use super::seen::Read;
 use crate::api::registry::ClusterRegistry;
+use crate::model::world::PROJECTED_SECRET;
 
 const NAME: &str = "projector";
-/// The one name that a copy has.
-const COPY: &str = "lockgate-registries";
 /// Of ClusterRegistries no more are counted: one is enough to need a projector.
 const MOST: u32 = 100;
 
@@ -30,7 +29,12 @@ const RULES: [Rule; 6] = [
     Rule { group: "lockgate.dev", resource: "clusterregistries/status", name: None, verbs: &["patch"] },
     Rule { group: "lockgate.dev", resource: "pipelines", name: None, verbs: &["list", "watch"] },
     Rule { group: "", resource: "namespaces", name: None, verbs: &["list", "watch"] },
-    Rule { group: "", resource: "secrets", name: Some(COPY), verbs: &["list", "watch", "create", "patch", "delete"] },
+    Rule {
+        group: "",
+        resource: "secrets",
+        name: Some(PROJECTED_SECRET),
+        verbs: &["list", "watch", "create", "patch", "delete"],
+    },
     Rule { group: "events.k8s.io", resource: "events", name: None, verbs: &["create"] },
 ];
 /// What it may do with the Secrets of a source namespace.

@@ -17,6 +17,8 @@ mod kubernetes;
 mod line;
 mod names;
 mod pachyderm;
+#[cfg(test)]
+mod page_tests;
 pub mod read;
 pub mod secrets;
 mod settings;

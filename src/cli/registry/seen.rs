@@ -116,14 +116,6 @@ pub(in crate::cli) const fn kind_word(kind: RegistryKind) -> &'static str {
     }
 }
 
-/// As `status.references[].via` has it: `registry/NAME`.
-pub(in crate::cli) fn via(kind: RegistryKind, name: &str) -> String {
-    match kind {
-        RegistryKind::Registry => format!("registry/{name}"),
-        RegistryKind::ClusterRegistry => format!("clusterregistry/{name}"),
-    }
-}
-
 impl Row {
     /// Whose images it is for; `None`: the host is none.
     pub(in crate::cli) fn host(&self) -> Option<Host> {
@@ -132,7 +124,7 @@ impl Row {
 
     /// As `status.references[].via` has it: `registry/NAME`.
     pub(in crate::cli) fn via(&self) -> String {
-        via(self.kind, &self.name)
+        self.kind.via(&self.name)
     }
 
     /// The word of `--scope`.

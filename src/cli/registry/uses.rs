@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
-use kube::core::{Selector, SelectorExt};
 use kube::{Api, Client};
 
 use super::seen::Row;
@@ -13,9 +12,7 @@ use crate::cli::error::Error;
 use crate::cli::output::printable;
 use crate::cli::users::{self, ImageUse, Namer, Place, Users};
 use crate::model::world::RegistryKind;
-
-/// The label of namespaces that are the platform's own.
-const SYSTEM_LABEL: &str = "lockgate.dev/system";
+use crate::reach::{Selector, reaches};
 
 /// Images, and what is not known of them.
 pub(super) struct Uses {
@@ -93,23 +90,19 @@ async fn labels(client: &Client) -> Result<Option<BTreeMap<String, BTreeMap<Stri
     }
 }
 
-/// Which namespaces a `ClusterRegistry` is for.
+/// Which namespaces a `ClusterRegistry` is for: none where nobody can read its selector.
 struct Reach {
-    is_private: bool,
-    /// `None`: one that nobody can read, which selects nothing.
-    selector: Option<Selector>,
+    scope: Scope,
+    selector: Result<Option<Selector>, String>,
 }
 
 impl Reach {
     fn of(row: &Row) -> Self {
-        let selector =
-            row.selector.clone().map_or_else(|| Some(Selector::default()), |selector| selector.try_into().ok());
-        Self { is_private: row.scope == Scope::GlobalPrivate, selector }
+        Self { scope: row.scope, selector: row.selector.as_ref().map(Selector::parse).transpose() }
     }
 
     fn has(&self, labels: &BTreeMap<String, String>) -> bool {
-        let is_private = labels.get(SYSTEM_LABEL).is_some_and(|value| value == "true");
-        (is_private || !self.is_private) && self.selector.as_ref().is_some_and(|selector| selector.matches(labels))
+        self.selector.as_ref().is_ok_and(|selector| reaches(self.scope, selector.as_ref(), labels))
     }
 }
 
@@ -132,6 +125,7 @@ pub(super) fn count(images: &[ImageUse]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reach::SYSTEM_LABEL;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
     use serde_json::json;
 
@@ -142,15 +136,15 @@ mod tests {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
         let reach = |is_private: bool, value: Option<serde_json::Value>| Reach {
-            is_private,
-            selector: value.map_or_else(|| Some(Selector::default()), |value| selector(value).try_into().ok()),
+            scope: if is_private { Scope::GlobalPrivate } else { Scope::Global },
+            selector: value.map(|value| Selector::parse(&selector(value))).transpose(),
         };
         let team = || Some(json!({"matchLabels": {"team": "a"}}));
         for (reach, labels, has) in [
             (reach(false, None), labels(&[]), true),
             (reach(true, None), labels(&[]), false),
-            (reach(true, None), labels(&[(SYSTEM_LABEL, "true")]), true),
-            (reach(true, None), labels(&[(SYSTEM_LABEL, "yes")]), false),
+            (reach(true, None), labels(&[SYSTEM_LABEL]), true),
+            (reach(true, None), labels(&[(SYSTEM_LABEL.0, "yes")]), false),
             (reach(false, team()), labels(&[("team", "a")]), true),
             (reach(false, team()), labels(&[("team", "b")]), false),
             (reach(true, team()), labels(&[("team", "a")]), false),

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use super::row::{self, HELM_RELEASE, SecretRow, TOKEN};
+use super::row::{self, SecretRow, TOKEN};
 use super::shown::{Detail, Shown};
 use super::{pachctl, shown};
 use crate::cli::block_on;
@@ -15,6 +15,7 @@ use crate::cli::connect::{ClusterArgs, NamespacesArg};
 use crate::cli::error::Error;
 use crate::cli::output::{self, Format, OutputArgs};
 use crate::cli::users::{self, Users};
+use crate::model::secret::HELM_RELEASE_TYPE;
 
 /// Flags of `lockgate secret list`.
 #[derive(Args, Debug)]
@@ -122,7 +123,7 @@ fn items(secrets: &[Shown]) -> Value {
 /// What the server selects: `type` can be asked for by who wants the hidden types.
 fn selection(args: &ListArgs) -> ListParams {
     let hides = !args.all && !args.used && !args.field_selector.as_ref().is_some_and(|fields| names_type(fields));
-    let hidden = format!("type!={HELM_RELEASE},type!={TOKEN}");
+    let hidden = format!("type!={HELM_RELEASE_TYPE},type!={TOKEN}");
     let fields: Vec<String> = args.field_selector.clone().into_iter().chain(hides.then_some(hidden)).collect();
     ListParams {
         label_selector: args.selector.clone(),

@@ -12,11 +12,9 @@ use serde::Deserialize;
 use crate::cli::ask;
 use crate::cli::error::Error;
 use crate::model::managed_by;
-use crate::model::secret::Keys;
+use crate::model::secret::{HELM_RELEASE_TYPE, Keys};
 use crate::model::table::{self, FieldNames, ManagedFields, Table};
 
-/// Helm keeps each revision of a release in one.
-pub(in crate::cli) const HELM_RELEASE: &str = "helm.sh/release.v1";
 /// A token of a ServiceAccount.
 pub(in crate::cli) const TOKEN: &str = "kubernetes.io/service-account-token";
 
@@ -83,7 +81,7 @@ impl SecretRow {
     /// Why `delete --all` leaves it; `None`: it does not.
     pub(in crate::cli) fn is_kept(&self) -> Option<String> {
         match (self.type_.as_str(), self.owners.first()) {
-            (HELM_RELEASE, _) => Some("a release of Helm".to_owned()),
+            (HELM_RELEASE_TYPE, _) => Some("a release of Helm".to_owned()),
             (TOKEN, _) => Some("a token of a ServiceAccount".to_owned()),
             (_, Some(owner)) => Some(format!("it belongs to {owner}")),
             _ => None,
@@ -198,7 +196,7 @@ mod tests {
         assert_eq!(table(&owned).is_kept().as_deref(), Some("it belongs to Certificate/web"));
         let mut row = table(&json!({}));
         assert_eq!(row.is_kept(), None);
-        row.type_ = HELM_RELEASE.into();
+        row.type_ = HELM_RELEASE_TYPE.into();
         assert_eq!(row.is_kept().as_deref(), Some("a release of Helm"));
         row.type_ = TOKEN.into();
         assert_eq!(row.is_kept().as_deref(), Some("a token of a ServiceAccount"));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::error::Error;
 use crate::cli::registry::seen::{self, Row, kind_word};
-use crate::model::image::Image;
+use crate::model::attached::host_of;
 use crate::model::registry::Host;
 use crate::model::world::RegistryKind;
 
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Namer {
 impl Namer {
     /// As `status.references[].via` has it: `registry/NAME`.
     pub(in crate::cli) fn via(&self) -> String {
-        seen::via(self.kind, &self.name)
+        self.kind.via(&self.name)
     }
 
     /// For `-o json`.
@@ -98,7 +98,7 @@ pub(in crate::cli) struct ImageUse {
 impl ImageUse {
     /// Where it is pulled from.
     pub(in crate::cli) fn host(&self) -> Option<Host> {
-        Image::parse(&self.image).ok().and_then(|image| Host::of(&image))
+        host_of(&self.image)
     }
 
     /// For `-o json`.

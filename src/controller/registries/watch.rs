@@ -1,20 +1,17 @@
 //! The watches on Registries and ClusterRegistries. An API server that does not know them (an older installation), or does not tell
 //! this operator of them, is no reason to wait: there are none then, until it tells.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use kube::Api;
 use kube::core::Resource;
 use kube_runtime::watcher::Event;
-use tokio::sync::Notify;
 use tracing::info;
 
 use super::wire::{StoredRegistry, Wire, WireClusterRegistry, WireRegistry};
 use crate::controller::context::{Context, Shared};
-use crate::controller::events::{Origin, config, events_of};
+use crate::controller::events::{Origin, config, until_refused};
 use crate::controller::realms::Realms;
 use crate::controller::streams::wake_all;
 use crate::model::backoff::UNANNOUNCED;
@@ -23,8 +20,7 @@ use crate::ops::metrics::Watched;
 
 /// Watches the Registries of a scope.
 pub async fn registries(context: &Arc<Context>) {
-    let place = context.namespace.as_deref().unwrap_or("all");
-    let origin = Origin { what: Watched::Registries, place, metrics: &context.metrics, is_told: false };
+    let origin = Origin::of(context, Watched::Registries);
     let api: Api<WireRegistry> = context.api();
     watch(&api, origin, |told| hear(context, told)).await;
 }
@@ -50,28 +46,16 @@ where
 {
     let mut refusals = 0_u32;
     loop {
-        let refused = Notify::new();
-        let on_error = |code: Option<u16>| {
-            if matches!(code, Some(403 | 404)) {
-                refused.notify_one();
-            }
-        };
         let origin = Origin { is_told: refusals > 0, ..origin };
-        let mut stream = pin!(events_of(api.clone(), origin, config(), on_error));
-        loop {
-            let event = tokio::select! {
-                biased;
-                () = refused.notified() => None,
-                event = stream.next() => event,
-            };
-            let Some(event) = event else { break };
+        until_refused(api.clone(), origin, config(), &[403, 404], |event| {
             let event = event_of(event);
             if matches!(event, Event::InitDone) {
                 refusals = 0;
                 info!(kind = origin.what.as_str(), namespace = origin.place, "the list is complete");
             }
             tell(Told::News(K::KIND, &event));
-        }
+        })
+        .await;
         if refusals == 0 {
             info!(
                 kind = origin.what.as_str(),

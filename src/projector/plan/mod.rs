@@ -2,7 +2,6 @@
 
 mod file;
 mod reasons;
-mod selector;
 mod source;
 mod status;
 mod world;
@@ -17,19 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-pub(in crate::projector) use selector::{Labels, Selector};
 pub(in crate::projector) use source::{PullSource, Source};
 pub(in crate::projector) use status::{Notice, report};
 pub(in crate::projector) use world::{Copy, Obstacle, Place, Registry, Setback, SourceNamespace, Wants, World};
 
-use crate::api::registry::Scope;
 use crate::model::run::short_hash;
+use crate::reach::reaches;
 use crate::values::SecretValue;
 use reasons::Why;
 use source::{Entry, Found, Target};
-
-/// The label of the namespaces that a `GlobalPrivate` reaches, and its value.
-pub(in crate::projector) const SYSTEM_LABEL: (&str, &str) = ("lockgate.dev/system", "true");
 
 /// What is to be done, and what is to be said.
 pub(in crate::projector) struct Plan {
@@ -87,14 +82,7 @@ impl Gift<'_> {
     /// Whether its credentials are for this namespace, and asked for there.
     fn is_for(&self, place: &Place) -> bool {
         let Wants { host, scope, selector, .. } = self.wants;
-        let in_scope = match scope {
-            Scope::Global => true,
-            Scope::GlobalPrivate => place.labels.get(SYSTEM_LABEL.0).is_some_and(|value| value == SYSTEM_LABEL.1),
-        };
-        in_scope
-            && !place.ending
-            && selector.as_ref().is_none_or(|selector| selector.matches(&place.labels))
-            && place.hosts.contains(host)
+        !place.ending && reaches(*scope, selector.as_ref(), &place.labels) && place.hosts.contains(host)
     }
 }
 

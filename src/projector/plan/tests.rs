@@ -8,9 +8,11 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
+use crate::api::registry::Scope;
 use crate::api::registry::{ClusterRegistryStatus, SecretOfNamespace};
 use crate::model::docs::Docs;
 use crate::model::registry::Host;
+use crate::reach::Selector;
 use crate::values::{Form, PullFile};
 
 const NOW: i64 = 1_000;

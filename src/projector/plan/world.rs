@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::selector::{Labels, Selector};
 use super::source::Source;
 use crate::api::registry::{ClusterRegistryStatus, Scope, SecretOfNamespace};
 use crate::model::docs::Docs;
 use crate::model::registry::Host;
+use crate::reach::{Labels, Selector};
 
 /// Everything that a decision may look at. Without `Debug`: sources hold values.
 pub(in crate::projector) struct World {

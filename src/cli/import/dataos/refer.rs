@@ -86,6 +86,16 @@ pub fn references(source: &mut Source, base: &str, draft: &mut Draft, to: &str, 
     }
 }
 
+/// One reference: where it stands, and which list it goes to.
+struct Reference<'a> {
+    at: &'a str,
+    to: &'a str,
+    folder: &'a str,
+    name: &'a str,
+    /// None: all.
+    keys: &'a [String],
+}
+
 fn one(source: &mut Source, at: &str, draft: &mut Draft, to: &str, here: &Here<'_>, given: &mut Given) {
     let is_short = source.peek(at).is_some_and(Value::is_string);
     let name = if is_short { source.text(at) } else { source.text(&child(at, "name")) };
@@ -129,10 +139,11 @@ fn one(source: &mut Source, at: &str, draft: &mut Draft, to: &str, here: &Here<'
             Consumption::Files
         }
     };
+    let reference = Reference { at, to, folder: here.folder, name: &name, keys: &keys };
     match consumption {
-        Consumption::Variables => variables(source, at, draft, to, &name, &keys, given),
-        Consumption::Properties => properties(source, at, draft, to, here.folder, &name, &keys, given),
-        Consumption::Files => files(source, at, draft, to, here.folder, &name, &keys, given),
+        Consumption::Variables => variables(source, draft, &reference, given),
+        Consumption::Properties => properties(source, draft, &reference, given),
+        Consumption::Files => files(source, draft, &reference, given),
     }
 }
 
@@ -159,15 +170,8 @@ fn long(source: &mut Source, at: &str) -> (Vec<String>, Option<Consumption>) {
     (keys, consumption)
 }
 
-fn variables(
-    source: &mut Source,
-    at: &str,
-    draft: &mut Draft,
-    to: &str,
-    name: &str,
-    keys: &[String],
-    given: &mut Given,
-) {
+fn variables(source: &mut Source, draft: &mut Draft, reference: &Reference<'_>, given: &mut Given) {
+    let Reference { at, to, name, keys, .. } = *reference;
     if keys.is_empty() {
         if given.all_variables.insert(name.to_owned()) {
             let entry = draft.push(to, json!({"name": name, "env_prefix": ""}));
@@ -189,17 +193,8 @@ fn variables(
     }
 }
 
-#[allow(clippy::too_many_arguments)] // One reference, its place, and what it becomes.
-fn properties(
-    source: &mut Source,
-    at: &str,
-    draft: &mut Draft,
-    to: &str,
-    folder: &str,
-    name: &str,
-    keys: &[String],
-    given: &mut Given,
-) {
+fn properties(source: &mut Source, draft: &mut Draft, reference: &Reference<'_>, given: &mut Given) {
+    let Reference { at, to, folder, name, keys } = *reference;
     if !given.properties.insert(name.to_owned()) {
         source.note(at, format!("Secret {name} is given already"));
         return;
@@ -215,17 +210,8 @@ fn properties(
     draft.push(to, json!({"name": name, "mount_path": folder, "format": "properties"}));
 }
 
-#[allow(clippy::too_many_arguments)] // One reference, its place, and what it becomes.
-fn files(
-    source: &mut Source,
-    at: &str,
-    draft: &mut Draft,
-    to: &str,
-    folder: &str,
-    name: &str,
-    keys: &[String],
-    given: &mut Given,
-) {
+fn files(source: &mut Source, draft: &mut Draft, reference: &Reference<'_>, given: &mut Given) {
+    let Reference { at, to, folder, name, keys } = *reference;
     if keys.is_empty() {
         if given.whole.insert(name.to_owned()) {
             draft.push(to, json!({"name": name, "mount_path": folder}));

@@ -6,11 +6,13 @@ use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 
 use super::super::restarts::{self, Effect};
+use super::super::row::TOKEN;
 use super::print::{Line, Printer};
 use crate::cli::connect::Connection;
 use crate::cli::error::Error;
 use crate::cli::output::{Format, printable};
 use crate::cli::values::{self, Draft, Secret, Tree, Write};
+use crate::model::secret::HELM_RELEASE_TYPE;
 
 /// How often a Secret that others change at the same time is written anew.
 pub(in crate::cli) const TRIES: usize = 5;
@@ -174,9 +176,8 @@ pub(in crate::cli) fn is_immutable(name: &str, namespace: &str) -> Error {
 /// How many Secrets of people the namespace has; no more than `most` are looked for, and none is read.
 async fn count(connection: &Connection, namespace: &str, most: u32) -> Result<u32, Error> {
     let api: Api<PartialObjectMeta<ApiSecret>> = Api::namespaced(connection.client.clone(), namespace);
-    let chosen = ListParams::default()
-        .fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token")
-        .limit(most.saturating_add(1));
+    let chosen =
+        ListParams::default().fields(&format!("type!={HELM_RELEASE_TYPE},type!={TOKEN}")).limit(most.saturating_add(1));
     let list = api.list(&chosen).await?;
     Ok(u32::try_from(list.items.len()).unwrap_or(u32::MAX))
 }

@@ -1,31 +1,22 @@
-//! A label selector: which namespaces a ClusterRegistry is for.
+//! Which namespaces a ClusterRegistry is for, by its scope and its selector. kube's own selector matches; what Kubernetes refuses and
+//! kube would take is refused before.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::SelectorExt;
+
+use crate::api::registry::Scope;
+
+/// The label of the platform's own namespaces, and its value.
+pub(crate) const SYSTEM_LABEL: (&str, &str) = ("lockgate.dev/system", "true");
 
 /// Labels, by key.
-pub(in crate::projector) type Labels = BTreeMap<String, String>;
+pub(crate) type Labels = BTreeMap<String, String>;
 
 /// A selector whose words are all known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::projector) struct Selector(Vec<Requirement>);
-
-/// One demand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Requirement {
-    key: String,
-    wants: Wants,
-}
-
-/// What is wanted of a label.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wants {
-    In(Vec<String>),
-    NotIn(Vec<String>),
-    Exists,
-    DoesNotExist,
-}
+pub(crate) struct Selector(kube::core::Selector);
 
 impl Selector {
     /// Reads one; an empty one selects all.
@@ -33,43 +24,31 @@ impl Selector {
     /// # Errors
     /// What in it Kubernetes does not know.
     pub fn parse(selector: &LabelSelector) -> Result<Self, String> {
-        let equal = selector.match_labels.iter().flatten();
-        let mut all: Vec<Requirement> =
-            equal.map(|(key, value)| Requirement { key: key.clone(), wants: Wants::In(vec![value.clone()]) }).collect();
         for expression in selector.match_expressions.iter().flatten() {
-            let values = expression.values.clone().unwrap_or_default();
-            let wants = match (expression.operator.as_str(), values.is_empty()) {
-                ("In", false) => Wants::In(values),
-                ("NotIn", false) => Wants::NotIn(values),
-                ("Exists", true) => Wants::Exists,
-                ("DoesNotExist", true) => Wants::DoesNotExist,
-                ("In" | "NotIn", true) => {
-                    return Err(format!("{} needs values for {}", expression.operator, expression.key));
-                }
-                ("Exists" | "DoesNotExist", false) => {
-                    return Err(format!("{} takes no values for {}", expression.operator, expression.key));
-                }
+            let (key, operator) = (&expression.key, expression.operator.as_str());
+            match (operator, expression.values.as_ref().is_none_or(Vec::is_empty)) {
+                ("In" | "NotIn", false) | ("Exists" | "DoesNotExist", true) => {}
+                ("In" | "NotIn", true) => return Err(format!("{operator} needs values for {key}")),
+                ("Exists" | "DoesNotExist", false) => return Err(format!("{operator} takes no values for {key}")),
                 (other, _) => {
                     return Err(format!("the operator {other} is none of In, NotIn, Exists and DoesNotExist"));
                 }
-            };
-            all.push(Requirement { key: expression.key.clone(), wants });
+            }
         }
-        Ok(Self(all))
+        selector.clone().try_into().map(Self).map_err(|error: kube::core::ParseExpressionError| error.to_string())
     }
 
     /// Whether it selects what has these labels.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.0.iter().all(|Requirement { key, wants }| {
-            let value = labels.get(key);
-            match wants {
-                Wants::In(values) => value.is_some_and(|value| values.contains(value)),
-                Wants::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
-                Wants::Exists => value.is_some(),
-                Wants::DoesNotExist => value.is_none(),
-            }
-        })
+        self.0.matches(labels)
     }
+}
+
+/// Whether a ClusterRegistry of this scope and with this selector is for a namespace with these labels.
+pub(crate) fn reaches(scope: Scope, selector: Option<&Selector>, labels: &Labels) -> bool {
+    let (system, is_one) = SYSTEM_LABEL;
+    let in_scope = scope == Scope::Global || labels.get(system).is_some_and(|value| value == is_one);
+    in_scope && selector.is_none_or(|selector| selector.matches(labels))
 }
 
 #[cfg(test)]
