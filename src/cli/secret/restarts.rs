@@ -77,10 +77,12 @@ mod tests {
     #[test]
     fn each_use_and_policy_has_its_sentence() {
         let env = || Usage::Env { var: "PASSWORD".into(), key: "password".into() };
-        let files = || Usage::Mount { path: "/etc/tls".into(), sub_path: None };
+        let files = || Usage::Mount { path: "/etc/tls".into(), sub_path: None, is_rendered: false };
+        let rendered = Usage::Mount { path: "/etc/app".into(), sub_path: None, is_rendered: true };
         for (policy, usage, says) in [
             (OnSecretChange::Restart, env(), "restarts (on_secret_change: Restart)"),
             (OnSecretChange::RestartAll, files(), "restarts (on_secret_change: RestartAll)"),
+            (OnSecretChange::Restart, rendered, "restarts (on_secret_change: Restart)"),
             (OnSecretChange::Restart, files(), "does not restart (its files change by themselves)"),
             (
                 OnSecretChange::Ignore,

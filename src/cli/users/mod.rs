@@ -86,6 +86,8 @@ pub(super) enum Usage {
         path: String,
         /// The one file.
         sub_path: Option<String>,
+        /// Whether it is rendered when a Pod starts, as where a Secret of the folder is a properties file.
+        is_rendered: bool,
     },
     /// A value that the expressions of an input can name.
     Input {
@@ -217,7 +219,11 @@ impl Usage {
     pub(super) fn is_settled_at_start(&self) -> bool {
         matches!(
             self,
-            Self::Env { .. } | Self::EnvPrefix(_) | Self::Input { .. } | Self::Mount { sub_path: Some(_), .. }
+            Self::Env { .. }
+                | Self::EnvPrefix(_)
+                | Self::Input { .. }
+                | Self::Mount { sub_path: Some(_), .. }
+                | Self::Mount { is_rendered: true, .. }
         )
     }
 
@@ -240,7 +246,7 @@ impl Place {
         let (first, second) = match &self.usage {
             Usage::Env { var, key } => (text("env_var", var), text("key", key)),
             Usage::EnvPrefix(prefix) => (text("env_prefix", prefix), None),
-            Usage::Mount { path, sub_path } => {
+            Usage::Mount { path, sub_path, .. } => {
                 (text("mount_path", path), sub_path.as_deref().and_then(|file| text("sub_path", file)))
             }
             Usage::Input { called, key } => (text("as", called), key.as_deref().and_then(|key| text("key", key))),
@@ -260,8 +266,8 @@ impl fmt::Display for Place {
         match &self.usage {
             Usage::Env { var, key } => write!(f, "env_var {var} (key {key})"),
             Usage::EnvPrefix(prefix) => write!(f, "env_prefix {prefix:?} (every key)"),
-            Usage::Mount { path, sub_path: None } => write!(f, "mount_path {path}"),
-            Usage::Mount { path, sub_path: Some(file) } => write!(f, "mount_path {path} (sub_path {file})"),
+            Usage::Mount { path, sub_path: None, .. } => write!(f, "mount_path {path}"),
+            Usage::Mount { path, sub_path: Some(file), .. } => write!(f, "mount_path {path} (sub_path {file})"),
             Usage::Input { called, key: None } => write!(f, "input .secrets.{called} (every key)"),
             Usage::Input { called, key: Some(key) } => write!(f, "input .secrets.{called} (key {key})"),
             Usage::ImagePull => f.write_str("image_pull_secrets"),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Place, Usage};
 use crate::api::pipeline::{Mode, OnSecretChange, PipelineSpec};
 use crate::model::parse;
-use crate::model::work::{self, Lifecycle, MAIN_STEP, SecretUse, Work};
+use crate::model::work::{self, Lifecycle, MAIN_STEP, SecretUse, Step, Work};
 
 /// What a spec says of Secrets.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,24 +30,25 @@ pub(super) fn read(spec: &Value) -> Named {
 
 /// Of a valid spec.
 fn by_meaning(work: &Work) -> Named {
-    let place = |step: &str, SecretUse { secret, optional, usage }: &SecretUse| {
+    let place = |step: &Step, SecretUse { secret, optional, usage }: &SecretUse| {
         let usage = match usage {
             work::Usage::Env { var, key } => Usage::Env { var: var.to_string(), key: key.to_string() },
             work::Usage::EnvPrefix { prefix } => Usage::EnvPrefix(prefix.clone()),
             work::Usage::Mount { path, sub_path, .. } => {
-                Usage::Mount { path: path.to_string(), sub_path: sub_path.clone() }
+                let is_rendered = step.is_rendered(path);
+                Usage::Mount { path: path.to_string(), sub_path: sub_path.clone(), is_rendered }
             }
             work::Usage::Input { called, key } => {
                 Usage::Input { called: called.clone(), key: key.as_ref().map(ToString::to_string) }
             }
             work::Usage::ImagePull => Usage::ImagePull,
         };
-        (secret.to_string(), Place { step: step.to_owned(), usage, optional: *optional, via: None })
+        (secret.to_string(), Place { step: step.name.clone(), usage, optional: *optional, via: None })
     };
     Named {
         mode: if work.lifecycle == Lifecycle::Job { Mode::Job } else { Mode::Service },
         on_secret_change: work.on_secret_change,
-        places: work.steps.iter().flat_map(|step| step.uses.iter().map(|used| place(&step.name, used))).collect(),
+        places: work.steps.iter().flat_map(|step| step.uses.iter().map(|used| place(step, used))).collect(),
         images: work.steps.iter().map(|step| (step.name.clone(), step.image.clone())).collect(),
     }
 }
@@ -76,22 +77,19 @@ fn by_fields(spec: &Value) -> Named {
     }
 }
 
-/// A container's own entries, the spec's, its own pull secrets, the spec's; each pull secret once.
+/// A container's own entries, the spec's, its own pull secrets, the spec's, its input's; each pull secret once.
 fn of_step(spec: &Value, name: &str, own: &Value) -> Vec<(String, Place)> {
     let mut places: Vec<(String, Place)> = Vec::new();
-    for entry in list(own, "secrets").chain(list(spec, "secrets")) {
+    let all = || list(own, "secrets").chain(list(spec, "secrets"));
+    let rendered = all().filter(|entry| entry.get("format").is_some()).filter_map(|entry| text(entry, "mount_path"));
+    let rendered: Vec<&str> = rendered.collect();
+    for entry in all() {
         let Some(secret) = text(entry, "name") else { continue };
         let optional = entry.get("optional").and_then(Value::as_bool).unwrap_or_default();
-        let usages = of_entry(entry);
+        let usages = of_entry(entry, &rendered);
         let usages = if usages.is_empty() { vec![Usage::Unsaid] } else { usages };
         let place = |usage| (secret.to_owned(), Place { step: name.to_owned(), usage, optional, via: None });
         places.extend(usages.into_iter().map(place));
-    }
-    for entry in own.get("input").into_iter().flat_map(|input| list(input, "secrets")) {
-        let Some(secret) = text(entry, "name") else { continue };
-        let called = text(entry, "as").unwrap_or(secret).to_owned();
-        let usage = Usage::Input { called, key: text(entry, "key").map(ToOwned::to_owned) };
-        places.push((secret.to_owned(), Place { step: name.to_owned(), usage, optional: false, via: None }));
     }
     for secret in list(own, "image_pull_secrets").chain(list(spec, "image_pull_secrets")).filter_map(Value::as_str) {
         let place = Place { step: name.to_owned(), usage: Usage::ImagePull, optional: false, via: None };
@@ -100,14 +98,24 @@ fn of_step(spec: &Value, name: &str, own: &Value) -> Vec<(String, Place)> {
             places.push(place);
         }
     }
+    for entry in own.get("input").into_iter().flat_map(|input| list(input, "secrets")) {
+        let Some(secret) = text(entry, "name") else { continue };
+        let called = text(entry, "as").unwrap_or(secret).to_owned();
+        let usage = Usage::Input { called, key: text(entry, "key").map(ToOwned::to_owned) };
+        places.push((secret.to_owned(), Place { step: name.to_owned(), usage, optional: false, via: None }));
+    }
     places
 }
 
-fn of_entry(entry: &Value) -> Vec<Usage> {
+/// `rendered`: the folders that the init container makes.
+fn of_entry(entry: &Value, rendered: &[&str]) -> Vec<Usage> {
     let owned = |field: &str| text(entry, field).map(ToOwned::to_owned);
     let env = owned("env_var").map(|var| Usage::Env { var, key: owned("key").unwrap_or_default() });
     let prefix = owned("env_prefix").map(Usage::EnvPrefix);
-    let mount = owned("mount_path").map(|path| Usage::Mount { path, sub_path: owned("sub_path") });
+    let mount = owned("mount_path").map(|path| {
+        let is_rendered = rendered.contains(&path.as_str());
+        Usage::Mount { path, sub_path: owned("sub_path"), is_rendered }
+    });
     [env, prefix, mount].into_iter().flatten().collect()
 }
 
@@ -144,7 +152,11 @@ mod tests {
         let transform = json!({"transform": {"image": "a:1", "secrets": [{"name": "db", "mount_path": "/etc/db"}]}});
         let service = json!({"transform": {"image": "a:1", "image_pull_secrets": ["r"]}, "mode": "Service"});
         let all = json!({"transform": {"image": "a:1", "image_pull_secrets": ["r"]}, "on_secret_change": "RestartAll"});
-        for spec in [graph(), transform, service, all] {
+        let rendered = json!({"transform": {"image": "a:1", "image_pull_secrets": ["r"], "secrets": [
+            {"name": "tls", "mount_path": "/etc/app"}, {"name": "app", "mount_path": "/etc/app", "format": "properties"},
+            {"name": "db", "mount_path": "/etc/db"},
+        ], "input": {"secrets": [{"name": "api", "key": "t", "as": "x"}], "template": {}, "mount_path": "/in.json"}}});
+        for spec in [graph(), transform, service, all, rendered] {
             let valid = parse::parse(&serde_json::from_value(spec.clone()).unwrap()).unwrap();
             assert_eq!(by_meaning(&valid), by_fields(&spec), "{spec}");
         }
