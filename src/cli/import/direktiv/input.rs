@@ -9,7 +9,7 @@ use super::super::finding::{Severity, child};
 use super::super::source::Source;
 use super::secrets::Secrets;
 use crate::model::render::scan::{self, Piece};
-use crate::model::render::template::{self, Found, Text};
+use crate::model::render::template::{self, Found, MAX_EXPRESSIONS, Text};
 use crate::render;
 
 /// Where the program of a step finds its input.
@@ -74,6 +74,10 @@ fn judge(source: &mut Source, at: &str, template: &Value, named: &BTreeSet<&str>
             &format!("{at}{pointer}"),
             "is rendered by JavaScript, or in the form of Direktiv's first versions, which nothing does here: write it as jq(...); until then the Pipeline is suspended",
         );
+    }
+    if expressions.len() > MAX_EXPRESSIONS {
+        // An error of the Pipeline says so; compiling all of them could take long.
+        return takes_data;
     }
     let judged = render::large(|| render::judge(expressions.iter().map(|found| found.expression.text)));
     let mut data: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
