@@ -53,14 +53,15 @@ async fn kubectl_completes_its_plugin() {
 
 #[test]
 fn the_scripts_of_other_shells_can_be_read_by_them() {
+    if let Err(why) = lockgate_cluster::ensure_shells() {
+        assert!(std::env::var_os("CI").is_none(), "in CI there must be every shell: {why}");
+        println!("SKIPPED: {why}");
+        return;
+    }
     for (shell, check) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])] {
         let script = Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["completion", shell]).output().unwrap();
         assert!(script.status.success() && script.stdout.len() > 1000, "{shell}");
-        let child = Command::new(shell).args(check).stdin(Stdio::piped()).spawn();
-        let Ok(mut child) = child else {
-            println!("SKIPPED: there is no {shell}");
-            continue;
-        };
+        let mut child = Command::new(shell).args(check).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(&script.stdout).unwrap();
         assert!(child.wait().unwrap().success(), "{shell} cannot read its script");
     }

@@ -37,5 +37,5 @@ pub use keeper::{mortal, spawn};
 pub use kubeconfig::write_token_kubeconfig;
 pub use node::{Node, Registry, can_run_node};
 pub use options::{NodeKind, Options};
-pub use packages::ensure_node_packages;
+pub use packages::{ensure_node_packages, ensure_shells};
 pub use programs::{CONTROL_PLANE, HELM, NODE, Programs};

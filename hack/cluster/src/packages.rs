@@ -30,6 +30,9 @@ const NODE: &[Need] = &[
     (&["busybox"], "busybox-static"),
 ];
 
+/// They read the completion scripts that we write for them.
+const SHELLS: &[Need] = &[(&["zsh"], "zsh"), (&["fish"], "fish")];
+
 /// Where distributions put the network plugins.
 const CNI_BRIDGE: &[&str] = &["/usr/lib/cni/bridge", "/opt/cni/bin/bridge", "/usr/libexec/cni/bridge"];
 
@@ -43,6 +46,11 @@ pub(crate) fn ensure_control_plane_packages() -> Result<(), Error> {
 pub fn ensure_node_packages() -> Result<(), Error> {
     ensure(CONTROL_PLANE)?;
     ensure(NODE)
+}
+
+/// Makes sure that the shells are installed for which a test needs the shell itself.
+pub fn ensure_shells() -> Result<(), Error> {
+    ensure(SHELLS)
 }
 
 /// The folder of the network plugins.
