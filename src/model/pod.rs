@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::run::PodIdentity;
+use super::work::MAX_PARALLELISM;
 use super::world::{HelperFacts, PodFacts, PodPhase, Termination};
 use super::{last_words, render};
 
@@ -129,12 +130,13 @@ fn disrupted_at(pod: &Pod) -> Option<Timestamp> {
     by_condition.or_else(by_reason)
 }
 
+/// Labels are anybody's to write who may make Pods: numbers that no Pod of ours has say nothing.
 fn identity(labels: &BTreeMap<String, String>) -> Option<PodIdentity> {
-    let number = |key: &str| labels.get(key)?.parse().ok();
+    let number = |key: &str| labels.get(key)?.parse().ok().filter(|number: &i32| *number >= 0);
     Some(PodIdentity {
-        run: labels.get(RUN_LABEL)?.parse().ok()?,
+        run: labels.get(RUN_LABEL)?.parse().ok().filter(|run: &i64| *run > 0)?,
         step: labels.get(STEP_LABEL)?.clone(),
-        index: number(INDEX_LABEL)?,
+        index: number(INDEX_LABEL).filter(|index| *index < MAX_PARALLELISM)?,
         attempt: number(ATTEMPT_LABEL)?,
         replacement: number(REPLACEMENT_LABEL)?,
     })
