@@ -176,6 +176,21 @@ fn labels_that_no_pod_of_ours_has_say_nothing() {
 }
 
 #[test]
+fn a_pod_that_the_kubelet_refused_is_no_failed_try() {
+    let line = |reason: &str| {
+        let pod = json!({"metadata": {"creationTimestamp": at(-30)}, "status": {"phase": "Failed", "reason": reason}});
+        let refused = PodFacts::of(&serde_json::from_value(pod).unwrap());
+        let story = story(&json!({"transform": {"image": "a"}})).pod(1, 0, refused.phase);
+        story.last_pod(|pod| pod.disrupted_at = refused.disrupted_at).line()
+    };
+    let refusals = ["OutOfcpu", "OutOfephemeral-storage", "OutOfnvidia.com/gpu", "UnexpectedAdmissionError", "Evicted"];
+    for reason in refusals {
+        assert_eq!(line(reason), "Starting/PodsStarting run 1; create r1", "{reason}");
+    }
+    assert_eq!(line("DeadlineExceeded"), "Failed/PodFailed run 1; result bad");
+}
+
+#[test]
 fn an_old_run_s_pod_that_the_watch_does_not_see_is_looked_at_again() {
     let old = one().secret("db", &["password"]).pod(1, 0, PodPhase::Running).last_pod(|pod| {
         pod.run_key = Some("v1:old/".into());
