@@ -73,9 +73,11 @@ async fn a_pod_with_a_forged_number_makes_no_other_pods() {
     spec["suspend"] = json!(true);
     let pipeline = space.pipeline("edges", spec).await;
     // Whoever may make Pods may make one that the Pipeline owns.
-    for (name, label, number) in
-        [("forged-index", "index", "2147483647"), ("forged-run", "run", "-1"), ("forged-attempt", "attempt", "-7")]
-    {
+    for (name, label, number) in [
+        ("forged-index", "index", "2147483647"),
+        ("forged-run", "run", "0"),
+        ("forged-attempt", "attempt", "2147483648"),
+    ] {
         let mut labels = our_labels(0);
         labels[format!("lockgate.dev/{label}")] = json!(number);
         let pod = stranger(name, &labels, &owner(&pipeline, "Pipeline", true));
