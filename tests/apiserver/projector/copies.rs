@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     COPY, PULL_TYPE, Site, Stage, copy, delete_pipeline, delete_registry, login, logins, password, stage, until_none,
-    until_password,
+    until_password, version,
 };
 use crate::support::{DEADLINE, Projector, SYSTEM_NAMESPACE, Space};
 
