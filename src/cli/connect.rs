@@ -172,6 +172,10 @@ impl ClusterArgs {
         if !self.impersonate_groups.is_empty() {
             config.auth_info.impersonate_groups = Some(self.impersonate_groups.clone());
         }
+        let is_somebody = config.auth_info.impersonate.is_some();
+        if !is_somebody && (!self.impersonate_groups.is_empty() || self.impersonate_uid.is_some()) {
+            return Err(Error::Usage("--as-group and --as-uid are about a user: name that with --as, too".into()));
+        }
         if self.impersonate_uid.is_some() {
             config.auth_info.impersonate_uid.clone_from(&self.impersonate_uid);
         }

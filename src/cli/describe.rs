@@ -14,7 +14,8 @@ use super::credentials;
 use super::error::Error;
 use super::output::{self, printable};
 use super::plan::live::look;
-use super::states;
+use super::secret::inspect::InspectArgs;
+use super::{secret, states};
 use crate::api::pipeline::Pipeline;
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
 
@@ -23,11 +24,12 @@ use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
 #[command(after_help = "Examples:
   lockgate describe edges
   lockgate inspect pipeline edges
+  lockgate describe secret db
 
 For scripts: lockgate get NAME -o json. Why it is not running: lockgate explain NAME.
 Exit codes: 0 printed, 3 the cluster refuses, 4 there is no such Pipeline.")]
 pub(super) struct DescribeArgs {
-    /// The Pipeline's name; pipeline/NAME, too.
+    /// The Pipeline's name; pipeline/NAME, too. `secret NAME` and secret/NAME are Secrets.
     #[arg(value_name = "NAME", required = true)]
     name: Vec<String>,
 
@@ -40,6 +42,9 @@ pub(super) struct DescribeArgs {
 
 /// Prints them one after the other.
 pub(super) fn run(args: &DescribeArgs) -> Result<(), Error> {
+    if let Some(secrets) = secret::named(&args.name)? {
+        return describe_secrets(secrets, args);
+    }
     let names = states::names(&args.name)?;
     block_on(async {
         let connection = args.cluster.connect().await?;
@@ -62,6 +67,20 @@ pub(super) fn run(args: &DescribeArgs) -> Result<(), Error> {
         }
         Ok(())
     })
+}
+
+/// In the words of kubectl and Pi what `lockgate secret describe` tells.
+fn describe_secrets(names: Vec<String>, args: &DescribeArgs) -> Result<(), Error> {
+    if names.is_empty() {
+        return Err(Error::Usage("give the NAME of the Secret: lockgate describe secret NAME".into()));
+    }
+    for (number, name) in names.into_iter().enumerate() {
+        if number > 0 {
+            writeln!(std::io::stdout())?;
+        }
+        secret::inspect::describe(InspectArgs::of(name, args.namespace.clone(), args.cluster.clone()))?;
+    }
+    Ok(())
 }
 
 /// Each image of a new Pod, and which login the kubelet would be offered for it first.
@@ -170,16 +189,16 @@ Run:         1
 Message:     Pod \\u{1b}x runs
 
 Conditions:
-TYPE     STATUS   REASON        SINCE
-Ready    True     PodsRunning   30s
+TYPE    STATUS   REASON        SINCE
+Ready   True     PodsRunning   30s
 
 References:
-STEP     USE      NAME     KEY      STATE      VIA      VALUE
-main     Env      db       k        Resolved   <none>   old
+STEP   USE   NAME   KEY   STATE      VIA      VALUE
+main   Env   db     k     Resolved   <none>   old
 
 Steps:
-STEP     STATE     POD            TRIES-FAILED   EXIT-CODE   MESSAGE
-main     Running   edges-main-x   1              <none>      <none>
+STEP   STATE     POD            TRIES-FAILED   EXIT-CODE   MESSAGE
+main   Running   edges-main-x   1              <none>      <none>
 "
         );
     }

@@ -10,7 +10,9 @@ use crate::ops::http::BindAddress;
 #[derive(Debug, Error)]
 pub(super) enum Error {
     /// The file that `--kubeconfig` names.
-    #[error("the kubeconfig cannot be used: {0}")]
+    #[error(
+        "the kubeconfig cannot be used: {0}: look at --kubeconfig, KUBECONFIG and --context (kubectl config get-contexts)"
+    )]
     Kubeconfig(#[from] kube::config::KubeconfigError),
     /// No cluster was named.
     #[error("no cluster is named: give --kubeconfig, set KUBECONFIG, or run in a Pod with a ServiceAccount: {0}")]

@@ -55,9 +55,9 @@ pub(super) fn yaml(out: &mut impl Write, value: &Value) -> Result<(), Error> {
 }
 
 /// A table as kubectl prints it: columns three blanks apart, the last one as long as it is
-/// (`k8s.io/cli-runtime/pkg/printers/tabwriter.go`: minimum 6, padding 3).
+/// (`k8s.io/cli-runtime/pkg/printers/tabwriter.go`: minimum 6, padding 3; Go counts the padding into the minimum).
 pub(super) fn table(out: &mut impl Write, header: Option<&[&str]>, rows: &[Vec<String>]) -> io::Result<()> {
-    let mut writer = TabWriter::new(Vec::new()).minwidth(6).padding(3);
+    let mut writer = TabWriter::new(Vec::new()).minwidth(3).padding(3);
     if let Some(header) = header {
         writeln!(writer, "{}", header.join("\t"))?;
     }
@@ -94,6 +94,12 @@ mod tests {
         let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["a-longer-name".to_owned(), "c".to_owned()]];
         table(&mut out, Some(&["NAME", "AGE"]), &rows).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "NAME            AGE\na               b\na-longer-name   c\n");
+        // As `kubectl get secrets` prints these, and a column of one letter.
+        let mut out = Vec::new();
+        let rows = [["db", "Opaque", "2", "x", "2s"].map(ToOwned::to_owned).to_vec()];
+        table(&mut out, Some(&["NAME", "TYPE", "DATA", "A", "AGE"]), &rows).unwrap();
+        let kubectls = "NAME   TYPE     DATA   A     AGE\ndb     Opaque   2      x     2s\n";
+        assert_eq!(String::from_utf8(out).unwrap(), kubectls);
     }
 
     #[test]

@@ -145,6 +145,7 @@ pub(super) struct InspectArgs {
 #[derive(Subcommand)]
 enum InspectCommand {
     /// Show one Secret; the same as `lockgate secret inspect`.
+    #[command(visible_alias = "secrets")]
     Secret(Box<secret::inspect::InspectArgs>),
     /// Show one Registry; the same as `lockgate registry inspect`.
     #[command(visible_alias = "lgr")]

@@ -16,6 +16,7 @@ pub mod leader;
 pub(crate) mod object;
 mod observe;
 mod pace;
+mod patch;
 mod presence;
 mod queue;
 pub(crate) mod reader;

@@ -103,6 +103,7 @@ fn every_rule_finds_its_place() {
             format!("{pull}{}", pipeline("image_pull_secrets: [pull]")),
             vec!["pull-secret-type 11:26 spec.transform.image_pull_secrets[0]"],
         ),
+        ("a-kind-that-is-not", pipeline("").replace("Pipeline", "Pipline"), vec!["invalid-field 2:7 kind"]),
         ("another-kind", "apiVersion: tekton.dev/v1\nkind: Pipeline\nspec: {a: b}\n".to_owned(), vec![]),
         (
             "a-list",

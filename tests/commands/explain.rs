@@ -229,10 +229,10 @@ async fn a_list_is_followed_row_by_row() {
     shell.space.phase("edges", Phase::Waiting).await;
     let watching = Watching::begin(&shell, &["get", "pipelines", "--watch"]);
     watching.until("NAME");
-    watching.until("edges    Waiting");
+    watching.until("edges   Waiting");
     shell.space.secret("db", &["password"]).await;
     shell.space.pull_secret("regcred", r#"{"auths": {}}"#).await;
-    watching.until("edges    Starting");
+    watching.until("edges   Starting");
     let watching = Watching::begin(&shell, &["get", "edges", "-w", "-o", "name"]);
     watching.until("pipeline.lockgate.dev/edges");
 }

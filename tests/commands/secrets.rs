@@ -57,6 +57,27 @@ async fn the_table_is_pachctls_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn what_get_prints_is_kubectls() {
+    let shell = Shell::new("secrets-get").await;
+    shell.space.secret("db", &["password"]).await;
+    shell.space.pull_secret("regcred", r#"{"auths": {}}"#).await;
+    let printed = |line: &str| -> Vec<String> {
+        // But for the age, which may be a second more.
+        let age = |line: &str| line.trim_end_matches(|c: char| c.is_ascii_digit() || c == 's').to_owned();
+        shell.good(line).lines().map(age).collect()
+    };
+    for (ours, theirs) in [
+        ("get secrets", "get secrets"),
+        ("get secrets --no-headers", "get secrets --no-headers"),
+        ("get secret regcred db", "get secret regcred db"),
+        ("get secrets -A -l name=none", "get secrets -A -l name=none"),
+        ("get secrets -o name", "get secrets -o name"),
+    ] {
+        assert_eq!(printed(&format!("lockgate {ours} 2>&1")), printed(&format!("kubectl {theirs} 2>&1")), "{ours}");
+    }
+}
+
+#[tokio::test]
 async fn lists_transfer_no_value_and_ask_for_rows_only() {
     const LARGE: usize = 12;
     let shell = Shell::new("secrets-wire").await;

@@ -44,11 +44,11 @@ fn unfolded(expression: &str) -> String {
 fn every_hostile_expression_ends_within_its_limits_and_says_why() {
     let corpus = corpus();
     assert!(corpus.len() > 60, "{}", corpus.len());
-    // Some take all of their time.
+    // Some take all of their time, which is not the processor's alone.
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..6 {
             scope.spawn(|| {
                 while let Some((expression, said)) = corpus.get(next.fetch_add(1, Ordering::Relaxed)) {
                     wrong.lock().unwrap().extend(judged(expression, said));

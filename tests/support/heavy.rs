@@ -1,4 +1,4 @@
-//! What the heavy tests share: a cluster of their own, two such tests at a time, and many objects at once.
+//! What the heavy tests share: a cluster of their own, four such tests at a time, and many objects at once.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -50,8 +50,8 @@ impl Deref for Heavy {
 
 /// The turn of a test that starts a cluster of another kind.
 pub async fn turn() -> SemaphorePermit<'static> {
-    // One works while the other waits: half of their time is quiet that they look at.
-    static TURNS: Semaphore = Semaphore::const_new(2);
+    // Some work while the others wait: more than half of their time is quiet that they look at.
+    static TURNS: Semaphore = Semaphore::const_new(4);
     TURNS.acquire().await.unwrap()
 }
 

@@ -23,6 +23,7 @@ use self::live::LiveArgs;
 use self::object::Object;
 use self::rules::Rule;
 use super::error::Error;
+use crate::api::GROUP;
 
 /// Flags of `lockgate check`.
 #[derive(Debug, Args)]
@@ -87,6 +88,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
     let pipelines: Vec<&Object<'_>> = objects.iter().filter(|object| object.is_pipeline()).collect();
     let mut findings: Vec<Finding> = files.iter().filter_map(unreadable).collect();
     findings.extend(pipelines.iter().flat_map(|pipeline| offline::findings(pipeline)));
+    findings.extend(objects.iter().filter_map(stranger));
     findings.extend(secrets::findings(&objects));
     findings.extend(live::findings(&args.live, &objects)?);
     finding::sort(&mut findings);
@@ -113,6 +115,13 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
         }
         errors => Err(Error::Found(errors)),
     }
+}
+
+/// A kind of our group that there is not, as a misspelt one.
+fn stranger(object: &Object<'_>) -> Option<Finding> {
+    let kind = object.stranger()?;
+    let message = format!("{GROUP} has no kind {kind}: it has Pipeline, Registry and ClusterRegistry");
+    Some(object.finding(Rule::InvalidField, Severity::Error, "kind", message))
 }
 
 /// A file that cannot be read at all.

@@ -9,6 +9,9 @@ use super::rules::Rule;
 use crate::api::GROUP;
 use crate::cli::manifest::{Document, Node};
 
+/// The kinds of our group.
+const KINDS: [&str; 3] = ["Pipeline", "Registry", "ClusterRegistry"];
+
 /// An object of a file.
 #[derive(Clone, Copy)]
 pub(in crate::cli) struct Object<'a> {
@@ -47,6 +50,13 @@ impl<'a> Object<'a> {
     pub(in crate::cli) fn is_pipeline(&self) -> bool {
         let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
         group == Some(GROUP) && text(self.value, "/kind") == Some("Pipeline")
+    }
+
+    /// The kind of ours that it is said to be, and that there is not.
+    pub(super) fn stranger(&self) -> Option<&'a str> {
+        let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
+        let kind = text(self.value, "/kind")?;
+        (group == Some(GROUP) && !KINDS.contains(&kind.strip_suffix("List").unwrap_or(kind))).then_some(kind)
     }
 
     /// Whether it is a Secret.

@@ -90,6 +90,7 @@ fn lax(kubelet: &Kubelet) -> Option<String> {
         (Some(true), _) => None,
         (Some(false), _) => Some(format!("its feature gate {GATE} is off")),
         (None, Some(version)) if version >= SINCE => None,
+        (None, _) if kubelet.version.is_empty() => Some("it does not tell its version".to_owned()),
         (None, _) => Some(format!("its version {} does not by default", kubelet.version)),
     }
 }
@@ -161,7 +162,7 @@ mod tests {
             ("v1.36.3", gate(false), State::Warn, "KubeletEnsureSecretPulledImages is off"),
             ("v1.34.1", None, State::Warn, "its version v1.34.1 does not by default"),
             ("v1.34.1", gate(true), State::Ok, "1 of 1"),
-            ("", None, State::Warn, "does not by default"),
+            ("", None, State::Warn, "it does not tell its version"),
         ] {
             let check = judge(&Ok(vec![kubelet(version, settings)]));
             assert_eq!(check.state, state, "{}", check.seen);

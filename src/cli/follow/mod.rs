@@ -92,7 +92,7 @@ pub(super) async fn to_the_end(followed: &Followed, run: i64) -> Result<End, Err
     let rest = async {
         while let Some((pod, copied)) = logs.next().await {
             if let Err(why) = copied {
-                tell(&format!("the log of Pod {pod} cannot be read: {}", with_causes(&why)));
+                tell(&format!("the log of Pod {pod} cannot be read: {}", Error::from(why)));
             }
         }
     };

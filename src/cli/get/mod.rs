@@ -17,7 +17,7 @@ use super::connect::{ClusterArgs, NamespacesArg};
 use super::error::Error;
 use super::output::{self, Format, OutputArgs};
 use super::pipelines::KIND;
-use super::states;
+use super::{secret, states};
 use table::Table;
 
 /// Flags of `lockgate get`.
@@ -29,10 +29,11 @@ use table::Table;
   lockgate get pipelines --watch
   lockgate get runs edges
 
-`lockgate list pipeline` and `lockgate list job` are the same, in pachctl's words.
+`lockgate list pipeline` and `lockgate list job` are the same, in pachctl's words. `lockgate get secrets [NAME]` is lockgate secret
+list with the columns of kubectl.
 Exit codes: 0 printed (also where there are none), 3 the cluster refuses, 4 there is none of that name.")]
 pub(super) struct GetArgs {
-    /// `pipelines` (or `pipeline`, `lgp`), which may be left out, or `runs` (or `jobs`); then names. Without names: all.
+    /// `pipelines` (or `pipeline`, `lgp`), which may be left out, `runs` (or `jobs`) or `secrets`; then names. Without names: all.
     #[arg(value_name = "WHAT|NAME")]
     words: Vec<String>,
 
@@ -82,11 +83,36 @@ const RUNS: [&str; 4] = ["runs", "run", "jobs", "job"];
 /// Lists Pipelines or runs.
 pub(super) fn run(args: &GetArgs) -> Result<(), Error> {
     let GetArgs { words, flags } = args;
+    if let Some(names) = secret::named(words)? {
+        return list_secrets(names, flags);
+    }
     match words.split_first() {
         Some((first, names)) if RUNS.contains(&first.as_str()) => list_runs(names, flags),
         Some((first, names)) if states::is_kind(first) => list_pipelines(names, flags),
         _ => list_pipelines(words, flags),
     }
+}
+
+/// Secrets, in the words of kubectl and Pi: `secret list` with their columns.
+fn list_secrets(names: Vec<String>, flags: &ListFlags) -> Result<(), Error> {
+    one_namespace(&names, flags)?;
+    if flags.watch {
+        return Err(Error::Usage(
+            "Secrets are not watched: lockgate get pipelines --watch shows who waits for which".into(),
+        ));
+    }
+    let ListFlags { selector, no_headers, output, namespaces, cluster, .. } = flags;
+    secret::list::run(&secret::list::ListArgs {
+        all: false,
+        used: false,
+        selector: selector.clone(),
+        field_selector: None,
+        no_headers: *no_headers,
+        namespaces: namespaces.clone(),
+        cluster: cluster.clone(),
+        output: *output,
+        of_get: Some(names),
+    })
 }
 
 /// Pipelines of these names; without names all.
@@ -168,7 +194,7 @@ fn one_namespace(names: &[String], flags: &ListFlags) -> Result<(), Error> {
 }
 
 /// As kubectl says it, to stderr.
-fn none(namespace: Option<&str>) {
+pub(super) fn none(namespace: Option<&str>) {
     match namespace {
         Some(namespace) => eprintln!("No resources found in {namespace} namespace."),
         None => eprintln!("No resources found"),

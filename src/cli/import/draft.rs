@@ -129,9 +129,12 @@ impl Draft {
         Finding { severity, file, line: self.line, object, path: path.to_owned(), text: text.into() }
     }
 
-    /// Writes a line above a field.
+    /// Writes a line above a field, once.
     pub fn comment(&mut self, pointer: &str, text: impl Into<String>) {
-        self.comments.entry(pointer.to_owned()).or_default().push(text.into());
+        let (lines, text) = (self.comments.entry(pointer.to_owned()).or_default(), text.into());
+        if !lines.contains(&text) {
+            lines.push(text);
+        }
     }
 }
 

@@ -7,10 +7,31 @@ use super::finding::{Finding, Severity};
 use super::{Imported, Options};
 use crate::api::pipeline::Security;
 
+/// Kinds that are in no namespace, of those that stand in such files.
+const IN_NO_NAMESPACE: [&str; 16] = [
+    "APIService",
+    "CSIDriver",
+    "ClusterRegistry",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+];
+
 /// Sets namespace, security, and what a missing Secret means.
 pub(super) fn apply(imported: &mut Imported, options: &Options) {
     for draft in &mut imported.drafts {
-        if let Some(namespace) = options.namespace.as_deref().filter(|_| draft.text("/metadata/namespace").is_empty()) {
+        let has_none = draft.text("/metadata/namespace").is_empty() && !IN_NO_NAMESPACE.contains(&draft.text("/kind"));
+        if let Some(namespace) = options.namespace.as_deref().filter(|_| has_none) {
             draft.set("/metadata/namespace", namespace);
         }
         if !draft.is_pipeline() {

@@ -69,7 +69,14 @@ impl Source {
     pub fn text(&mut self, pointer: &str) -> Option<String> {
         match self.take(pointer)? {
             Value::String(text) => Some(text),
-            scalar @ (Value::Number(_) | Value::Bool(_)) => Some(scalar.to_string()),
+            // A whole number is what it says; `1.10` and `yes` have become something else.
+            scalar @ (Value::Number(_) | Value::Bool(_)) => {
+                if !scalar.is_i64() && !scalar.is_u64() {
+                    let what = if scalar.is_boolean() { "true or false" } else { "a number with parts" };
+                    self.note(pointer, format!("is read as {what}, not as text: put it into quotes in the source"));
+                }
+                Some(scalar.to_string())
+            }
             _ => self.wrong(pointer, "a text"),
         }
     }

@@ -50,6 +50,51 @@ fn pipelines_that_read_each_other_become_steps() {
 }
 
 #[test]
+fn a_namespace_is_written_into_what_can_be_in_one() {
+    let meta = json!({"metadata": {"name": "a"}});
+    let of = |version: &str, kind: &str| {
+        let mut object = meta.clone();
+        object["apiVersion"] = json!(version);
+        object["kind"] = json!(kind);
+        object
+    };
+    let objects = json!([
+        of("v1", "Namespace"),
+        of("rbac.authorization.k8s.io/v1", "ClusterRole"),
+        of("v1", "ConfigMap"),
+        edges()
+    ]);
+    let found = imported(&objects, &Options { namespace: Some("team-a".to_owned()), ..Options::default() });
+    let namespaces: Vec<&str> = found.drafts.iter().map(|draft| draft.text("/metadata/namespace")).collect();
+    assert_eq!(namespaces, ["", "", "team-a", "team-a"]);
+}
+
+#[test]
+fn zero_of_protobuf_is_nothing_said() {
+    let mut spec = edges();
+    spec["parallelism_spec"] = json!({"constant": 0});
+    assert_eq!(imported(&spec, &Options::default()).drafts[0].object["spec"].get("parallelism"), None);
+}
+
+#[test]
+fn a_type_of_dataos_that_came_later_is_told() {
+    let found = imported(&json!({"name": "q", "version": "v1", "type": "lens", "lens": {"a": 1}}), &Options::default());
+    assert_eq!(
+        (found.drafts.len(), paths(&found, Severity::Error), paths(&found, Severity::Lost).len()),
+        (0, vec![], 1)
+    );
+}
+
+#[test]
+fn a_comment_stands_once() {
+    let mut spec = edges();
+    spec["transform"]["cmd"] = json!(["cp", "/pfs/a", "/pfs/out"]);
+    let found = imported(&spec, &Options::default());
+    assert_eq!(found.drafts[0].comments["/spec/transform/cmd"].len(), 1);
+    assert_eq!(found.findings.iter().filter(|finding| finding.text.contains("/pfs")).count(), 2, "each place is told");
+}
+
+#[test]
 fn what_is_of_no_system_is_an_error() {
     let found = imported(&json!({"a": 1}), &Options::default());
     assert_eq!((found.drafts.len(), paths(&found, Severity::Error)), (0, vec![""]));
@@ -100,11 +145,11 @@ fn a_literal_is_moved_into_a_secret_and_shown_nowhere() {
 
 #[test]
 fn a_finding_has_the_line_of_its_field() {
-    let text =
-        "pipeline: {name: a}\ntransform:\n  image: a:1\n  errCmd: [x]\njobTimeout: x\ninput:\n  pfs:\n    repo: b\n";
+    let text = "pipeline: {name: a}\ntransform:\n  image: a:1\n  errCmd: [x]\njobTimeout: x\ninput:\n  pfs:\n    repo: b\nspout: {}\n";
     let found = import(&[File { name: "a.yaml".to_owned(), bytes: text.into() }], &Options::default());
     let said: Vec<_> = found.findings.iter().map(|finding| (finding.line, finding.path.as_str())).collect();
-    assert_eq!(said, [(Some(4), "transform.errCmd"), (Some(5), "jobTimeout"), (Some(8), "input.pfs.repo")]);
+    let told = [(9, "spout"), (4, "transform.errCmd"), (5, "jobTimeout"), (8, "input.pfs.repo")];
+    assert_eq!(said, told.map(|(line, path)| (Some(line), path)));
 }
 
 proptest! {

@@ -4,6 +4,7 @@ mod choose;
 mod follow;
 mod lines;
 mod masks;
+mod nothing;
 
 use std::time::Duration;
 
@@ -131,6 +132,10 @@ impl Printer<'_> {
         Choice { step: step.clone(), index: *index, run: *run, previous: *previous }
     }
 
+    fn nothing(&self, pipeline: &Pipeline, choice: &Choice, is_there: bool) -> Error {
+        Error::Findings(nothing::why(pipeline, choice, is_there, self.name, self.namespace))
+    }
+
     /// What there is now.
     async fn print(&self, pipeline: &Pipeline) -> Result<(), Error> {
         let ours = ListParams::default().labels(&format!("{PIPELINE_LABEL}={}", self.name));
@@ -140,14 +145,11 @@ impl Printer<'_> {
         let sources = self.choice().one_each(&pods, run_of(pipeline), is_service);
         let (started, others): (Vec<Source>, Vec<Source>) =
             sources.into_iter().partition(|source| source.started.is_some());
-        for source in others {
+        for source in &others {
             eprintln!("lockgate: Pod {} has not started", source.pod);
         }
         if started.is_empty() {
-            return Err(Error::Findings(format!(
-                "there is nothing to print of Pipeline {}: lockgate explain {} -n {} tells why",
-                self.name, self.name, self.namespace
-            )));
+            return Err(self.nothing(pipeline, &self.choice(), !others.is_empty()));
         }
         let masks = self.masks(pipeline, &pods, None).await?;
         started.iter().try_for_each(|source| self.fits(masks.as_ref(), source))?;

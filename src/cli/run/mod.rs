@@ -145,6 +145,12 @@ fn taken(error: kube::Error, name: &str, namespace: &str) -> Error {
             "Pipeline {name} is there already in namespace {namespace}: give another name, run it once more (lockgate rerun {name} \
              -n {namespace}), or remove it (kubectl delete {KIND} {name} -n {namespace})"
         )),
+        // Of a namespace that is not there its name would stand in it.
+        kube::Error::Api(status)
+            if status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty()) =>
+        {
+            Error::NotServed
+        }
         error => error.into(),
     }
 }
@@ -162,5 +168,22 @@ fn print(manifest: &Value, name: &str, format: Option<Format>, said: &str) -> Re
         Some(Format::Yaml) => output::yaml(&mut out, manifest),
         Some(_) => Ok(writeln!(out, "{KIND}/{name}")?),
         None => Ok(writeln!(out, "{KIND}/{name} {said}")?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cluster_without_pipelines_is_told_from_one_without_the_namespace() {
+        let refused = |name: &str| {
+            let status = json!({"status": "Failure", "message": "not found", "code": 404, "details": {"name": name}});
+            taken(kube::Error::Api(serde_json::from_value(status).unwrap()), "count", "team-a")
+        };
+        assert!(matches!(refused(""), Error::NotServed));
+        assert_eq!(refused("team-a").to_string(), "the API server answers: not found");
     }
 }

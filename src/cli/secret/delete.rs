@@ -82,24 +82,25 @@ struct Work<'a> {
     args: &'a DeleteArgs,
 }
 
-/// Deletes those that may go; the first failure is the command's.
+/// Deletes those that may go; the first failure has the exit code.
 pub(in crate::cli) fn run(args: &DeleteArgs) -> Result<(), Error> {
     block_on(async {
         let connection = args.cluster.connect().await?;
         let namespace = connection.namespace(&args.namespace);
         let work = Work { client: &connection.client, namespace: &namespace, args };
         let names = if args.names.is_empty() { work.choose().await? } else { args.names.clone() };
-        let mut failure = None;
+        if let [name] = names.as_slice() {
+            return work.delete(name).await;
+        }
+        let mut codes = Vec::new();
         for name in &names {
             if let Err(error) = work.delete(name).await {
-                // The first is told by the caller, with its exit code.
-                match failure {
-                    None => failure = Some(error),
-                    Some(_) => eprintln!("lockgate: {error}"),
-                }
+                eprintln!("lockgate: {error}");
+                codes.push(error.exit_code());
             }
         }
-        failure.map_or(Ok(()), Err)
+        let several = |code: &u8| Error::Several { failed: codes.len(), tried: names.len(), code: *code };
+        codes.first().map(several).map_or(Ok(()), Err)
     })
 }
 

@@ -80,6 +80,13 @@ pub(in crate::cli) fn run(args: &InspectArgs) -> Result<(), Error> {
     Ok(out.flush()?)
 }
 
+impl InspectArgs {
+    /// As if only these flags had been given.
+    pub(in crate::cli) fn of(name: String, namespace: NamespaceArg, cluster: ClusterArgs) -> Self {
+        Self { name, sizes: false, reveal: None, namespace, cluster, output: OutputArgs::default() }
+    }
+}
+
 /// `lockgate secret describe`: `-o wide` where nothing else is asked for.
 pub(in crate::cli) fn describe(mut args: InspectArgs) -> Result<(), Error> {
     args.output.output.get_or_insert(Format::Wide);

@@ -7,12 +7,14 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
+use super::inspect::not_found;
 use super::row::{self, SecretRow, TOKEN};
 use super::shown::{Detail, Shown};
 use super::{pachctl, shown};
 use crate::cli::block_on;
-use crate::cli::connect::{ClusterArgs, NamespacesArg};
+use crate::cli::connect::{ClusterArgs, Connection, NamespacesArg};
 use crate::cli::error::Error;
+use crate::cli::get;
 use crate::cli::output::{self, Format, OutputArgs};
 use crate::cli::users::{self, Users};
 use crate::model::secret::HELM_RELEASE_TYPE;
@@ -23,32 +25,36 @@ use crate::model::secret::HELM_RELEASE_TYPE;
 pub(in crate::cli) struct ListArgs {
     /// Also the releases of Helm and the tokens of ServiceAccounts, which are left out else.
     #[arg(long)]
-    all: bool,
+    pub all: bool,
 
     /// Only what Pipelines and Registries name, of every type; names that do not exist yet are marked `<missing>`.
     #[arg(long)]
-    used: bool,
+    pub used: bool,
 
     /// Only Secrets with these labels, as in `team=a,tier!=test`.
     #[arg(short = 'l', long, value_name = "LABELS")]
-    selector: Option<String>,
+    pub selector: Option<String>,
 
     /// Only Secrets with these fields, as in `type=kubernetes.io/tls` or `metadata.name!=db`.
     #[arg(long, value_name = "FIELDS")]
-    field_selector: Option<String>,
+    pub field_selector: Option<String>,
 
     /// Without the line of headings.
     #[arg(long)]
-    no_headers: bool,
+    pub no_headers: bool,
 
     #[command(flatten)]
-    namespaces: NamespacesArg,
+    pub namespaces: NamespacesArg,
 
     #[command(flatten)]
-    cluster: ClusterArgs,
+    pub cluster: ClusterArgs,
 
     #[command(flatten)]
-    output: OutputArgs,
+    pub output: OutputArgs,
+
+    /// Of `lockgate get secrets`: kubectl's columns, and only these names.
+    #[arg(skip)]
+    pub of_get: Option<Vec<String>>,
 }
 
 const HELP: &str = "\
@@ -75,8 +81,7 @@ pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
     let (namespace, mut rows, users) = block_on(async {
         let connection = args.cluster.connect().await?;
         let namespace = connection.namespaces(&args.namespaces);
-        let params = selection(args);
-        let rows = row::list(&connection.client, namespace.as_deref(), &params);
+        let rows = rows(args, &connection, namespace.as_deref());
         let users = async {
             if !with_users {
                 return Ok(None);
@@ -86,7 +91,9 @@ pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
         let (rows, users) = tokio::try_join!(rows, users)?;
         Ok((namespace, rows, users))
     })?;
-    rows.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    if !matches!(args.of_get.as_deref(), Some([_, ..])) {
+        rows.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    }
     let is_whole = args.selector.is_none() && args.field_selector.is_none();
     let secrets = join(rows, users.as_ref(), args.used, is_whole)?;
 
@@ -94,6 +101,7 @@ pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
     let now = Timestamp::now();
     let detail = if format == Some(Format::Wide) { Detail::Wide } else { Detail::Plain };
     match format {
+        None if args.of_get.is_some() => as_kubectl(&mut out, args, namespace.as_deref(), &secrets, now)?,
         None | Some(Format::Wide) => {
             let in_all = namespace.is_none();
             let header = shown::header(in_all, detail);
@@ -105,8 +113,8 @@ pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
                 writeln!(out, "secret/{}", secret.name)?;
             }
         }
-        Some(Format::Json) => output::json(&mut out, &items(&secrets))?,
-        Some(Format::Yaml) => output::yaml(&mut out, &items(&secrets))?,
+        Some(Format::Json) => output::json(&mut out, &whole(args, &secrets))?,
+        Some(Format::Yaml) => output::yaml(&mut out, &whole(args, &secrets))?,
     }
     out.flush()?;
     if let Some(why) = users.as_ref().and_then(|users| users.why_unknown().or_else(|| users.why_namers_unknown())) {
@@ -115,9 +123,54 @@ pub(in crate::cli) fn run(args: &ListArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// For `-o json` and `-o yaml`.
-fn items(secrets: &[Shown]) -> Value {
-    json!({"items": secrets.iter().map(Shown::json).collect::<Vec<_>>()})
+/// Those that the server selects, or those that are named.
+async fn rows(args: &ListArgs, connection: &Connection, namespace: Option<&str>) -> Result<Vec<SecretRow>, Error> {
+    let client = &connection.client;
+    let (Some(names @ [_, ..]), Some(namespace)) = (args.of_get.as_deref(), namespace) else {
+        return row::list(client, namespace, &selection(args)).await;
+    };
+    let mut rows = Vec::new();
+    for name in names {
+        rows.push(row::get(client, namespace, name).await?.ok_or_else(|| not_found(namespace, name))?);
+    }
+    Ok(rows)
+}
+
+/// The columns that kubectl and Pi have.
+fn as_kubectl(
+    out: &mut impl Write,
+    args: &ListArgs,
+    namespace: Option<&str>,
+    secrets: &[Shown],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let in_all = namespace.is_none();
+    if secrets.is_empty() {
+        get::none(namespace);
+        return Ok(());
+    }
+    // Of the wide table neither CREATED nor what stands behind AGE.
+    let few = |cells: Vec<String>| -> Vec<String> {
+        let created = if in_all { 3 } else { 2 };
+        cells
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| *at != created && *at < created + 3)
+            .map(|(_, cell)| cell)
+            .collect()
+    };
+    let header = few(shown::header(in_all, Detail::Wide).into_iter().map(ToOwned::to_owned).collect());
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<String>> = secrets.iter().map(|secret| few(secret.cells(in_all, Detail::Wide, now))).collect();
+    Ok(output::table(out, (!args.no_headers).then_some(&header), &rows)?)
+}
+
+/// For `-o json` and `-o yaml`; the one that `get secret NAME` asks for stands alone, as with kubectl.
+fn whole(args: &ListArgs, secrets: &[Shown]) -> Value {
+    match (args.of_get.as_deref(), secrets) {
+        (Some([_]), [one]) => one.json(),
+        _ => json!({"items": secrets.iter().map(Shown::json).collect::<Vec<_>>()}),
+    }
 }
 
 /// What the server selects: `type` can be asked for by who wants the hidden types.

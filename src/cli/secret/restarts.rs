@@ -11,7 +11,7 @@ use crate::cli::users::{self, Usage, User};
 
 /// What was done to its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(in crate::cli) enum Effect {
     /// Some are new.
     NewValues,
     /// Keys went, and no value is new: no time of the Secret moves, and the operator sees no change.

@@ -3,7 +3,7 @@
 use clap::Args;
 use kube::Client;
 
-use super::create::generic::{KEY_RULE, halves};
+use super::create::generic::{KEY_RULE, halves, key_of};
 use super::create::limits::{LimitArgs, Limits};
 use super::create::print::{Line, Printer};
 use super::create::refuse::{MAX_SIZE, refuse_change};
@@ -16,7 +16,7 @@ use crate::cli::error::Error;
 use crate::cli::output::{Format, printable};
 use crate::cli::values::{self, Draft, Secret, SecretValue, Tree, Write, argument, read_file, read_stdin};
 use crate::cli::writes::FIELD_MANAGER;
-use crate::model::names::{SecretKey, is_dns_subdomain};
+use crate::model::names::is_dns_subdomain;
 use crate::model::secret::EXPIRES_ON_LABEL;
 
 /// Flags of `lockgate secret set`.
@@ -110,10 +110,15 @@ pub(in crate::cli) fn run(args: &SetArgs) -> Result<(), Error> {
             said => ("updated", format!(": {}{dry_run}", said.join(", "))),
         };
         let line = Line { name, verb, place: None, note: &note };
-        match object {
-            Some(object) => Printer::new(format).object(object, &line, false)?,
-            None => Printer::new(format.filter(|format| *format == Format::Name)).object(Tree::Null, &line, false)?,
-        }
+        let object = match object {
+            Some(object) => object,
+            None if matches!(format, Some(Format::Json | Format::Yaml)) => {
+                let write = Write { dry_run: true, ..order.write.clone() };
+                values::patch(&connection.client, &namespace, name, &Tree::Map(Vec::new()), &write).await?
+            }
+            None => Tree::Null,
+        };
+        Printer::new(format).object(object, &line, false)?;
         if let (None, Some(effect)) = (format, effect) {
             restarts::tell(&connection.client, &namespace, name, effect).await?;
         }
@@ -124,6 +129,7 @@ pub(in crate::cli) fn run(args: &SetArgs) -> Result<(), Error> {
 /// Takes the words apart. Only keys are shown in an error.
 fn changes(words: &[SecretValue]) -> Result<Vec<Change>, Error> {
     let mut changes: Vec<Change> = Vec::new();
+    let mut reads_stdin = false;
     for (at, word) in words.iter().enumerate() {
         let (key, value) = match halves(word.expose()) {
             Some((key, value)) => (key, Some(value)),
@@ -137,7 +143,7 @@ fn changes(words: &[SecretValue]) -> Result<Vec<Change>, Error> {
                 }
             },
         };
-        let key = std::str::from_utf8(key).ok().and_then(|key| SecretKey::parse(key).ok()).ok_or_else(|| {
+        let key = key_of(key).ok_or_else(|| {
             Error::Usage(format!(
                 "change number {}: what stands before '=' cannot be a key: {KEY_RULE}",
                 at.saturating_add(1)
@@ -148,7 +154,13 @@ fn changes(words: &[SecretValue]) -> Result<Vec<Change>, Error> {
         }
         let value = match value {
             None => None,
-            Some(b"@-") => Some(read_stdin(MAX_SIZE)?),
+            Some(b"@-") if reads_stdin => {
+                return Err(Error::Usage(format!("{key}=@-: standard input can be read once: give one key @-")));
+            }
+            Some(b"@-") => {
+                reads_stdin = true;
+                Some(read_stdin(MAX_SIZE)?)
+            }
             Some([b'@', b'@', rest @ ..]) => Some(SecretValue::new([b"@", rest].concat())),
             Some([b'@', path @ ..]) => {
                 let path = std::str::from_utf8(path)

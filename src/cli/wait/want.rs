@@ -57,7 +57,7 @@ impl FromStr for Want {
                 phase.map(|phase| Self::Phase(*phase)).ok_or_else(|| format!("{word} is no phase: give one of {}", all()))
             }
             _ => Err(
-                "give Ready, Complete or SecretsResolved, condition=NAME or condition=NAME=STATUS, phase=PHASE, create or delete"
+                "give Ready, Complete or SecretsResolved, condition=NAME or condition=NAME=STATUS, phase=PHASE, create or delete; for jsonpath there is kubectl wait"
                     .to_owned(),
             ),
         }

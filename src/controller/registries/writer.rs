@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
 use tokio::time::Instant;
-use tracing::{Instrument, debug, error, info, warn};
+use tracing::{Instrument, error, info};
 
 use super::wire::{StoredRegistry, Wire, WireRegistry};
 use crate::api::registry::RegistryStatus;
 use crate::controller::context::Context;
 use crate::controller::key::ObjectKey;
+use crate::controller::patch::{Seen, Written};
 use crate::controller::streams::wait_until;
-use crate::controller::write::{Regarding, WRITE_DEADLINE, Written, events, merge_patch};
+use crate::controller::write::{Regarding, events};
 use crate::controller::{reader, reconcile};
 use crate::model::backoff::TRANSIENT;
 use crate::model::secret::{SecretAccess, SecretKnowledge};
@@ -154,28 +152,15 @@ async fn look(context: &Arc<Context>, key: &ObjectKey) -> Looked {
     }
 }
 
-/// One merge patch, which the API server refuses where anybody wrote in between.
 async fn write_status(context: &Context, stored: &StoredRegistry, after: &RegistryStatus) -> Written {
     let key = &stored.key;
-    let (Ok(old), Ok(new)) = (serde_json::to_value(&stored.status), serde_json::to_value(after)) else {
-        return Written::Failed;
-    };
-    let patch = Patch::Merge(json!({
-        "metadata": {"uid": stored.uid, "resourceVersion": stored.resource_version},
-        "status": merge_patch(&old, &new),
-    }));
+    let seen = Seen { kind: "Registry", key, uid: &stored.uid, resource_version: &stored.resource_version };
     context.with_state(|state| state.registries.cache.writing(key.clone()));
-    let api: Api<WireRegistry> = Api::namespaced(context.client.clone(), &key.namespace);
     let span = Call::PatchRegistryStatus(&key.name).span(&key.namespace);
-    let params = PatchParams::default();
-    let write = tokio::time::timeout(WRITE_DEADLINE, api.patch_status(&key.name, &params, &patch));
-    let result = write.instrument(span.clone()).await;
-    if !matches!(result, Ok(Ok(_))) {
-        context.with_state(|state| state.registries.cache.not_written(key));
-    }
-    let written = match result {
-        Ok(Ok(wire)) => {
-            let written = Arc::new(wire.stored());
+    let patched = seen.patch_status(&context.client, &stored.status, after).instrument(span.clone()).await;
+    let written = match patched {
+        Ok(wire) => {
+            let written = Arc::new(WireRegistry::stored(wire));
             context.with_state(|state| {
                 state.registries.cache.wrote(key.clone(), written.version(), written);
                 state.agenda.wrote(key, Instant::now());
@@ -184,18 +169,9 @@ async fn write_status(context: &Context, stored: &StoredRegistry, after: &Regist
             info!(registry = %key, ready, used_by = after.used_by, "wrote the status");
             Written::Yes
         }
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Written::Gone,
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-            debug!(registry = %key, "the status was written by somebody else in between");
-            Written::Behind
-        }
-        Ok(Err(kube::Error::Api(status))) => {
-            warn!(registry = %key, code = status.code, "the status was refused: {}", status.message);
-            Written::Failed
-        }
-        Ok(Err(_)) | Err(_) => {
-            warn!(registry = %key, "the status could not be written: the API server could not be reached");
-            Written::Failed
+        Err(written) => {
+            context.with_state(|state| state.registries.cache.not_written(key));
+            written
         }
     };
     spans::ended(&span, written.as_str(), written == Written::Failed);

@@ -148,12 +148,18 @@ fn violations(error: &ValidationError<'_>) -> Vec<Violation> {
         }
         ValidationErrorKind::MaxLength { limit } => format!("Too long: may not be more than {limit} bytes"),
         ValidationErrorKind::MinLength { limit } => format!("should be at least {limit} chars long"),
-        ValidationErrorKind::Minimum { limit } => format!("should be greater than or equal to {limit}"),
-        ValidationErrorKind::Maximum { limit } => format!("should be less than or equal to {limit}"),
+        ValidationErrorKind::Minimum { limit } => format!("should be greater than or equal to {}", number(limit)),
+        ValidationErrorKind::Maximum { limit } => format!("should be less than or equal to {}", number(limit)),
         ValidationErrorKind::Type { kind } => format!("must be of type {}: \"{}\"", types(kind), type_of(instance)),
         _ => error.to_string(),
     };
     vec![Violation { field: at, message }]
+}
+
+/// A bound as the API server writes it: a whole number has no parts.
+fn number(limit: &Value) -> String {
+    let whole = limit.as_f64().filter(|limit| limit.fract() == 0.0);
+    whole.map_or_else(|| limit.to_string(), |limit| format!("{limit:.0}"))
 }
 
 fn types(kind: &TypeKind) -> String {
@@ -190,4 +196,18 @@ fn path(location: &Location) -> String {
         }
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_bound_is_written_as_the_api_server_writes_it() {
+        for (limit, text) in [(json!(255.0), "255"), (json!(-1.0), "-1"), (json!(3), "3"), (json!(0.5), "0.5")] {
+            assert_eq!(number(&limit), text);
+        }
+    }
 }

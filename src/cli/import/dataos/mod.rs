@@ -68,7 +68,11 @@ const READ: [&str; 8] = ["service", "worker", "workflow", "secret", "instance-se
 pub fn is_resource(document: &Value) -> bool {
     let kind = document.get("type").and_then(Value::as_str).unwrap_or_default();
     let is_known = READ.contains(&kind) || ELSEWHERE.iter().any(|(name, _)| *name == kind);
-    is_known && document.get("apiVersion").is_none() && (document.get("name").is_some() || document.get(kind).is_some())
+    // Of a type that came later its own section tells.
+    let is_theirs = is_known || document.get("version").is_some() && document.get(kind).is_some_and(Value::is_object);
+    is_theirs
+        && document.get("apiVersion").is_none()
+        && (document.get("name").is_some() || document.get(kind).is_some())
 }
 
 /// What becomes of a document that [`is_resource`].
@@ -107,7 +111,10 @@ fn resource(
         }
         "bundle" => bundle(source, &section, options, known),
         kind => {
-            let instead = ELSEWHERE.iter().find(|(name, _)| *name == kind).map_or("", |(_, instead)| *instead);
+            let instead = ELSEWHERE
+                .iter()
+                .find(|(name, _)| *name == kind)
+                .map_or("this type is not known here", |(_, instead)| *instead);
             let secrets = refer::names(source, &child(&section, "dataosSecrets"));
             if !secrets.is_empty() {
                 let names = secrets.join(", ");

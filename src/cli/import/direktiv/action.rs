@@ -6,7 +6,7 @@ use super::super::draft::Draft;
 use super::super::finding::{Severity, child};
 use super::super::source::Source;
 use super::command::{self, DIREKTIV_CMD};
-use super::function::{FILES, Function, Functions};
+use super::function::{self, FILES, Function, Functions};
 use super::input;
 use super::secrets::Secrets;
 
@@ -47,7 +47,7 @@ pub fn step(
     if function.cmd.starts_with(DIREKTIV_CMD) {
         command::map(source, action, function, &named, draft, &step, secrets);
     } else {
-        let words: Vec<&str> = function.cmd.split_whitespace().collect();
+        let words = function::command(source, &child(&function.at, "cmd"), &function.cmd);
         draft.set(&child(&step, "cmd"), json!(words));
         gathered.takes_data |= input::map(source, action, &named, draft, &step, secrets);
     }

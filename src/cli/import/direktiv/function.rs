@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::finding::{Severity, child};
 use super::super::source::Source;
 use super::command::DIREKTIV_CMD;
-use super::input;
+use super::{input, words};
 
 /// What a function, or a service, has that has no counterpart.
 pub const FUNCTION_LOST: [(&str, &str); 3] = [
@@ -113,6 +113,17 @@ pub fn variables(source: &mut Source, pointer: &str) -> BTreeMap<String, String>
         }
     }
     variables
+}
+
+/// Takes a command line; its words.
+pub fn command(source: &mut Source, pointer: &str, line: &str) -> Vec<String> {
+    words::split(line).unwrap_or_else(|| {
+        source.error(
+            pointer,
+            "a quote is not closed in it, or it has what only a shell reads, and none does: write it as in sh -c 'a; b'",
+        );
+        Vec::new()
+    })
 }
 
 /// Takes a size; the limits that it stands for, or null.

@@ -20,6 +20,8 @@ pub struct Graph {
     pub branches: Vec<String>,
     /// Pointers of what is no part of the order, and why.
     pub left_out: Vec<(String, &'static str)>,
+    /// Pointers of states, each with a name to which it goes and that no state has.
+    pub unknown: Vec<(String, String)>,
     /// The steps that a state becomes, by its id; none: it has no container.
     steps: BTreeMap<String, Vec<String>>,
     /// The steps that have to be done before a state, by its id.
@@ -59,9 +61,15 @@ impl Graph {
                 .flatten()
                 .filter(|next| pointers.contains_key(*next) && !backwards.contains(&(id.clone(), (*next).clone())))
                 .collect();
-            if forward.len() > 1 {
-                graph.branches.extend(pointers.get(id).cloned());
+            let at = pointers.get(id);
+            let may_end = !forward.is_empty() && at.is_some_and(|at| may_end(source, at));
+            if forward.len() > 1 || may_end {
+                graph.branches.extend(at.cloned());
             }
+            let strangers = nexts.get(id).into_iter().flatten().filter(|next| !pointers.contains_key(*next));
+            graph
+                .unknown
+                .extend(at.into_iter().flat_map(|at| strangers.clone().map(|next| (at.clone(), next.clone()))));
             let done = graph.done(id);
             for next in forward {
                 graph.needs.entry(next.clone()).or_default().extend(done.iter().cloned());
@@ -103,6 +111,18 @@ fn nexts(source: &Source, at: &str) -> Vec<String> {
         nexts.extend(elements.iter().filter_map(|element| text(source, &child(element, "transition"))));
     }
     nexts
+}
+
+/// Whether a state that chooses may choose to go nowhere, which ends the workflow.
+fn may_end(source: &Source, at: &str) -> bool {
+    let list = match text(source, &child(at, "type")).as_deref() {
+        Some("switch") => "conditions",
+        Some("eventsXor") => "events",
+        _ => return false,
+    };
+    let goes_on = |at: &String| text(source, &child(at, "transition")).is_some();
+    let by_default = list == "events" || text(source, &child(at, "defaultTransition")).is_some();
+    !by_default || !source.elements(&child(at, list)).iter().all(goes_on)
 }
 
 /// The names of the steps that each state becomes: one of an action that has an image, and several of a parallel state.

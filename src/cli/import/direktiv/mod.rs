@@ -11,6 +11,7 @@ mod input;
 mod secrets;
 mod service;
 mod time;
+mod words;
 
 use serde_json::Value;
 
@@ -133,8 +134,11 @@ fn workflow(source: &mut Source, options: &Options) -> Option<Draft> {
         source.say(
             Severity::Lost,
             branch,
-            "goes on in one of several states: nothing chooses here, all are steps, and the Pipeline is suspended so that none runs before you took out what is not meant",
+            "goes on in one of several states, or ends: nothing chooses here, all are steps, and the Pipeline is suspended so that none runs before you took out what is not meant",
         );
+    }
+    for (at, name) in &graph.unknown {
+        source.error(at, format!("goes on in {name}, and no state has this id: mend it in the source"));
     }
     for (at, text) in &graph.left_out {
         source.lost(at, *text);

@@ -22,8 +22,8 @@ pub fn service(source: &mut Source, options: &Options) -> Option<Draft> {
     };
     draft.set("/spec/mode", "Service");
     draft.set("/spec/transform/image", image);
-    let command: Vec<String> =
-        source.text("/cmd").unwrap_or_default().split_whitespace().map(ToOwned::to_owned).collect();
+    let line = source.text("/cmd").unwrap_or_default();
+    let command = function::command(source, "/cmd", &line);
     draft.set("/spec/transform/cmd", command);
     let variables = function::variables(source, "/envs");
     draft.set("/spec/transform/env", json!(variables));

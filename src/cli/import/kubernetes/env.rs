@@ -8,8 +8,15 @@ use crate::cli::import::source::Source;
 
 /// The variables of the container at the pointer.
 pub(super) fn map(source: &mut Source, draft: &mut Draft, container: &str) {
+    let mut literals = Vec::new();
     for entry in source.elements(&child(container, "env")) {
-        one(source, draft, &entry);
+        literals.extend(one(source, draft, &entry));
+    }
+    for (entry, name, value) in &literals {
+        let before = literals.iter().take_while(|(at, ..)| at != entry);
+        if before.into_iter().any(|(_, other, _)| other > name && names(value, other)) {
+            source.unserved(&child(entry, "value"), format!("{name} takes the value of a variable that comes after it here: literals are set in the order of their names, after those of Secrets"));
+        }
     }
     source.take_empty(&child(container, "env"));
     for entry in source.elements(&child(container, "envFrom")) {
@@ -18,10 +25,11 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, container: &str) {
     source.take_empty(&child(container, "envFrom"));
 }
 
-fn one(source: &mut Source, draft: &mut Draft, entry: &str) {
+/// Maps an entry. What is a literal is given back: where it stands, its name, its value.
+fn one(source: &mut Source, draft: &mut Draft, entry: &str) -> Option<(String, String, String)> {
     let Some(name) = source.text(&child(entry, "name")) else {
         source.error(entry, "has no name");
-        return;
+        return None;
     };
     let to = child("/spec/transform/env", &name);
     let secret = format!("{entry}/valueFrom/secretKeyRef");
@@ -30,7 +38,7 @@ fn one(source: &mut Source, draft: &mut Draft, entry: &str) {
         fields.insert("env_var".to_owned(), name.into());
         reference(source, &mut fields, &secret, &["name", "key"]);
         draft.push("/spec/transform/secrets", Value::Object(fields));
-        return;
+        return None;
     }
     if source.peek(&child(entry, "valueFrom")).is_some() {
         for (kind, why) in [
@@ -47,22 +55,21 @@ fn one(source: &mut Source, draft: &mut Draft, entry: &str) {
         ] {
             source.lost(&format!("{entry}/valueFrom/{kind}"), why);
         }
-        return;
+        return None;
     }
     // A name without a value is the empty text.
     let value = source.text(&child(entry, "value")).unwrap_or_default();
     if draft.object.pointer(&to).is_some() {
         source.note(entry, format!("{name} stands twice: the last one counts, as in Kubernetes"));
     }
-    if later(&name, &value) {
-        source.unserved(&child(entry, "value"), format!("{name} takes the value of a variable that comes after it here: literals are set in the order of their names, after those of Secrets"));
-    }
-    draft.set(&to, value);
+    draft.set(&to, value.clone());
+    Some((entry.to_owned(), name, value))
 }
 
-/// Whether the value names a variable that sorts behind.
-fn later(name: &str, value: &str) -> bool {
-    value.split("$(").skip(1).filter_map(|rest| rest.split_once(')')).any(|(other, _)| other > name)
+/// Whether the value takes that of a variable, as the kubelet reads it: `$$` is one `$`.
+fn names(value: &str, variable: &str) -> bool {
+    let value = value.replace("$$", "");
+    value.split("$(").skip(1).filter_map(|rest| rest.split_once(')')).any(|(other, _)| other == variable)
 }
 
 fn all(source: &mut Source, draft: &mut Draft, entry: &str) {

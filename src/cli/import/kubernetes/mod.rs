@@ -6,18 +6,45 @@ mod security;
 mod volumes;
 mod workload;
 
+use serde_json::Value;
+
 use super::draft::Draft;
 use super::secrets::Sealed;
 use super::source::Source;
 use super::{Options, names};
 
+/// The Pipeline's name.
+fn named(source: &mut Source, options: &Options, called: &str) -> String {
+    if let Some(name) = options.name() {
+        return name.to_owned();
+    }
+    let begins = source.peek("/metadata/generateName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if !called.is_empty() {
+        let name = names::pipeline(called);
+        if name != called {
+            source.note("/metadata/name", names::renamed(&name, 52));
+        }
+        return name;
+    }
+    let name = names::pipeline(&begins);
+    if begins.is_empty() {
+        source.error("/metadata/name", "is missing: give it one in the source, or with --name");
+    } else {
+        source.note(
+            "/metadata/generateName",
+            format!("becomes the name {name}: a Pipeline has one, and its runs have numbers"),
+        );
+    }
+    name
+}
+
 /// Maps one object.
 #[must_use]
 pub(super) fn map(source: &mut Source, options: &Options) -> Vec<Draft> {
-    let text = |pointer: &str| source.peek(pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let text = |pointer: &str| source.peek(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (version, kind, called) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
     let group = version.rsplit_once('/').map_or("", |(group, _)| group).to_owned();
-    source.object = format!("{kind} {called}");
+    format!("{kind} {called}").trim_end().clone_into(&mut source.object);
     match (group.as_str(), kind.as_str()) {
         ("", "Secret") => {
             if let Some(manifest) = source.take("") {
@@ -27,13 +54,7 @@ pub(super) fn map(source: &mut Source, options: &Options) -> Vec<Draft> {
             Vec::new()
         }
         ("", "Pod") | ("apps", "Deployment") | ("batch", "Job" | "CronJob") => {
-            let name = options.name().map_or_else(|| names::pipeline(&called), ToOwned::to_owned);
-            if name != called && options.name().is_none() {
-                source.note(
-                    "/metadata/name",
-                    format!("is renamed to {name}: a Pipeline's name has at most 52 characters"),
-                );
-            }
+            let name = named(source, options, &called);
             let mut draft = Draft::pipeline(&name);
             draft.called = called;
             workload::map(source, &mut draft, &kind);

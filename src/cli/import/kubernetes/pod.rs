@@ -121,7 +121,13 @@ fn of_container(source: &mut Source, draft: &mut Draft, at: &str) {
     draft.set("/spec/image_pull_policy", source.text(&field("imagePullPolicy")));
     env::map(source, draft, at);
     for (from, to) in [("requests", "resource_requests"), ("limits", "resource_limits")] {
-        let amounts = source.take(&format!("{at}/resources/{from}")).unwrap_or_default();
+        let mut amounts = source.take(&format!("{at}/resources/{from}")).unwrap_or_default();
+        for amount in amounts.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+            // Kubernetes takes a number with parts, as in `cpu: 0.5`; the schema of a CustomResourceDefinition cannot.
+            if amount.is_f64() {
+                *amount = Value::String(amount.to_string());
+            }
+        }
         draft.set(&child("/spec", to), amounts);
     }
     source.take_empty(&field("resources"));

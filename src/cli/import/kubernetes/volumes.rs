@@ -9,6 +9,9 @@ use crate::cli::import::draft::Draft;
 use crate::cli::import::finding::child;
 use crate::cli::import::source::Source;
 
+/// Where the API server mounts a ServiceAccount's token.
+const TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 /// Kubernetes' own mode of a file.
 const MODE: i64 = 0o644;
 
@@ -29,6 +32,13 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, pod: &str, container: 
             source.error(&mount, format!("there is no volume {name}"));
             continue;
         };
+        // The ServiceAccount's token, as the API server mounts it into every Pod: there as here it comes by itself.
+        if path == TOKEN_DIR && name.starts_with("kube-api-access-") {
+            source.take(&mount);
+            source.take(volume);
+            mounted.insert(volume.clone());
+            continue;
+        }
         let mut at = Mount { path: path_of(&path), sub_path: source.text(&child(&mount, "subPath")), read_only: false };
         at.read_only = source.flag(&child(&mount, "readOnly")) == Some(true);
         if !mounted.insert(volume.clone()) {
@@ -118,6 +128,11 @@ fn one(source: &mut Source, draft: &mut Draft, volume: &str, mount: &Mount) {
         }
         fields.insert("scratch".to_owned(), Value::Object(scratch));
         draft.push("/spec/transform/volumes", Value::Object(fields));
+    } else if source.peek(&field("csi")).is_some() {
+        source.lost(
+            volume,
+            "a Pipeline mounts no CSI volume: let its driver write a Secret, and name that (docs/recipes/csi.md)",
+        );
     } else {
         source.lost(
             volume,

@@ -8,7 +8,7 @@ use crate::cli::import::finding::child;
 use crate::cli::import::source::Source;
 
 /// What the cluster writes into an object: nothing of it is asked for.
-const WRITTEN_BY_THE_CLUSTER: [&str; 11] = [
+const WRITTEN_BY_THE_CLUSTER: [&str; 10] = [
     "/status",
     "/metadata/uid",
     "/metadata/resourceVersion",
@@ -16,26 +16,49 @@ const WRITTEN_BY_THE_CLUSTER: [&str; 11] = [
     "/metadata/generation",
     "/metadata/managedFields",
     "/metadata/selfLink",
-    "/metadata/generateName",
     "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
     "/metadata/annotations/deployment.kubernetes.io~1revision",
     "/spec/nodeName",
 ];
+
+/// Labels that tie Pods to what made them. Ours are made by a Pipeline.
+const TIES: [&str; 5] = [
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-name",
+    "controller-uid",
+    "job-name",
+    "pod-template-hash",
+];
+
+/// How often a Job is tried again that does not say it.
+const BACKOFF_LIMIT: i64 = 6;
 
 /// Maps one object of the kind.
 pub(super) fn map(source: &mut Source, draft: &mut Draft, kind: &str) {
     for field in ["/apiVersion", "/kind", "/metadata/name"] {
         source.take(field);
     }
+    source.take("/metadata/generateName");
     let written: Vec<_> = WRITTEN_BY_THE_CLUSTER.into_iter().filter(|field| source.take(field).is_some()).collect();
     if !written.is_empty() {
         source.note("", "came from a cluster: its status and what else the cluster writes were left out");
     }
     draft.set("/metadata/namespace", source.text("/metadata/namespace"));
+    ties(source, "/metadata/labels");
     for field in ["/metadata/labels", "/metadata/annotations"] {
         let texts = source.text_map(field);
         draft.set(field, json!(texts));
     }
+    for owner in source.elements("/metadata/ownerReferences") {
+        let text = |field| source.peek(&child(&owner, field)).and_then(Value::as_str).unwrap_or_default();
+        let whose = format!("{} {}", text("kind"), text("name"));
+        source.take(&owner);
+        source.unserved(
+            "/metadata/ownerReferences",
+            format!("it was made by {whose}, which makes others like it: import what stands at the beginning"),
+        );
+    }
+    source.take_empty("/metadata/ownerReferences");
     match kind {
         "Deployment" => deployment(source, draft),
         "Job" => job(source, draft, "/spec"),
@@ -45,8 +68,16 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft, kind: &str) {
     source.take_empty("/metadata");
 }
 
+/// Takes the labels that tie Pods to what made them.
+fn ties(source: &mut Source, labels: &str) {
+    for label in TIES {
+        source.take(&child(labels, label));
+    }
+}
+
 fn template(source: &mut Source, draft: &mut Draft, at: &str) {
     source.take(&format!("{at}/metadata/creationTimestamp"));
+    ties(source, &format!("{at}/metadata/labels"));
     source.take(&format!("{at}/metadata/name"));
     for field in ["labels", "annotations"] {
         let texts = source.text_map(&format!("{at}/metadata/{field}"));
@@ -130,10 +161,10 @@ fn job(source: &mut Source, draft: &mut Draft, at: &str) {
     let parallelism = source.integer(&field("parallelism"));
     let completions = source.integer(&field("completions"));
     draft.set("/spec/parallelism", completions.or(parallelism));
-    if let (Some(completions), Some(at_once)) = (completions, parallelism)
+    if let (Some(completions), at_once) = (completions, parallelism.unwrap_or(1))
         && at_once < completions
     {
-        source.unserved(&field("parallelism"), format!("{at_once} Pods at a time: all {completions} start at once"));
+        source.unserved(&field("parallelism"), format!("{at_once} at a time: all {completions} Pods start at once"));
     }
     if let Some(mode) = source.text(&field("completionMode"))
         && mode == "Indexed"
@@ -143,7 +174,11 @@ fn job(source: &mut Source, draft: &mut Draft, at: &str) {
             "the number of a Pod stands in LOCKGATE_INDEX, not in JOB_COMPLETION_INDEX",
         );
     }
-    draft.set("/spec/retries", source.integer(&field("backoffLimit")));
+    let retries = source.integer(&field("backoffLimit"));
+    if retries.is_none() {
+        draft.comment("/spec/retries", "What a Job has that says no backoffLimit.");
+    }
+    draft.set("/spec/retries", retries.unwrap_or(BACKOFF_LIMIT));
     for (from, to) in [("activeDeadlineSeconds", "timeout"), ("ttlSecondsAfterFinished", "ttl_after_finished")] {
         if let Some(seconds) = source.integer(&field(from)) {
             draft.set(&child("/spec", to), format!("{}s", seconds.max(1)));
@@ -151,6 +186,12 @@ fn job(source: &mut Source, draft: &mut Draft, at: &str) {
     }
     if source.flag(&field("suspend")) == Some(true) {
         draft.set("/spec/suspend", true);
+    }
+    for (name, default) in [("manualSelector", "false"), ("podReplacementPolicy", "TerminatingOrFailed")] {
+        let says = source.peek(&field(name)).map(|value| value.as_str().map_or_else(|| value.to_string(), Into::into));
+        if says.is_some_and(|says: String| says == default) {
+            source.take(&field(name));
+        }
     }
     source.take(&field("selector"));
     source

@@ -8,7 +8,8 @@ use crate::cli::import::source::Source;
 
 /// Parallelism, resources, placement.
 pub(super) fn map(source: &mut Source, draft: &mut Draft) {
-    draft.set("/spec/parallelism", source.integer("/parallelism_spec/constant"));
+    // 0 is what protobuf writes for nothing, and Pachyderm starts one worker.
+    draft.set("/spec/parallelism", source.integer("/parallelism_spec/constant").filter(|number| *number != 0));
     source.lost(
         "/parallelism_spec/coefficient",
         "depends on the number of nodes: write the number of Pods as parallelism",

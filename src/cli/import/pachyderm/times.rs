@@ -15,7 +15,12 @@ pub(super) fn map(source: &mut Source, draft: &mut Draft) {
             None => source.error("/job_timeout", "must be a duration, as in 30s or 1h30m"),
         }
     }
-    let Some(tries) = source.integer("/datum_tries").filter(|tries| *tries > 0) else { return };
+    let Some(tries) = source.integer("/datum_tries").filter(|tries| *tries > 0) else {
+        if !is_service {
+            source.note("/datum_tries", "is not said: Pachyderm tries a datum three times, and here a failed Pod is followed by no other unless retries is written");
+        }
+        return;
+    };
     if is_service {
         source.unserved(
             "/datum_tries",

@@ -121,8 +121,8 @@ impl Work<'_> {
             format: None,
         };
         let made = secrets::one(self.connection, draft, namespace, &how).await;
-        let (verb, object) = made.map_err(|error| self.of_secret(error, draft, namespace))?;
-        printer.secret(&draft.name, verb, place, object)
+        let made = made.map_err(|error| self.of_secret(error, draft, namespace))?;
+        printer.secret(&draft.name, made.verb, place, made.object)
     }
 
     /// What the Secret's own command would advise is not what mends it here.

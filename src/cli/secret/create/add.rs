@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::print::{Line, Printer};
 use super::refuse::refuse_change;
 use super::registry::{CONFIG_KEY, CONFIG_TYPE, Entry, add_to, entries};
-use super::send::{Failures, TRIES, changes_too_often, is_immutable};
+use super::send::{Failures, TRIES, changes_too_often, is_immutable, is_version_of};
 use super::words;
 use crate::cli::block_on;
 use crate::cli::error::Error;
@@ -50,9 +50,12 @@ pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error
             let Some((object, said)) = failures.sift(&format!("secret/{name}"), namespace, result) else { continue };
             let place = (namespaces.len() > 1).then_some(&**namespace);
             let dry_run = addition.write.suffix();
-            let line = Line { name: &name, verb: "updated", place, note: &format!(": {}{dry_run}", said.join(", ")) };
-            printer.object(object, &line, addition.write.dry_run)?;
-            if format.is_none() {
+            let (verb, note) = match said.as_slice() {
+                [] => ("unchanged", dry_run.to_owned()),
+                said => ("updated", format!(": {}{dry_run}", said.join(", "))),
+            };
+            printer.object(object, &Line { name: &name, verb, place, note: &note }, addition.write.dry_run)?;
+            if format.is_none() && !said.is_empty() {
                 restarts::tell(&connection.client, namespace, &name, Effect::NewValues).await?;
             }
         }
@@ -61,7 +64,7 @@ pub(super) fn run(args: &CreateArgs, format: Option<Format>) -> Result<(), Error
 }
 
 impl Addition {
-    /// The Secret as it is then, and what was said of each registry.
+    /// The Secret as it is then, and what was said of each registry; nothing, where nothing changed.
     async fn make(&self, client: &Client, namespace: &str) -> Result<(Tree, Vec<String>), Error> {
         let name = &self.draft.name;
         for _ in 0..TRIES {
@@ -73,7 +76,11 @@ impl Addition {
             let (change, said) = self.change(&there, namespace)?;
             match values::patch(client, namespace, name, &change, &self.write).await {
                 Err(Error::Client(kube::Error::Api(status))) if status.is_conflict() => {}
-                result => return Ok((result?, said)),
+                result => {
+                    let object = result?;
+                    let is_unchanged = !self.write.dry_run && is_version_of(&object, &there);
+                    return Ok((object, if is_unchanged { Vec::new() } else { said }));
+                }
             }
         }
         Err(changes_too_often(name, namespace))

@@ -26,6 +26,9 @@ pub(super) struct Documents {
 
 /// Reads all files. `validation` says what happens with unknown fields.
 pub(super) fn read(files: &[PathBuf], validation: &str) -> Result<Documents, Error> {
+    if files.iter().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(Error::Usage("-f -: standard input can be read once: give it once".into()));
+    }
     let mut reader = Reader { drafts: Vec::new(), problems: Vec::new(), validation };
     for path in files {
         let is_stdin = path == Path::new("-");
@@ -104,6 +107,7 @@ impl Reader<'_> {
         let before = self.problems.len();
         let mut metadata = document.take("metadata").unwrap_or(Tree::Null);
         let name = self.text(place, "metadata.name", metadata.take("name")).unwrap_or_default();
+        let is_name_told = self.problems.len() > before;
         let place = if name.is_empty() { place.to_owned() } else { format!("{place} (Secret {})", printable(&name)) };
         let namespace = self.text(&place, "metadata.namespace", metadata.take("namespace"));
         let type_ = self.text(&place, "type", document.take("type")).unwrap_or_default();
@@ -123,7 +127,8 @@ impl Reader<'_> {
         if self.problems.len() == before {
             self.drafts.push(draft);
         } else {
-            self.problems.extend(of_names(&draft).into_iter().map(|problem| format!("{place}: {problem}")));
+            let of_names = of_names(&draft).into_iter().filter(|_| !is_name_told);
+            self.problems.extend(of_names.map(|problem| format!("{place}: {problem}")));
         }
     }
 
@@ -188,8 +193,17 @@ impl Reader<'_> {
         if metadata.get("annotations").is_some_and(|annotations| annotations.get(LAST_APPLIED).is_some()) {
             if let Some(annotations) = metadata.map_mut("annotations") {
                 annotations.take(LAST_APPLIED);
+                if matches!(annotations, Tree::Map(rest) if rest.is_empty()) {
+                    metadata.take("annotations");
+                }
             }
             eprintln!("Warning: {place}: the annotation {LAST_APPLIED} holds a copy of the values, and is left out");
+        }
+        // The server refuses it (500, and no word of what to do).
+        if metadata.get("resourceVersion").and_then(Tree::as_text).is_some_and(|text| !text.is_empty()) {
+            self.problems.push(format!(
+                "{place}: metadata.resourceVersion is that of the Secret which this was read from: take it out, and what stands in it is created anew (or, with --replace, written over what is there)"
+            ));
         }
         if metadata.get("creationTimestamp").is_some_and(Tree::is_null) {
             metadata.take("creationTimestamp");

@@ -22,9 +22,14 @@ pub(super) fn draft(args: &CreateArgs, name: &str) -> Result<Draft, Error> {
     }
     let mut draft = Draft::new(name, args.type_.as_deref().unwrap_or_default());
     for (at, literal) in args.from_literal.iter().enumerate() {
-        let (key, value) = halves(literal.expose()).filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
-            Error::Usage(format!("--from-literal, number {}: write it as KEY=VALUE", at.saturating_add(1)))
-        })?;
+        let wrong = |why: &str| Error::Usage(format!("--from-literal, number {}: {why}", at.saturating_add(1)));
+        let (key, value) = halves(literal.expose())
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| wrong("write it as KEY=VALUE"))?;
+        // What stands there is not shown: whoever forgot the key has a value there, with its own '='.
+        if key_of(key).is_none() {
+            return Err(wrong(&format!("what stands before '=' cannot be a key: {KEY_RULE}")));
+        }
         add(&mut draft, key, SecretValue::new(value.to_vec()))?;
     }
     for source in &args.from_file {
@@ -105,7 +110,11 @@ pub(super) fn add_env_file(draft: &mut Draft, name: &str, file: &SecretValue) ->
             Some(value) => SecretValue::new(value.into()),
             None => SecretValue::new(std::env::var_os(key).map_or_else(
                 || {
-                    eprintln!("Warning: {key} has no value in {name}, nor in the environment: it is empty");
+                    // Not shown: in a file that holds one value and no key it is that value.
+                    eprintln!(
+                        "Warning: --from-env-file {name}, line {}: there is no '=', so that all of it is a key, and the environment has no variable of that name: its value is empty",
+                        at.saturating_add(1)
+                    );
                     Vec::new()
                 },
                 std::ffi::OsString::into_encoded_bytes,
@@ -126,9 +135,14 @@ fn is_env_name(text: &str) -> bool {
         && !text.starts_with("..")
 }
 
+/// The key, if it can be one.
+pub(in crate::cli) fn key_of(bytes: &[u8]) -> Option<SecretKey> {
+    SecretKey::parse(std::str::from_utf8(bytes).ok()?).ok()
+}
+
 /// Adds one key. The same twice is a mistake.
 pub(super) fn add(draft: &mut Draft, key: &[u8], value: SecretValue) -> Result<(), Error> {
-    let key = std::str::from_utf8(key).ok().and_then(|key| SecretKey::parse(key).ok()).ok_or_else(|| {
+    let key = key_of(key).ok_or_else(|| {
         Error::Usage(format!("{} cannot be a key: {KEY_RULE}", printable(&String::from_utf8_lossy(key))))
     })?;
     match draft.data.insert(key.as_str().to_owned(), value) {

@@ -46,13 +46,17 @@ impl Printer {
         Self { format, is_first: true }
     }
 
-    /// Prints an object; its values only if it was not written anywhere.
+    /// Prints an object; its values only if it was not written anywhere. Without them no annotation is printed either: kubectl and
+    /// others keep a copy of the values in one.
     pub(in crate::cli) fn object(&mut self, mut object: Tree, line: &Line<'_>, with_values: bool) -> Result<(), Error> {
         if !with_values {
             object.take("data");
         }
         if let Some(metadata) = object.map_mut("metadata") {
             metadata.take("managedFields");
+            if !with_values {
+                metadata.take("annotations");
+            }
         }
         let is_first = std::mem::replace(&mut self.is_first, false);
         let mut out = stdout().lock();

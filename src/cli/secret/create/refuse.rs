@@ -69,6 +69,9 @@ fn told(problems: &[String]) -> Result<(), Error> {
 pub(super) fn of_names(draft: &Draft) -> Vec<String> {
     let is_generated = draft.name.is_empty() && draft.metadata.get("generateName").is_some();
     let name = (!is_generated && !is_dns_subdomain(&draft.name)).then(|| {
+        if draft.name.is_empty() {
+            return "it has no name: give it one, as metadata.name of a manifest".to_owned();
+        }
         format!(
             "{:?} cannot be a name: lower-case letters, digits, '-' and '.', a letter or digit at both ends and beside each '.', 1 to 253 of them",
             draft.name

@@ -11,7 +11,7 @@ use super::print::{Line, Printer};
 use crate::cli::connect::Connection;
 use crate::cli::error::Error;
 use crate::cli::output::{Format, printable};
-use crate::cli::values::{self, Draft, Secret, Tree, Write};
+use crate::cli::values::{self, Draft, Secret, SecretValue, Tree, Write};
 use crate::model::secret::HELM_RELEASE_TYPE;
 
 /// How often a Secret that others change at the same time is written anew.
@@ -42,15 +42,17 @@ pub(in crate::cli) async fn all(
         let own = [draft.namespace.clone().unwrap_or_else(|| connection.default_namespace.clone())];
         for namespace in if namespaces.is_empty() { &own } else { namespaces } {
             let result = one(connection, draft, namespace, order).await;
-            let Some((verb, object)) = failures.sift(&format!("secret/{}", draft.name), namespace, result) else {
+            let Some(Made { verb, object, effect }) =
+                failures.sift(&format!("secret/{}", draft.name), namespace, result)
+            else {
                 continue;
             };
             let place = (namespaces.len() > 1).then_some(&**namespace);
             let note = order.write.suffix();
             let line = Line { name: &name_of(&object, draft), verb, place, note };
             printer.object(object, &line, order.write.dry_run)?;
-            if verb == "replaced" && order.format.is_none() {
-                restarts::tell(&connection.client, namespace, &draft.name, Effect::NewValues).await?;
+            if let (Some(effect), None) = (effect, order.format) {
+                restarts::tell(&connection.client, namespace, &draft.name, effect).await?;
             }
         }
     }
@@ -91,13 +93,23 @@ fn name_of(object: &Tree, draft: &Draft) -> String {
     name.unwrap_or(&draft.name).to_owned()
 }
 
-/// Makes it or, where it is there and may be replaced, changes it: what became of it, and the object as the server has it now.
+/// What became of one.
+pub(in crate::cli) struct Made {
+    /// As people are told.
+    pub verb: &'static str,
+    /// As the server has it now.
+    pub object: Tree,
+    /// What it is to the Pipelines that use it; `None`: nothing.
+    pub effect: Option<Effect>,
+}
+
+/// Makes it or, where it is there and may be replaced, changes it.
 pub(in crate::cli) async fn one(
     connection: &Connection,
     draft: &Draft,
     namespace: &str,
     order: &Order,
-) -> Result<(&'static str, Tree), Error> {
+) -> Result<Made, Error> {
     let client = &connection.client;
     for _ in 0..TRIES {
         if let Some(most) = order.max_count {
@@ -110,7 +122,7 @@ pub(in crate::cli) async fn one(
         }
         match values::create(client, namespace, &draft.object(Some(namespace)), &order.write).await {
             Err(Error::Client(kube::Error::Api(status))) if status.is_already_exists() => {}
-            result => return Ok(("created", result?)),
+            result => return Ok(Made { verb: "created", object: result?, effect: None }),
         }
         if !order.replace {
             return Err(Error::Conflict(format!(
@@ -122,10 +134,32 @@ pub(in crate::cli) async fn one(
         let change = replacement(draft, &there, namespace)?;
         match values::patch(client, namespace, &draft.name, &change, &order.write).await {
             Err(Error::Client(kube::Error::Api(status))) if status.is_conflict() => {}
-            result => return Ok(("replaced", result?)),
+            result => return Ok(Made::over(&there, draft, result?, &order.write)),
         }
     }
     Err(changes_too_often(&draft.name, namespace))
+}
+
+impl Made {
+    /// What was written over one that was there. Nothing happens where that was so already.
+    fn over(there: &Secret, draft: &Draft, object: Tree, write: &Write) -> Self {
+        if !write.dry_run && is_version_of(&object, there) {
+            return Self { verb: "unchanged", object, effect: None };
+        }
+        let keeps = draft.data.iter().all(|(key, value)| there.data.get(key).is_some_and(|old| is_same(old, value)));
+        let only_goes = keeps && draft.data.len() < there.data.len();
+        Self { verb: "replaced", object, effect: Some(if only_goes { Effect::KeysGone } else { Effect::NewValues }) }
+    }
+}
+
+/// Whether the server wrote nothing: a write that changes nothing moves no version.
+pub(super) fn is_version_of(object: &Tree, there: &Secret) -> bool {
+    let version = object.get("metadata").and_then(|metadata| metadata.get("resourceVersion")).and_then(Tree::as_text);
+    version == Some(&*there.metadata.resource_version)
+}
+
+fn is_same(one: &SecretValue, other: &SecretValue) -> bool {
+    one.expose() == other.expose()
 }
 
 /// Others write to it all the time.
@@ -145,7 +179,8 @@ fn replacement(draft: &Draft, there: &Secret, namespace: &str) -> Result<Tree, E
             printable(draft.type_name())
         )));
     }
-    if there.immutable {
+    let is_other = |(key, value)| !there.data.get(key).is_some_and(|old| is_same(old, value));
+    if there.immutable && (draft.data.len() != there.data.len() || draft.data.iter().any(is_other)) {
         return Err(is_immutable(name, namespace));
     }
     let mut data = draft.encoded();
