@@ -13,17 +13,22 @@ use crate::model::validate;
 pub(super) fn read(path: &Path) -> Result<Defaults, Error> {
     let broken = |why: String| Error::PodDefaults { path: path.display().to_string(), why };
     let text = std::fs::read_to_string(path).map_err(|error| broken(error.to_string()))?;
-    let documents = manifest::read(&text).map_err(|error| broken(format!("it is no YAML: {error}")))?;
+    parse(&text).map_err(broken)
+}
+
+/// Checks what stands in such a file; else why it is none.
+pub(super) fn parse(text: &str) -> Result<Defaults, String> {
+    let documents = manifest::read(text).map_err(|error| format!("it is no YAML: {error}"))?;
     let document: Value = match documents.as_slice() {
         [] => json!({}),
         [document] => document.clone(),
-        several => return Err(broken(format!("it has {} documents: give one", several.len()))),
+        several => return Err(format!("it has {} documents: give one", several.len())),
     };
     validate::pod_defaults(&document).map_err(|found| {
         let told = found.iter().map(|violation| match violation.field.as_str() {
             "" => violation.message.clone(),
             field => format!("{field}: {}", violation.message),
         });
-        broken(told.collect::<Vec<_>>().join("; "))
+        told.collect::<Vec<_>>().join("; ")
     })
 }

@@ -29,6 +29,7 @@ mod follow;
 mod get;
 mod helper;
 pub mod import;
+mod installed;
 mod logs;
 mod man;
 pub mod manifest;

@@ -19,6 +19,7 @@ mod explain;
 mod help;
 mod import;
 mod import_systems;
+mod installed;
 mod plan;
 mod registry;
 mod registry_create;

@@ -75,7 +75,7 @@ pub(super) struct Lacking {
 }
 
 /// What a flag or a variable of a Deployment's first container says.
-pub(super) fn setting<'a>(deployment: &'a Deployment, flag: &str, variable: &str) -> Option<&'a str> {
+pub(in crate::cli) fn setting<'a>(deployment: &'a Deployment, flag: &str, variable: &str) -> Option<&'a str> {
     let container = deployment.spec.as_ref()?.template.spec.as_ref()?.containers.first()?;
     let arguments = container.args.as_deref().unwrap_or_default();
     let joined = arguments.iter().find_map(|argument| argument.strip_prefix(flag)?.strip_prefix('='));
@@ -91,7 +91,7 @@ pub(super) fn setting<'a>(deployment: &'a Deployment, flag: &str, variable: &str
 }
 
 /// The names in a list with commas.
-pub(super) fn names(list: &str) -> Vec<String> {
+pub(in crate::cli) fn names(list: &str) -> Vec<String> {
     list.split(',').map(|name| name.trim().to_owned()).collect()
 }
 

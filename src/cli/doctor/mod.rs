@@ -1,6 +1,6 @@
 //! `lockgate doctor`: whether Lockgate is installed as it should be, and what to do where it is not. It only reads.
 
-mod access;
+pub(in crate::cli) mod access;
 mod at_rest;
 mod crd;
 mod judge;

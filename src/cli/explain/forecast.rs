@@ -2,10 +2,8 @@
 //! what is there now.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use serde_json::json;
 
 use super::judge;
@@ -14,10 +12,10 @@ use super::way::{Leg, Problem, Stage, State, Verdict, Way};
 use crate::api::pipeline::{Pipeline, PipelineSpec};
 use crate::cli::credentials::{files, images_of_world, names};
 use crate::cli::error::Error;
+use crate::cli::installed;
 use crate::cli::plan::live;
 use crate::cli::states;
 use crate::controller::object::WirePipeline;
-use crate::model::defaults::Defaults;
 use crate::model::run::run_key;
 use crate::plan::plan;
 use crate::report::status;
@@ -27,7 +25,7 @@ pub(super) async fn way(place: &Place<'_>, wire: WirePipeline, file: &str) -> Re
     let name = wire.metadata.name.clone().unwrap_or_default();
     let there = match states::read(place.client, place.namespace, &name).await {
         Ok(there) => there,
-        Err(Error::NotFound(_)) => return not_there(place.client, wire, file).await,
+        Err(Error::NotFound(_)) => return not_there(place, wire, file).await,
         Err(error) => return Err(error),
     };
     let is_same = serde_json::from_value(wire.spec).is_ok_and(|spec| is_same_work(&spec, &there.spec));
@@ -49,15 +47,19 @@ fn is_same_work(one: &PipelineSpec, other: &PipelineSpec) -> bool {
     run_key(one, None) == run_key(other, None)
 }
 
-async fn not_there(client: &Client, wire: WirePipeline, file: &str) -> Result<Way, Error> {
+async fn not_there(place: &Place<'_>, wire: WirePipeline, file: &str) -> Result<Way, Error> {
+    let Place { client, operator_namespace, .. } = *place;
     let object = json!({
         "apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline", "metadata": wire.metadata, "spec": wire.spec,
     });
     let mut pipeline: Pipeline = states::decoded(object)?;
     let spec = wire.spec.clone();
     let namespace = wire.metadata.namespace.clone().unwrap_or_default();
-    let looked = live::look(client, wire, &Arc::new(Defaults::default())).await?;
+    let operator = installed::deployments(client, operator_namespace).await;
+    let installed = installed::look(client, operator_namespace, &operator).await;
+    let mut looked = live::look(client, wire, &installed.defaults).await?;
     let forecast = images_of_world(&looked.world, &spec);
+    looked.unread.extend(installed.unseen(forecast.iter().any(|image| image.is_helper)));
     let pull_secrets = files(client, &namespace, names(&forecast)).await;
     pipeline.status = Some(status(&looked.world, &plan(&looked.world)));
     let seen = Seen {

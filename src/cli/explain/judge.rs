@@ -13,6 +13,7 @@ use crate::api::reason::{Phase, Reason, ReferenceState, StepState, Trouble};
 use crate::api::status::{PipelineStatus, ReferenceStatus, StepStatus};
 use crate::cli::credentials::Credential;
 use crate::cli::doctor::seen::{LABEL, Unread};
+use crate::model::parse::parse;
 use crate::model::world::PodFacts;
 
 /// The operator takes up a Secret within milliseconds. Two clocks may differ, and times have whole seconds.
@@ -270,7 +271,9 @@ impl Judge<'_> {
         if let (StepState::Starting, Some(pod), Err(_)) = (step.state, &step.pod, &self.seen.pods) {
             return pod::legs_by_status(step, pod, end);
         }
-        let after = [Stage::Scheduled, Stage::Mounted, Stage::Pulled, Stage::Started, end];
+        let rendered = self.renders(&step.name).then_some(Stage::Rendered);
+        let before = [Stage::Scheduled, Stage::Mounted].into_iter().chain(rendered);
+        let after = before.chain([Stage::Pulled, Stage::Started]);
         let finished = step.finished_at.as_ref().map(|time| time.0);
         let started = step.started_at.as_ref().map(|time| time.0);
         let said = step.message.as_deref().unwrap_or_default();
@@ -290,10 +293,15 @@ impl Judge<'_> {
         }];
         // Of a Pod that failed and is gone it is not known how far it came.
         let is_known = step.state != StepState::Failed;
-        let between = after.into_iter().filter(|stage| *stage != end);
-        legs.extend(between.filter(|_| is_known).map(|stage| Leg::new(stage, state, None)));
+        legs.extend(after.filter(|_| is_known).map(|stage| Leg::new(stage, state, None)));
         legs.push(last);
         legs
+    }
+
+    /// Whether something is rendered for the step, by its manifest.
+    fn renders(&self, step: &str) -> bool {
+        let work = parse(&self.seen.pipeline.spec);
+        work.is_ok_and(|work| work.steps.iter().any(|known| known.name == step && known.needs_helper()))
     }
 
     fn no_pod_yet(&self, step: &StepStatus) -> Leg {

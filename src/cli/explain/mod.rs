@@ -24,6 +24,7 @@ use super::block_on;
 use super::check::{files, object};
 use super::connect::{ClusterArgs, NamespaceArg, namespace};
 use super::error::Error;
+use super::installed;
 use super::output::{self, Format, OutputArgs};
 use super::plan::offline;
 use super::states;
@@ -54,8 +55,8 @@ pub(super) struct ExplainArgs {
     #[arg(short, long)]
     watch: bool,
 
-    /// The operator's namespace: where it is looked whether one is at work.
-    #[arg(long, value_name = "NAME", default_value = "lockgate-system", value_parser = namespace)]
+    /// The operator's namespace: where it is looked whether one is at work, and what its Deployment gives to Pods.
+    #[arg(long, value_name = "NAME", default_value = installed::NAMESPACE, value_parser = namespace)]
     operator_namespace: String,
 
     #[command(flatten)]

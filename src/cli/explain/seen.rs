@@ -1,7 +1,6 @@
 //! What is looked at: each read may be refused by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -17,9 +16,9 @@ use crate::api::pipeline::Pipeline;
 use crate::api::reason::ReferenceState;
 use crate::api::status::StepStatus;
 use crate::cli::credentials::{Files, ImageOf, files, images_of_world, names};
-use crate::cli::doctor::projector::is_projector;
-use crate::cli::doctor::seen::{LABEL, Read, read};
+use crate::cli::doctor::seen::{Read, read};
 use crate::cli::error::Error;
+use crate::cli::installed;
 use crate::cli::plan::live::look;
 use crate::model::pod::{PIPELINE_LABEL, owner_uid};
 
@@ -94,10 +93,12 @@ impl Place<'_> {
     pub(super) async fn besides(&self, pipeline: Pipeline, pods: Read<Vec<Pod>>, events: Read<Vec<Event>>) -> Seen {
         let chosen = chosen::pods(&pipeline, pods.as_deref().unwrap_or_default());
         let mut pull_secrets: BTreeSet<String> = chosen.into_iter().flat_map(offered).collect();
-        let (forecast, forecast_unread) = self.forecast(&pipeline, pods.as_deref().unwrap_or_default()).await;
+        let operator = installed::deployments(self.client, self.operator_namespace).await;
+        let (forecast, forecast_unread) =
+            self.forecast(&pipeline, pods.as_deref().unwrap_or_default(), &operator).await;
         pull_secrets.extend(names(&forecast));
-        let (operator, secrets, pull_secrets) =
-            tokio::join!(self.operator(), self.versions(&pipeline), files(self.client, self.namespace, pull_secrets));
+        let (secrets, pull_secrets) =
+            tokio::join!(self.versions(&pipeline), files(self.client, self.namespace, pull_secrets));
         Seen {
             now: Timestamp::now(),
             pipeline,
@@ -113,7 +114,12 @@ impl Place<'_> {
     }
 
     /// The images of steps that have no Pod and may still get one, by the operator's own order; and what could not be looked at.
-    async fn forecast(&self, pipeline: &Pipeline, pods: &[Pod]) -> (Vec<ImageOf>, Vec<String>) {
+    async fn forecast(
+        &self,
+        pipeline: &Pipeline,
+        pods: &[Pod],
+        operator: &Read<Vec<Deployment>>,
+    ) -> (Vec<ImageOf>, Vec<String>) {
         let waiting = without_pods(pipeline, pods);
         if waiting.as_ref().is_some_and(Vec::is_empty) {
             return (Vec::new(), Vec::new());
@@ -128,13 +134,16 @@ impl Place<'_> {
             Ok(wire) => wire,
             Err(error) => return unread(error.into()),
         };
-        match Box::pin(look(self.client, wire, &Arc::default())).await {
+        let installed = installed::look(self.client, self.operator_namespace, operator).await;
+        match Box::pin(look(self.client, wire, &installed.defaults)).await {
             Ok(looked) => {
                 let is_waiting = |image: &ImageOf| waiting.as_ref().is_none_or(|steps| steps.contains(&image.step));
                 let said = format!("not looked at for the logins: {}", looked.unread.join(", "));
                 let unread = Some(said).filter(|_| !looked.unread.is_empty());
-                let images = images_of_world(&looked.world, &spec).into_iter().filter(is_waiting);
-                (images.collect(), unread.into_iter().collect())
+                let images: Vec<ImageOf> =
+                    images_of_world(&looked.world, &spec).into_iter().filter(is_waiting).collect();
+                let unseen = installed.unseen(images.iter().any(|image| image.is_helper));
+                (images, unread.into_iter().chain(unseen).collect())
             }
             Err(error) => unread(error),
         }
@@ -147,12 +156,6 @@ impl Place<'_> {
         // A label is no proof of whose it is.
         let is_owned = |pod: &Pod| owner_uid(pod).is_some() && owner_uid(pod) == pipeline.metadata.uid.as_deref();
         Ok(found.items.into_iter().filter(is_owned).collect())
-    }
-
-    async fn operator(&self) -> Read<Vec<Deployment>> {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), self.operator_namespace);
-        let found = read(PATIENCE, deployments.list(&ListParams::default().labels(LABEL))).await?;
-        Ok(found.items.into_iter().filter(|deployment| !is_projector(deployment)).collect())
     }
 
     /// The events of these Pods.

@@ -254,6 +254,14 @@ fn no_pod_is_made() {
     ] {
         judged(&without(state, phase, reason), Verdict::Waiting, &format!("+applied +references {expected} {rest}"));
     }
+    let rendered = json!({"transform": {"image": "a:1", "input": {"template": {"a": 1}, "env_var": "A"}}});
+    let status = json!({"phase": "Starting", "conditions": ready("False", "PodsStarting", "said"),
+        "steps": [{"name": "main", "state": "Starting"}]});
+    judged(
+        &seen(&rendered, &status),
+        Verdict::Waiting,
+        "+applied +references ~pod -scheduled -mounted -rendered -pulled -started -finished",
+    );
 }
 
 fn running(ready: bool) -> Value {

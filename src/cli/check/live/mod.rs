@@ -7,8 +7,6 @@ mod pulls;
 mod references;
 mod server;
 
-use std::sync::Arc;
-
 use clap::Args;
 use kube::Client;
 use serde_json::Value;
@@ -17,12 +15,13 @@ use super::finding::{Finding, Severity};
 use super::object::Object;
 use super::rules::Rule;
 use crate::cli::block_on;
-use crate::cli::connect::{ClusterArgs, NamespaceArg};
+use crate::cli::connect::{ClusterArgs, NamespaceArg, namespace};
 use crate::cli::error::Error;
+use crate::cli::installed::{self, Installed};
 use crate::cli::plan::live::look;
 use crate::cli::plan::offline;
-use crate::model::defaults::Defaults;
 use crate::model::validate::validate;
+use crate::model::work::Step;
 use crate::model::world::WorkState;
 use crate::plan::{References, plan};
 
@@ -33,6 +32,10 @@ pub(super) struct LiveArgs {
     /// would offer for each image. Needs no right to write; what you may not read is told and passed over.
     #[arg(long)]
     pub(super) live: bool,
+
+    /// The operator's namespace: what its Deployment gives to Pods is read there.
+    #[arg(long, value_name = "NAME", default_value = installed::NAMESPACE, value_parser = namespace, requires = "live")]
+    operator_namespace: String,
 
     #[command(flatten)]
     namespace: NamespaceArg,
@@ -53,6 +56,8 @@ pub(super) fn findings(args: &LiveArgs, objects: &[Object<'_>]) -> Result<Vec<Fi
     block_on(async {
         let connection = args.cluster.connect().await?;
         let default_namespace = connection.namespace(&args.namespace);
+        let operator = installed::deployments(&connection.client, &args.operator_namespace).await;
+        let installed = installed::look(&connection.client, &args.operator_namespace, &operator).await;
         let mut found = Vec::new();
         // What breaks a rule was told already, and the cluster would say it once more.
         let good = objects.iter().filter(|object| object.is_pipeline() && validate(object.value).is_empty());
@@ -64,7 +69,7 @@ pub(super) fn findings(args: &LiveArgs, objects: &[Object<'_>]) -> Result<Vec<Fi
                 };
                 objects.iter().any(|object| same(&object))
             };
-            found.extend(of_one(&connection.client, namespace, pipeline, &in_files).await?);
+            found.extend(of_one(&connection.client, namespace, pipeline, &installed, &in_files).await?);
         }
         Ok(found)
     })
@@ -74,6 +79,7 @@ async fn of_one(
     client: &Client,
     namespace: &str,
     pipeline: &Object<'_>,
+    installed: &Installed,
     in_files: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<Finding>, Error> {
     let mut value = pipeline.value.clone();
@@ -85,7 +91,7 @@ async fn of_one(
         return Ok(found);
     }
     let wire = offline::wire("-", &value)?;
-    let look = look(client, wire, &Arc::new(Defaults::default())).await?;
+    let look = look(client, wire, &installed.defaults).await?;
     if !look.unread.is_empty() {
         let message = format!(
             "these could not be looked at, since you may not read them in {namespace}: {}; everything else was",
@@ -94,6 +100,8 @@ async fn of_one(
         found.push(pipeline.finding(Rule::NotLookedAt, Severity::Note, "spec", message));
     }
     let WorkState::Valid(work) = &look.world.work else { return Ok(found) };
+    let unseen = installed.unseen(work.steps.iter().any(Step::needs_helper));
+    found.extend(unseen.into_iter().map(|said| pipeline.finding(Rule::NotLookedAt, Severity::Note, "spec", said)));
     found.extend(references::accounts(pipeline, &look.world, work));
     if let References::Seen { rows, .. } = plan(&look.world).references {
         found.extend(rows.iter().filter_map(|row| references::finding(pipeline, row, in_files)));

@@ -44,7 +44,7 @@ pub(super) fn map(source: &mut Source, options: &Options) -> Vec<Draft> {
     let text = |pointer: &str| source.peek(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (version, kind, called) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
     let group = version.rsplit_once('/').map_or("", |(group, _)| group).to_owned();
-    source.object = format!("{kind} {called}").trim_end().to_owned();
+    format!("{kind} {called}").trim_end().clone_into(&mut source.object);
     match (group.as_str(), kind.as_str()) {
         ("", "Secret") => {
             if let Some(manifest) = source.take("") {

@@ -16,7 +16,7 @@ use super::{Options, names};
 pub(super) fn map(source: &mut Source, options: &Options) -> Vec<Draft> {
     let called = source.text("/pipeline/name").unwrap_or_default();
     let name = options.name().map_or_else(|| names::pipeline(&called), ToOwned::to_owned);
-    source.object = format!("pipeline {called}").trim_end().to_owned();
+    format!("pipeline {called}").trim_end().clone_into(&mut source.object);
     if called.is_empty() {
         source.error("/pipeline/name", "is missing: every pipeline has a name");
     } else if name != called && options.name().is_none() {
