@@ -112,11 +112,11 @@ impl Graph {
 
 /// How the step ended as far as its Pods and its time say: it failed with the first of them.
 fn by_pods(scene: &Scene<'_>) -> Option<StepState> {
-    let Scene { world, run, step, crew, .. } = scene;
+    let crew = &scene.crew;
     let over = crew.has_begun() && scene.overdue().is_some();
     let mut all = crew.parallelism > 0;
     for index in 0..crew.parallelism {
-        match tries::tries(world, run, step, crew, index) {
+        match tries::tries(scene, index) {
             Tries::Failed(..) => return Some(StepState::Failed),
             Tries::Next(..) if over => return Some(StepState::Failed),
             Tries::Succeeded(..) => {}

@@ -3,7 +3,8 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::crew::{Crew, Member, Record};
+use super::crew::{Member, Record};
+use super::turn::Scene;
 use super::{helper, trouble};
 use crate::api::reason::Reason;
 use crate::model::backoff::{DISRUPTED, RETRY};
@@ -41,7 +42,9 @@ pub(super) enum Tries<'a> {
 }
 
 /// Reads the Pods of an index, and what status recorded of those that are gone.
-pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a>, index: i32) -> Tries<'a> {
+pub(super) fn tries<'a>(scene: &'a Scene<'_>, index: i32) -> Tries<'a> {
+    let Scene { world, run, step, crew, deadline, .. } = scene;
+    let deadline = deadline.map(|(at, _)| at);
     let pods = crew.of_index(index);
     let recorded = crew.record(index);
     let id = |attempt: i32, replacement: i32| PodIdentity {
@@ -51,7 +54,7 @@ pub(super) fn tries<'a>(world: &World, run: &RunRef, step: &Step, crew: &Crew<'a
         attempt,
         replacement,
     };
-    if let Some((id, pod)) = pods.iter().find(|(_, pod)| has_succeeded(step, pod)) {
+    if let Some((id, pod)) = pods.iter().find(|(_, pod)| has_succeeded(step, pod, deadline)) {
         return Tries::Succeeded(id.clone(), Some(pod), outcome(world, step, pod));
     }
     if let Some(record) = recorded.as_ref().filter(|record| record.succeeded) {
@@ -112,8 +115,18 @@ pub(super) fn pause(
 }
 
 /// Whether a Pod ended well, for Kubernetes or by a code that the step accepts.
-fn has_succeeded(step: &Step, pod: &PodFacts) -> bool {
-    pod.phase == PodPhase::Succeeded || accepted(step, pod)
+fn has_succeeded(step: &Step, pod: &PodFacts, deadline: Option<Timestamp>) -> bool {
+    let is_late = deadline.is_some_and(|deadline| was_late(pod, deadline));
+    (pod.phase == PodPhase::Succeeded && !is_late) || accepted(step, pod)
+}
+
+/// Whether a Pod ended because its time was over: it was asked to then, and did. Its exit code only says how well it takes that,
+/// as with a Job's `activeDeadlineSeconds`.
+fn was_late(pod: &PodFacts, deadline: Timestamp) -> bool {
+    let finished = pod.ended().and_then(|ended| ended.finished_at);
+    pod.deletion_requested_at
+        .zip(finished)
+        .is_some_and(|(asked, finished)| deadline.duration_since(asked) <= CLOCKS_DIFFER && finished > asked)
 }
 
 /// Whether a Pod failed with a code that counts as success. It has to be the command's own: the kubelet gives codes,

@@ -162,6 +162,26 @@ fn a_success_at_the_last_moment_is_a_success() {
 }
 
 #[test]
+fn a_pod_that_ends_well_because_its_time_is_over_has_not_done_its_work() {
+    // The Pod was created 30 s ago, its time was over 10 s ago, and then its deletion was asked for.
+    let ended = |timeout: &str, finished: i64| {
+        with(&json!({"timeout": timeout, "retries": 9})).pod(1, 0, PodPhase::Succeeded).ended(0, finished).last_pod(
+            |pod| {
+                pod.deletion_requested_at = Some(at(-10));
+                pod.gone = true;
+            },
+        )
+    };
+    assert_eq!(ended("20s", -8).line(), "Failed/TimedOut run 1; result bad");
+    // It was done before.
+    assert_eq!(ended("20s", -10).line(), "Succeeded/Succeeded run 1; result good");
+    // Somebody else asked for it, and what a container says then stands.
+    assert_eq!(ended("1m", -8).line(), "Succeeded/Succeeded run 1; result good");
+    // So does what was said before, though it is seen late.
+    assert_eq!(ended("20s", -12).settle().line(), "Succeeded/Succeeded run 1; result good");
+}
+
+#[test]
 fn the_timeout_counts_from_the_first_pod_of_the_run() {
     // The first Pod is gone; status knows when it was created.
     let first = with(&json!({"timeout": "1m", "retries": 9})).failed(0, -25).settle();

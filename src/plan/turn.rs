@@ -102,8 +102,8 @@ impl Turn {
 /// Decides about one Pod of a Job's step. What its tries came to speaks first, then the time, then `suspend`, then the
 /// gate, then the pause after a try that failed.
 pub(super) fn turn(scene: &Scene<'_>, index: i32) -> Turn {
-    let Scene { world, work, run, step, crew, resolution, .. } = scene;
-    match tries::tries(world, run, step, crew, index) {
+    let Scene { world, work, step, resolution, .. } = scene;
+    match tries::tries(scene, index) {
         Tries::Succeeded(id, pod, outcome) => Turn {
             state: StepState::Succeeded,
             reason: Reason::Succeeded,
