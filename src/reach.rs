@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::SelectorExt;
 
 use crate::api::registry::Scope;
+use crate::model::names::{is_label_value, is_qualified_name};
 
 /// The label of the platform's own namespaces, and its value.
 pub(crate) const SYSTEM_LABEL: (&str, &str) = ("lockgate.dev/system", "true");
@@ -33,6 +34,19 @@ impl Selector {
                 (other, _) => {
                     return Err(format!("the operator {other} is none of In, NotIn, Exists and DoesNotExist"));
                 }
+            }
+        }
+        // Nothing has a label that cannot be: behind `NotIn` and `DoesNotExist` it would select all there are.
+        let words = selector.match_labels.iter().flatten().map(|(key, value)| (key, std::slice::from_ref(value)));
+        let expressions = selector.match_expressions.iter().flatten();
+        let expressions =
+            expressions.map(|expression| (&expression.key, expression.values.as_deref().unwrap_or_default()));
+        for (key, values) in words.chain(expressions) {
+            if !is_qualified_name(key) {
+                return Err(format!("{key:?} is no key of a label"));
+            }
+            if let Some(value) = values.iter().find(|value| !is_label_value(value)) {
+                return Err(format!("{value:?} is no value of a label ({key})"));
             }
         }
         selector.clone().try_into().map(Self).map_err(|error: kube::core::ParseExpressionError| error.to_string())
@@ -79,5 +93,19 @@ mod tests {
         for wrong in [with("In", &[]), with("Exists", &["x"]), with("Like", &["x"])] {
             assert!(selects(wrong, &[]).is_err());
         }
+        // With one of these nothing could ever have the label.
+        for (wrong, said) in [
+            (json!({"matchLabels": {"a b": "x"}}), "\"a b\" is no key of a label"),
+            (json!({"matchLabels": {"a/b/c": "x"}}), "\"a/b/c\" is no key of a label"),
+            (json!({"matchLabels": {"tier": "not one"}}), "\"not one\" is no value of a label (tier)"),
+            (json!({"matchExpressions": [{"key": "", "operator": "DoesNotExist"}]}), "\"\" is no key of a label"),
+            (with("NotIn", &["gold", "silver,"]), "\"silver,\" is no value of a label (tier)"),
+        ] {
+            assert_eq!(selects(wrong, &[]), Err(said.to_owned()));
+        }
+        assert_eq!(
+            selects(json!({"matchLabels": {"example.com/Tier_1": ""}}), &[("example.com/Tier_1", "")]),
+            Ok(true)
+        );
     }
 }

@@ -34,6 +34,25 @@ fn kubeconfig(name: &str, server: &str) -> PathBuf {
 }
 
 #[test]
+fn a_server_and_a_user_that_there_cannot_be_are_refused_as_kubectl_does_it() {
+    let kubeconfig = kubeconfig("server", "127.0.0.1:1");
+    let path = kubeconfig.to_str().unwrap();
+    for (flags, code, says) in [
+        (["--user", "nobody-known"], 2, "--user nobody-known: the kubeconfig has no such user"),
+        (["--server", "/path"], 2, "https://HOST:6443"),
+        (["--server", "ftp://127.0.0.1:1"], 2, "https://HOST:6443"),
+        // An address alone is one.
+        (["--server", "127.0.0.1:1"], 3, "Connection refused"),
+        (["--server", "https://127.0.0.1:1"], 3, "Connection refused"),
+    ] {
+        let (ended, text) = fails(&[&["secret", "list", "--kubeconfig", path][..], &flags].concat());
+        assert_eq!(ended, code, "{flags:?}: {text}");
+        assert!(text.contains(says) && !text.contains("panicked"), "{flags:?}: {text}");
+    }
+    std::fs::remove_file(&kubeconfig).unwrap();
+}
+
+#[test]
 fn help_names_every_command() {
     let output = lockgate(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();

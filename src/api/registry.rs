@@ -46,7 +46,7 @@ pub struct RegistrySpec {
 pub struct LocalSecret {
     /// The Secret's name.
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new(cel::SUBDOMAIN).message(rules::SECRET_NAME))]
+    #[x_kube(validation = Rule::new(cel::SUBDOMAIN).message(rules::REGISTRY_SECRET))]
     pub name: String,
 }
 
@@ -119,7 +119,7 @@ pub struct SecretOfNamespace {
     pub namespace: String,
     /// The Secret's name.
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new(cel::SUBDOMAIN).message(rules::SECRET_NAME))]
+    #[x_kube(validation = Rule::new(cel::SUBDOMAIN).message(rules::REGISTRY_SECRET))]
     pub name: String,
 }
 

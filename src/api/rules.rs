@@ -241,6 +241,9 @@ pub const LIVENESS_SUCCESS: &str = "must be 1 for a liveness_probe";
 pub const LIVENESS_GRACE: &str = "must be at least 1";
 /// The host of a Registry.
 pub const REGISTRY_HOST: &str = "must be the host as it stands in images, with its port if it has one, as in registry.example.com:5000: lower case, ASCII, without https://, user, path, tag and digest; docker.io for Docker Hub";
+/// The Secret of a Registry or of a ClusterRegistry.
+pub const REGISTRY_SECRET: &str =
+    "must be the name of a pull Secret: lower-case letters, digits, '-' and '.', at most 253 characters";
 /// The namespace of a ClusterRegistry's Secret.
 pub const NAMESPACE: &str =
     "must be the name of a namespace: lower-case letters, digits and '-', at most 63 characters";

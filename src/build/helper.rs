@@ -32,7 +32,7 @@ const ENV_FILE: &str = "input.env";
 /// What the variable is called there, whatever the container calls it.
 const ENV_KEY: &str = "INPUT";
 
-/// Whatever user the images run as. What is not ours to tell apart is one Pod.
+/// Whatever user the images run as, where no group is known that they share.
 const READABLE: i32 = 0o444;
 /// How much may be rendered of an input, and of each Secret of a folder, whose values escaping makes longer; in MiB.
 const OUT_INPUT: usize = 2;
@@ -113,7 +113,7 @@ pub(super) fn volumes(step: &Step) -> (Vec<Volume>, Vec<VolumeMount>) {
             ..Volume::default()
         },
     ];
-    volumes.extend(sources.iter().enumerate().map(|(number, usage)| source_volume(number, usage)));
+    volumes.extend(sources.iter().enumerate().map(|(number, usage)| source_volume(step, number, usage)));
     let input = match step.input.as_ref().map(|input| &input.into) {
         Some(InputPlace::File(path)) => Some((path, INPUT_FILE.to_owned())),
         Some(InputPlace::Env(_)) | None => None,
@@ -217,19 +217,21 @@ fn request_volume() -> Volume {
 }
 
 /// Only what is needed of the Secret.
-fn source_volume(number: usize, usage: &SecretUse) -> Volume {
+fn source_volume(step: &Step, number: usize, usage: &SecretUse) -> Volume {
+    // The helper and the container may be two users. The kubelet lets the Pod's group read, and of what is written it is the group, too
+    // (`cli/render/out`); without one, what one of them has to read all may.
+    let readable = if step.fs_group.is_some() { 0 } else { READABLE };
     let items = match &usage.usage {
         Usage::Input { key: Some(key), .. } => {
             Some(vec![KeyToPath { key: key.to_string(), path: key.to_string(), mode: None }])
         }
-        // The helper and the container may be two users: what one of them has to read, all may.
         Usage::Mount { files: Files::Items(items), .. } => Some(
             items
                 .iter()
                 .map(|item| KeyToPath {
                     key: item.key.to_string(),
                     path: item.path.clone(),
-                    mode: item.mode.map(|mode| mode | READABLE),
+                    mode: item.mode.map(|mode| mode | readable),
                 })
                 .collect(),
         ),

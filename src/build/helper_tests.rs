@@ -176,7 +176,7 @@ fn a_folder_with_properties_is_rendered_whole_and_others_are_left_to_the_kubelet
     );
     assert!(request(&pod)["input"].is_null());
     let volumes = &pod["spec"]["volumes"];
-    // A file that its mode hides from the helper's user could not be copied.
+    // A file that its mode hides from the helper's user could not be copied, where they share no group.
     let items = json!([{"key": "k", "path": "k.pem", "mode": 0o444}, {"key": "l", "path": "l"}]);
     assert_eq!(named(volumes, "lockgate-secret-001")["secret"]["items"], items);
     assert_eq!(named(volumes, "lockgate-secret-002")["secret"]["optional"], true);
@@ -185,6 +185,24 @@ fn a_folder_with_properties_is_rendered_whole_and_others_are_left_to_the_kubelet
     assert_eq!(own.len(), 3);
     assert!(own[0].starts_with("/b secret-"), "{own:?}");
     assert_eq!(own[1..], ["/a lockgate-out folder-0 ro", "/z lockgate-out folder-1 ro"]);
+}
+
+#[test]
+fn a_file_beside_properties_has_its_mode_where_the_pod_has_a_group() {
+    let mode = |more: Value| {
+        let mut transform = json!({"image": "a", "secrets": [
+            {"name": "app", "mount_path": "/a", "format": "properties"},
+            {"name": "tls", "mount_path": "/a", "items": [{"key": "k", "path": "k.pem", "mode": 0o400}]},
+        ]});
+        transform.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let pod = pod(&transform);
+        let of_volume = named(&pod["spec"]["volumes"], "lockgate-secret-001")["secret"]["items"][0]["mode"].clone();
+        // By this the kubelet gives the helper the right to read it.
+        (of_volume, pod["spec"]["securityContext"]["fsGroup"].clone())
+    };
+    assert_eq!(mode(json!({"user": "1000"})), (json!(0o400), json!(1000)));
+    assert_eq!(mode(json!({"fs_group": "7"})), (json!(0o400), json!(7)));
+    assert_eq!(mode(json!({})), (json!(0o444), Value::Null));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use kube::{Client, Config};
 use secrecy::SecretString;
 
 use super::error::Error;
+use super::output::printable;
 use crate::model::names::is_dns_subdomain;
 
 /// The flags of a command that speaks to a cluster.
@@ -145,9 +146,16 @@ impl ClusterArgs {
         let named = [&self.context, &self.cluster, &self.user].iter().any(|name| name.is_some());
         let options =
             KubeConfigOptions { context: self.context.clone(), cluster: self.cluster.clone(), user: self.user.clone() };
-        let mut config = match (&self.kubeconfig, &self.server) {
-            (Some(path), _) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await?,
-            (None, _) if named => Config::from_kubeconfig(&options).await?,
+        let kubeconfig = match &self.kubeconfig {
+            Some(path) => Some(Kubeconfig::read_from(path)?),
+            None if named => Some(Kubeconfig::read()?),
+            None => None,
+        };
+        let mut config = match (kubeconfig, &self.server) {
+            (Some(kubeconfig), _) => {
+                self.has_user(&kubeconfig)?;
+                Config::from_custom_kubeconfig(kubeconfig, &options).await?
+            }
             (None, server) => match (Config::infer().await, server) {
                 (Ok(config), _) => config,
                 (Err(_), Some(server)) => Config::new(server.clone()),
@@ -186,8 +194,45 @@ impl ClusterArgs {
             config.root_cert_file = Some(path.clone());
         }
         config.accept_invalid_certs |= self.insecure_skip_tls_verify;
+        config.cluster_url = with_scheme(&config)?;
         Ok(config)
     }
+
+    /// kube takes a user that there is not for one who shows no credentials.
+    fn has_user(&self, kubeconfig: &Kubeconfig) -> Result<(), Error> {
+        match &self.user {
+            Some(name) if kubeconfig.auth_infos.iter().all(|user| user.name != *name) => Err(Error::Usage(format!(
+                "--user {}: the kubeconfig has no such user: kubectl config get-users lists those that it has",
+                printable(name)
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The server's URL. As kubectl takes it (`DefaultServerURL` of `k8s.io/client-go/rest/url_utils.go`), also an address alone, where it is
+/// TLS if anything speaks of a certificate.
+fn with_scheme(config: &Config) -> Result<http::Uri, Error> {
+    let given = &config.cluster_url;
+    let auth = &config.auth_info;
+    let has_certificate = config.root_cert.is_some()
+        || config.root_cert_file.is_some()
+        || auth.client_certificate.is_some()
+        || auth.client_certificate_data.is_some();
+    let scheme = match given.scheme_str() {
+        Some(scheme) => scheme,
+        None if has_certificate || config.accept_invalid_certs => "https",
+        None => "http",
+    };
+    let wrong = || {
+        let given = given.to_string();
+        let given = printable(&given).into_owned();
+        Error::Usage(format!("the server {given}, of --server or the kubeconfig: write a URL, as in https://HOST:6443"))
+    };
+    let (true, Some(authority)) = (matches!(scheme, "http" | "https"), given.authority()) else { return Err(wrong()) };
+    let path = given.path_and_query().map_or("/", |path| path.as_str());
+    let path = if path.is_empty() { "/" } else { path };
+    http::Uri::builder().scheme(scheme).authority(authority.clone()).path_and_query(path).build().map_err(|_| wrong())
 }
 
 /// The name of a namespace, as an argument.

@@ -19,7 +19,7 @@ use crate::api::pipeline::{Pipeline, PipelineSpec};
 use crate::api::status::PipelineStatus;
 use crate::model::managed_by;
 use crate::model::parse::parse;
-use crate::model::run::run_key;
+use crate::model::run::{request_of, run_key};
 use crate::model::world::{Subject, WorkState};
 
 /// Annotation by which a person or a tool asks for a run of an unchanged spec.
@@ -103,12 +103,17 @@ impl StoredPipeline {
         let status: Result<PipelineStatus, _> =
             if wire.status.is_null() { Ok(PipelineStatus::default()) } else { serde_json::from_value(wire.status) };
         let status_unreadable = status.is_err();
-        let requested_at = meta.annotations.as_ref().and_then(|all| all.get(RUN_REQUESTED_AT));
+        let requested_at = meta.annotations.as_ref().and_then(|all| all.get(RUN_REQUESTED_AT)).map(String::as_str);
+        // Whoever takes the annotation away, or empties it, asks for nothing: the request that was handled last stands.
+        let requested_at = requested_at.filter(|text| !text.is_empty()).or_else(|| {
+            let handled = status.as_ref().ok().and_then(|status| status.run.as_ref());
+            handled.and_then(|run| request_of(&run.key))
+        });
         let (work, key) = match (serde_json::from_value::<PipelineSpec>(wire.spec), &status) {
             (Ok(_), Err(error)) => (WorkState::Unreadable(format!("status: {error}")), String::new()),
             (Err(error), _) => (WorkState::Unreadable(format!("spec: {error}")), String::new()),
             (Ok(spec), Ok(_)) => {
-                let key = run_key(&spec, requested_at.map(String::as_str));
+                let key = run_key(&spec, requested_at);
                 match parse(&spec) {
                     Ok(work) => (WorkState::Valid(Box::new(work)), key),
                     Err(violations) => (WorkState::Invalid(violations), key),
@@ -242,6 +247,24 @@ mod tests {
         assert!(matches!(from_the_future.work, WorkState::Unreadable(why) if why.starts_with("spec")));
         let status = stored(&json!({"transform": {"image": "a"}}), &json!({"phase": "Levitating"}));
         assert!(matches!(status.work, WorkState::Unreadable(why) if why.starts_with("status")));
+    }
+
+    #[test]
+    fn an_annotation_that_is_taken_away_or_emptied_asks_for_no_run() {
+        let asked = |annotations: Value, status: &Value| {
+            let wire = json!({"metadata": {"name": "edges", "namespace": "team-a", "annotations": annotations},
+                "spec": {"transform": {"image": "a"}}, "status": status});
+            StoredPipeline::of(serde_json::from_value(wire).unwrap()).run_key
+        };
+        let request = |text: &str| json!({RUN_REQUESTED_AT: text});
+        let never = asked(json!({}), &Value::Null);
+        assert_eq!(asked(request(""), &Value::Null), never);
+        let first = asked(request("2026-11-22T05:00:00Z"), &Value::Null);
+        assert_ne!(first, never);
+        let handled = json!({"run": {"number": 2, "key": first}});
+        assert_eq!(asked(json!({}), &handled), first);
+        assert_eq!(asked(request(""), &handled), first);
+        assert_ne!(asked(request("2026-11-23T05:00:00Z"), &handled), first);
     }
 
     #[test]

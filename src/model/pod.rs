@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::run::PodIdentity;
+use super::work::MAX_PARALLELISM;
 use super::world::{HelperFacts, PodFacts, PodPhase, Termination};
 use super::{last_words, render};
 
@@ -99,19 +100,20 @@ impl PodFacts {
 }
 
 /// Reasons of a failed Pod that the cluster took away: eviction (`pkg/kubelet/eviction`), graceful shutdown of the node
-/// (`pkg/kubelet/nodeshutdown`), loss of the node, and the kubelet's own admission (`pkg/kubelet/lifecycle`), which
-/// refuses what the scheduler placed a moment too late.
-const DISRUPTIONS: [&str; 9] = [
+/// (`pkg/kubelet/nodeshutdown`), loss of the node, and the kubelet's own admission (`pkg/kubelet/lifecycle`,
+/// `pkg/kubelet/cm`), which refuses what the scheduler placed a moment too late, or on a device that is not there.
+const DISRUPTIONS: [&str; 8] = [
     "Evicted",
     "Terminated",
     "NodeShutdown",
     "NodeLost",
     "Preempting",
     "NodeAffinity",
-    "OutOfcpu",
-    "OutOfmemory",
-    "OutOfpods",
+    "UnexpectedAdmissionError",
+    "TopologyAffinityError",
 ];
+/// And before the name of whichever resource the node has too little of, as in `OutOfcpu` and `OutOfnvidia.com/gpu`.
+const OUT_OF: &str = "OutOf";
 
 /// When the cluster took a failed Pod away: its condition `DisruptionTarget` (KEP-3329), or one of [`DISRUPTIONS`].
 fn disrupted_at(pod: &Pod) -> Option<Timestamp> {
@@ -123,18 +125,20 @@ fn disrupted_at(pod: &Pod) -> Option<Timestamp> {
         .find(|condition| condition.type_ == "DisruptionTarget" && condition.status == "True");
     let by_condition = target.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0);
     let by_reason = || {
-        let known = status.reason.as_deref().is_some_and(|reason| DISRUPTIONS.contains(&reason));
+        let is_one = |reason: &str| DISRUPTIONS.contains(&reason) || reason.starts_with(OUT_OF);
+        let known = status.reason.as_deref().is_some_and(is_one);
         pod.metadata.creation_timestamp.as_ref().filter(|_| known).map(|time| time.0)
     };
     by_condition.or_else(by_reason)
 }
 
+/// Labels are anybody's to write who may make Pods: numbers that no Pod of ours has say nothing.
 fn identity(labels: &BTreeMap<String, String>) -> Option<PodIdentity> {
-    let number = |key: &str| labels.get(key)?.parse().ok();
+    let number = |key: &str| labels.get(key)?.parse().ok().filter(|number: &i32| *number >= 0);
     Some(PodIdentity {
-        run: labels.get(RUN_LABEL)?.parse().ok()?,
+        run: labels.get(RUN_LABEL)?.parse().ok().filter(|run: &i64| *run > 0)?,
         step: labels.get(STEP_LABEL)?.clone(),
-        index: number(INDEX_LABEL)?,
+        index: number(INDEX_LABEL).filter(|index| *index < MAX_PARALLELISM)?,
         attempt: number(ATTEMPT_LABEL)?,
         replacement: number(REPLACEMENT_LABEL)?,
     })

@@ -12,6 +12,9 @@ use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, OnSecretChange, Sec
 /// The name of the one step that a `transform` is.
 pub const MAIN_STEP: &str = "main";
 
+/// So many equal Pods a step may have.
+pub const MAX_PARALLELISM: i32 = 1000;
+
 /// What a valid spec asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {

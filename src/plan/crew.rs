@@ -7,7 +7,7 @@ use crate::api::reason::{Reason, StepState};
 use crate::api::status::StepStatus;
 use crate::model::ranges;
 use crate::model::run::{PodIdentity, RunRef};
-use crate::model::work::Step;
+use crate::model::work::{MAX_PARALLELISM, Step};
 use crate::model::world::{PodFacts, World};
 use k8s_openapi::jiff::Timestamp;
 
@@ -53,6 +53,8 @@ impl<'a> Crew<'a> {
         let there = members.first().map_or(0, |(id, _)| id.index.saturating_add(1));
         let asked_for = step.parallelism.max(there);
         let parallelism = recorded.filter(|_| begun).map_or(asked_for, |recorded| recorded.parallelism);
+        // Neither labels nor status are the spec: nobody's number makes this loop for long.
+        let parallelism = parallelism.clamp(0, MAX_PARALLELISM);
         let set = |text: Option<&String>| text.map(|text| ranges::parse(text)).unwrap_or_default();
         let completed = set(recorded.and_then(|recorded| recorded.completed_indexes.as_ref()));
         let failed = set(recorded.and_then(|recorded| recorded.failed_indexes.as_ref()));

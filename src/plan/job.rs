@@ -32,7 +32,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
         scenes.push(Scene { world, work, run: &run, step, crew, resolution, deadline, halted: None });
     }
     let graph = Graph::of(&scenes);
-    let wait = Wait::of(&scenes, &graph, begun);
+    let wait = Wait::of(&scenes, &graph, begun, waiting_since(world, &run));
     let late = deadline.filter(|at| *at <= world.now).map(|_| "the run's timeout has passed".to_owned());
     let halted = late.or_else(|| graph.failed()).or_else(|| wait.failed(&scenes));
     let steps: Vec<StepPlan> = scenes
@@ -42,7 +42,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
         .collect();
     let mut plan = Plan::empty(world, Some(run));
     plan.started_at = started_at;
-    plan.waiting_since = wait.since.filter(|_| steps.iter().any(|step| step.status.state == StepState::Waiting));
+    plan.waiting_since = steps.iter().any(|step| step.status.state == StepState::Waiting).then_some(wait.since);
     plan.look_again = steps.iter().filter_map(|step| step.look_again).chain(wait.look_again()).min();
     gather(world, plan, steps)
 }
@@ -65,6 +65,12 @@ fn plan_step(scene: &Scene<'_>, at: usize, graph: &Graph, wait: &Wait) -> StepPl
         Some(need) => step::idle(scene, StepState::Pending, format!("it starts when step {need} has succeeded")),
         None => step::plan(scene),
     }
+}
+
+/// Since when this run waits for what is missing. How long an earlier one waited is no matter of this one.
+pub(super) fn waiting_since(world: &World, run: &RunRef) -> Timestamp {
+    let is_current = world.recorded.run.as_ref().is_some_and(|recorded| recorded.number == run.number);
+    world.recorded.waiting_since.as_ref().filter(|_| is_current).map_or(world.now, |time| time.0)
 }
 
 /// When the run's first Pod was created.
@@ -122,8 +128,8 @@ fn by_pods(scene: &Scene<'_>) -> Option<StepState> {
 
 /// What becomes of the steps that wait for what is missing.
 struct Wait {
-    /// Since when any of them waits.
-    since: Option<Timestamp>,
+    /// Since when any of them waits, if one does.
+    since: Timestamp,
     /// When the waiting ends.
     until: Option<Timestamp>,
     /// Steps that do not wait any longer, and why.
@@ -131,8 +137,8 @@ struct Wait {
 }
 
 impl Wait {
-    fn of(scenes: &[Scene<'_>], graph: &Graph, begun: bool) -> Self {
-        let mut wait = Self { since: None, until: None, over: Vec::new() };
+    fn of(scenes: &[Scene<'_>], graph: &Graph, begun: bool, since: Timestamp) -> Self {
+        let mut wait = Self { since, until: None, over: Vec::new() };
         let Some(Scene { world, work, .. }) = scenes.first() else { return wait };
         let eligible = |scene: &Scene<'_>| {
             let ended = graph.ends.iter().any(|(name, end)| *name == scene.step.name && end.is_some());
@@ -140,7 +146,8 @@ impl Wait {
             // What is refused for a missing Secret was refused when that was seen, though nobody may have written it down since.
             let refused = work.on_missing_secret == OnMissingSecret::Fail && scene.resolution.missing;
             let may_begin = refused || scene.overdue().is_none();
-            !ended && !lives && !work.suspend && may_begin && graph.needs_of(scene.step).is_none()
+            let held_back = work.suspend || scene.crew.parallelism == 0;
+            !ended && !lives && !held_back && may_begin && graph.needs_of(scene.step).is_none()
         };
         let waiting: Vec<(usize, &Resolution, &(Reason, String))> = scenes
             .iter()
@@ -151,20 +158,19 @@ impl Wait {
         if waiting.is_empty() {
             return wait;
         }
-        let since = world.recorded.waiting_since.as_ref().map_or(world.now, |time| time.0);
-        wait.since = Some(since);
-        wait.until = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
-        let late = wait.until.is_some_and(|until| until <= world.now);
+        let until = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
+        let late = until.is_some_and(|until| until <= world.now);
+        wait.until = until.filter(|_| !late);
         // Pachyderm refuses a pipeline for all that it lacks, before anything of it runs. The first that waits says it.
         let lacking = scenes.iter().map(|scene| &scene.resolution).filter(|resolution| resolution.missing);
         let mut everything: Vec<&Resolution> = lacking.filter(|_| !begun).collect();
-        for (at, resolution, (_, message)) in waiting {
+        for (at, resolution, (reason, message)) in waiting {
             if resolution.missing && work.on_missing_secret == OnMissingSecret::Fail {
                 let everything = std::mem::take(&mut everything);
                 let all =
                     if everything.is_empty() { advice::refused(&[resolution]) } else { advice::refused(&everything) };
                 wait.over.push((at, Reason::SecretMissing, format!("on_missing_secret is Fail: {all}")));
-            } else if late {
+            } else if late && *reason != Reason::NotRead {
                 let message = format!("missing_secret_timeout has passed: {message}");
                 wait.over.push((at, Reason::MissingSecretTimeout, message));
             }

@@ -286,6 +286,7 @@ impl Plan {
                 message: format!("run {} starts when the Pods of the one before have ended: {names}", run.number),
                 result: None,
             },
+            look_again: old.iter().filter_map(|pod| turn::unwatched_again(world, pod)).min(),
             ..Self::empty(world, Some(run))
         }
     }
@@ -293,6 +294,8 @@ impl Plan {
 
 #[cfg(test)]
 mod access_tests;
+#[cfg(test)]
+mod corner_tests;
 #[cfg(test)]
 mod defaults_tests;
 #[cfg(test)]
@@ -311,6 +314,8 @@ mod registry_tests;
 mod rotation_tests;
 #[cfg(test)]
 mod runs_tests;
+#[cfg(test)]
+mod service_order_tests;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]

@@ -209,9 +209,11 @@ impl<'a> Fleet<'a> {
         for berth in &mut self.berths {
             let Some(old) = berth.old.first().filter(|_| berth.fresh.is_none() && coming < most) else { continue };
             let left = ready.saturating_sub(i32::from(old.ready));
+            // One that is not ready is missed by nobody: were it kept, Pods that crash would bar the way to what mends them.
+            let may_go = !old.ready || left >= wanted.saturating_sub(service.max_unavailable);
             if pods < wanted.saturating_add(service.max_surge) {
                 pods = pods.saturating_add(1);
-            } else if service.max_unavailable > 0 && left >= wanted.saturating_sub(service.max_unavailable) {
+            } else if service.max_unavailable > 0 && may_go {
                 self.delete.push(PodDeletion::of(old));
                 ready = left;
                 // Its place is not free while its deletion is refused.
@@ -270,10 +272,11 @@ fn due(scene: &Scene<'_>, pod: &PodFacts) -> Option<Timestamp> {
     Some(old.due(scene.work.rotation_debounce))
 }
 
-/// Pods that no berth is for: of a higher index, or of a step that there was before.
+/// Pods that no berth is for: of a higher index, or of a step that there was before. Also those that ended, which no berth
+/// would clean up.
 fn surplus(scene: &Scene<'_>) -> Vec<PodDeletion> {
     let berths = 0..scene.crew.parallelism;
     let ours = |id: &PodIdentity| id.step == scene.step.name && berths.contains(&id.index);
-    let pods = scene.world.pods.iter().filter(|pod| pod.stays());
+    let pods = scene.world.pods.iter().filter(|pod| !pod.gone && pod.deletion_requested_at.is_none());
     pods.filter(|pod| pod.identity.as_ref().is_some_and(|id| !ours(id))).map(PodDeletion::of).collect()
 }

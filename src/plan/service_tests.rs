@@ -155,6 +155,9 @@ moves! {
     an_old_pod_that_went_first_is_replaced_at_once: service(&json!({"parallelism": 2, "max_surge": 0, "max_unavailable": 1})).old(0).old(1)
         .with(|world| world.pods[0].deletion_requested_at = Some(at(-1)))
         => "+2/0/0 Starting/PodsStarting";
+    old_ones_that_are_not_ready_go_first_though_no_more_may_be_missing: service(&json!({"parallelism": 3, "max_surge": 0, "max_unavailable": 1}))
+        .old(0).old(1).last_pod(|pod| pod.ready = false).old(2).last_pod(|pod| pod.ready = false)
+        => "-1/1/0 +2/1/0 Starting/PodsStarting";
     a_roll_that_is_not_ready_in_time_stops: service(&json!({"parallelism": 3, "progress_deadline": "90s"})).old(0).old(1).old(2).serves(2, 0, 0, false)
         => "Failed/RollStuck";
     a_stuck_roll_leaves_those_that_are_done: service(&json!({"parallelism": 3, "progress_deadline": "90s"})).fresh(0).old(1).old(2).serves(2, 1, 0, false)
@@ -191,6 +194,8 @@ moves! {
         => "Running/PodsRunning";
     a_pod_that_ended_is_cleaned_up_once_another_stands: of(1).fresh(0).serves(2, 0, 1, true).with(|world| world.pods[0].phase = PodPhase::Failed)
         => "-2/0/0 Running/PodsRunning";
+    a_pod_that_ended_goes_where_it_has_no_place_any_more: of(1).fresh(0).fresh(1).last_pod(|pod| pod.phase = PodPhase::Failed)
+        => "-2/1/0 Running/PodsRunning";
     an_evicted_pod_is_replaced: of(1).fresh(0).last_pod(|pod| { pod.phase = PodPhase::Failed; pod.disrupted_at = Some(at(-30)); pod.created_at = Some(at(-9000)); })
         => "+2/0/1 Starting/PodsStarting";
     one_that_is_evicted_at_once_is_replaced_after_a_pause: of(1).fresh(0).last_pod(|pod| { pod.phase = PodPhase::Failed; pod.disrupted_at = Some(at(0)); pod.created_at = Some(at(-3)); })

@@ -290,7 +290,7 @@ lines! {
     an_accepted_code_after_the_deletion_is_no_result: accepting().pod(1, 0, PodPhase::Failed).ended(3, -5)
         .last_pod(|pod| { pod.deletion_requested_at = Some(at(-6)); pod.gone = true; })
         => "Starting/PodsStarting run 1; create r1";
-    a_result_from_before_the_deletion_counts: one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed).ended(3, -9)
+    a_result_from_before_the_deletion_counts: one().secret("db", &["password"]).pod(1, 0, PodPhase::Failed).ended(3, -12)
         .last_pod(|pod| { pod.deletion_requested_at = Some(at(-6)); pod.gone = true; })
         => "Failed/PodFailed run 1; result bad";
     a_pod_that_is_being_deleted_is_waited_for: one().secret("db", &["password"]).pod(1, 0, PodPhase::Running)

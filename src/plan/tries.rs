@@ -11,6 +11,10 @@ use crate::model::run::{PodIdentity, RunRef};
 use crate::model::work::Step;
 use crate::model::world::{PodFacts, PodPhase, Termination, WorkState, World};
 
+/// The API server's clock says when a deletion was asked for, a node's when a container ended, our own when a time is over:
+/// so much they may differ. A Pod too many does less harm than a try, or a run, that failed because we ended its Pod.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
+
 /// How a container ended, or why it never ran.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
@@ -133,7 +137,7 @@ fn failed(step: &Step, pod: &PodFacts) -> bool {
 fn interrupted(pod: &PodFacts) -> bool {
     let finished = pod.ended().and_then(|ended| ended.finished_at);
     match (pod.deletion_requested_at, finished) {
-        (Some(asked), Some(finished)) => finished >= asked,
+        (Some(asked), Some(finished)) => asked.duration_since(finished) <= CLOCKS_DIFFER,
         (Some(_), None) => true,
         (None, _) => false,
     }
@@ -145,9 +149,9 @@ pub(super) fn pending_deadline(step: &Step, pod: &PodFacts) -> Option<Timestamp>
 }
 
 /// Whether the Pod never ran and was deleted because its `pending_timeout` had passed. The deletion's own time says so:
-/// nothing else is remembered of it. One second is the resolution of Kubernetes' times.
+/// nothing else is remembered of it.
 fn never_started(step: &Step, pod: &PodFacts) -> bool {
-    let asked = pod.deletion_requested_at.map(|at| at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(at));
+    let asked = pod.deletion_requested_at.map(|at| at.saturating_add(CLOCKS_DIFFER).unwrap_or(at));
     pod.ended().is_none()
         && pod.phase != PodPhase::Running
         && pending_deadline(step, pod).is_some_and(|deadline| asked.is_some_and(|asked| asked >= deadline))

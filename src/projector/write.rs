@@ -182,6 +182,7 @@ fn obstacle(status: StatusCode, body: &[u8]) -> Obstacle {
         403 if message.contains("exceeded quota") || message.contains("failed quota") => Obstacle::Quota,
         // RBAC's own words; an admission plugin's are others.
         403 if message.contains(" cannot ") => Obstacle::Forbidden,
+        422 if causes.iter().any(|cause| cause.reason == "FieldValueTooLong") => Obstacle::TooLarge,
         422 if causes.iter().any(|cause| matches!(cause.field.as_str(), "data" | "type" | "immutable")) => {
             Obstacle::Fixed
         }
@@ -270,6 +271,11 @@ mod tests {
                 422,
                 json!({"details": {"causes": [{"reason": "FieldValueForbidden", "field": "data"}]}}),
                 Obstacle::Fixed,
+            ),
+            (
+                422,
+                json!({"details": {"causes": [{"reason": "FieldValueTooLong", "field": "data"}]}}),
+                Obstacle::TooLarge,
             ),
             (422, json!({"reason": "Invalid", "message": "canary-7c1f"}), Obstacle::Refused("422 Invalid".into())),
             (400, json!({"reason": "canary-7c1f\n; rm"}), Obstacle::Refused("400 canary7c1frm".into())),

@@ -2,13 +2,15 @@
 //! a function of its input alone: no environment, file, network, clock or time zone, no output and no end of the process.
 
 use jaq_core::data::JustLut;
-use jaq_core::load::parse::Def;
+use jaq_core::load::{self, parse::Def};
 use jaq_core::native::Fun;
 use jaq_json::Val;
 
 /// What is known of a program when it is compiled; it has nothing besides its input.
 pub(super) type Data = JustLut<Val>;
 
+/// Those of jq's definitions that jaq has not, or has in another way.
+const OURS: &str = include_str!("ours.jq");
 /// Native functions that are left out.
 /// (`strptime` takes names of time zones, and reads their files.)
 const NATIVES: [&str; 8] =
@@ -46,7 +48,8 @@ pub(super) fn why_absent(name: &str) -> Option<&'static str> {
 /// The functions that are written in jq.
 pub(super) fn definitions() -> Vec<Def<&'static str>> {
     let all = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    all.filter(|definition| !DEFINED.contains(&definition.name)).collect()
+    let ours = load::parse(OURS, |parser| parser.defs()).unwrap_or_default();
+    all.filter(|definition| !DEFINED.contains(&definition.name)).chain(ours).collect()
 }
 
 /// The functions that are written in Rust.
@@ -69,6 +72,14 @@ mod tests {
         let known: BTreeSet<String> = include_str!("natives.txt").split_whitespace().map(ToOwned::to_owned).collect();
         assert_eq!(names, known);
         assert!(definitions().iter().all(|definition| !DEFINED.contains(&definition.name)));
+    }
+
+    #[test]
+    fn our_own_definitions_can_all_be_read_and_stand_last_where_they_win() {
+        let ours: Vec<&str> = load::parse(OURS, |parser| parser.defs()).unwrap().iter().map(|ours| ours.name).collect();
+        assert_eq!(ours.len(), OURS.lines().filter(|line| line.starts_with("def ")).count());
+        let all: Vec<&str> = definitions().iter().map(|definition| definition.name).collect();
+        assert!(all.ends_with(&ours));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Tables of expressions: what they give, what is said where they give nothing, and what jaq does differently from jq.
 
+mod ours;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 use jaq_json::{Error, Val};
 
 /// Kinds of errors that jaq tells as one text: what it begins with and has in it, and what is said instead.
-const TEXTS: [(&str, &str, &str); 9] = [
+const TEXTS: [(&str, &str, &str); 10] = [
     ("cannot parse ", " as JSON: ", "what is read as JSON is none"),
     ("cannot parse as number", "", "what is read as a number is none"),
     ("cannot parse as boolean", "", "what is read as a boolean is none"),
@@ -18,6 +18,8 @@ const TEXTS: [(&str, &str, &str); 9] = [
     ("cannot use ", " as character", "a number is no code point of a character"),
     ("cannot convert ", " to bytes", "a value cannot be turned into bytes"),
     ("cannot convert ", " to time", "a value cannot be read as a time"),
+    // Of a definition of ours.
+    ("no cell", "", "an array or object stands in a row of @csv or @tsv"),
 ];
 
 /// What a value can be used as, in jaq's words.

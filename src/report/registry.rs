@@ -63,8 +63,9 @@ pub struct Scene<'a> {
 pub fn status(scene: &Scene<'_>) -> RegistryStatus {
     let (reason, message) = judge(scene);
     let ready = match reason {
-        RegistryReason::SecretResolved => "True",
-        RegistryReason::SecretsNotLookedAt | RegistryReason::NotRead => "Unknown",
+        // Where nothing is looked at there is no more to come: who waits for `Ready` would wait for ever.
+        RegistryReason::SecretResolved | RegistryReason::SecretsNotLookedAt => "True",
+        RegistryReason::NotRead => "Unknown",
         RegistryReason::SecretNotFound
         | RegistryReason::WrongType
         | RegistryReason::SecretForbidden
@@ -104,7 +105,7 @@ fn judge(scene: &Scene<'_>) -> (RegistryReason, String) {
         None => (
             RegistryReason::SecretsNotLookedAt,
             format!(
-                "Secret {name} is attached to every image of {host}; whether it is there is not looked at (--secret-access=none): the kubelet passes over one that is not"
+                "Secret {name} is attached to every image of {host}; whether it is there, and a pull secret, is not known, since no Secret is looked at (--secret-access=none): the kubelet passes over one that is not"
             ),
         ),
         Some(SecretKnowledge::Present(facts)) if PULL_SECRET_TYPES.contains(&facts.type_.as_str()) => {
@@ -159,7 +160,7 @@ pub fn warning(docs: &Docs, before: &RegistryStatus, after: &RegistryStatus) -> 
         | RegistryReason::SecretForbidden
         | RegistryReason::InvalidHost
         | RegistryReason::InvalidSpec => true,
-        RegistryReason::SecretNotFound => was.is_some_and(|was| was.status == "True"),
+        RegistryReason::SecretNotFound => was.is_some_and(|was| was.reason == RegistryReason::SecretResolved.as_str()),
         RegistryReason::SecretResolved | RegistryReason::SecretsNotLookedAt | RegistryReason::NotRead => false,
     };
     if !is_bad || was.is_some_and(|was| was.reason == said.reason) {

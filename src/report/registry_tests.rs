@@ -86,7 +86,7 @@ fn each_state_has_its_reason_and_what_mends_it() {
         ),
         (
             None,
-            "Unknown/SecretsNotLookedAt: Secret regcred is attached to every image of reg.test:5000; whether it is there is not looked at (--secret-access=none): the kubelet passes over one that is not (docs/troubleshooting.md#secretsnotlookedat)".to_owned(),
+            "True/SecretsNotLookedAt: Secret regcred is attached to every image of reg.test:5000; whether it is there, and a pull secret, is not known, since no Secret is looked at (--secret-access=none): the kubelet passes over one that is not (docs/troubleshooting.md#secretsnotlookedat)".to_owned(),
         ),
     ] {
         assert_eq!(line(&first(&of_host, secret)), expected);
@@ -139,6 +139,7 @@ fn only_what_became_worse_is_an_event() {
     let (missing, ready) = (first(&of_host, Some(SecretKnowledge::Absent)), first(&of_host, good()));
     let wrong = first(&of_host, present("Opaque"));
     let invalid = first(&Err(Flaw::Host("no".into())), None);
+    let unseen = first(&of_host, None);
     let warned = |before: &RegistryStatus, after: &RegistryStatus| {
         warning(&Docs::default(), before, after).map(|warning| warning.reason)
     };
@@ -152,6 +153,9 @@ fn only_what_became_worse_is_an_event() {
         (&wrong, &wrong, None),
         (&wrong, &missing, None),
         (&none, &invalid, Some("InvalidHost")),
+        // Nobody knew that it was there.
+        (&unseen, &missing, None),
+        (&unseen, &wrong, Some("WrongType")),
     ] {
         assert_eq!(warned(before, after), reason, "{} -> {}", before.conditions.len(), line(after));
     }

@@ -58,8 +58,13 @@ async fn a_request_runs_it_once_more_and_old_pods_go() {
     only(&space, &second).await;
     assert_eq!(second.last_handled_run_request.as_deref(), Some("first"));
     assert_eq!(second.run.unwrap().started_by, Some(RunCause::Requested));
-    // The same request again is no request; another one is.
+    // The same request again is no request, nor is its end; another one is. The other field shows that it was looked at.
     space.patch("edges", request("first")).await;
+    let without = json!({"metadata": {"annotations": {"lockgate.dev/run-requested-at": null}}, "spec": {"retries": 1}});
+    let generation = space.patch("edges", without).await.metadata.generation;
+    let seen = move |p: &Pipeline| p.status.as_ref().and_then(|s| s.observed_generation) == generation;
+    let still = space.until("edges", "it was looked at", seen).await.status.unwrap();
+    assert_eq!((still.run.unwrap().number, still.last_handled_run_request.as_deref()), (2, Some("first")));
     let begun = Timestamp::now();
     space.patch("edges", request("second")).await;
     let third = run_through(&space, 3).await.status.unwrap();

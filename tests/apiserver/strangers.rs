@@ -67,6 +67,34 @@ async fn labels_make_no_pod_ours_nor_does_a_reference_that_does_not_control() {
 }
 
 #[tokio::test]
+async fn a_pod_with_a_forged_number_makes_no_other_pods() {
+    let space = space("forged").await;
+    let mut spec = plain();
+    spec["suspend"] = json!(true);
+    let pipeline = space.pipeline("edges", spec).await;
+    // Whoever may make Pods may make one that the Pipeline owns.
+    for (name, label, number) in [
+        ("forged-index", "index", "2147483647"),
+        ("forged-run", "run", "0"),
+        ("forged-attempt", "attempt", "2147483648"),
+    ] {
+        let mut labels = our_labels(0);
+        labels[format!("lockgate.dev/{label}")] = json!(number);
+        let pod = stranger(name, &labels, &owner(&pipeline, "Pipeline", true));
+        space.api::<Pod>().create(&PostParams::default(), &pod).await.unwrap();
+    }
+    marker(&space, "marker").await;
+    space.patch("edges", json!({"spec": {"suspend": false}})).await;
+    let status = started(&space, "edges").await.status.unwrap();
+    let of_step = &status.steps[0];
+    assert_eq!((status.run.unwrap().number, of_step.parallelism, of_step.attempts), (1, 1, 0));
+    space.pod_succeeds(of_step.pod.as_ref().unwrap()).await;
+    space.phase("edges", Phase::Succeeded).await;
+    let of_edges = |pod: &Pod| name_of(pod).starts_with("edges-main-");
+    assert_eq!(space.pods().await.iter().filter(|pod| of_edges(pod)).count(), 1);
+}
+
+#[tokio::test]
 async fn a_pod_that_was_taken_from_its_pipeline_is_let_go_and_followed_by_another() {
     let space = space("disowned").await;
     let pipeline = Moment::Runs.reach(&space, "edges").await;

@@ -262,7 +262,7 @@ fn every_expression_of_an_input_is_judged_at_its_place() {
     fine: \"bearer jq(.secrets.token | ascii_downcase) jq(\\\"jq(\\\")\"
     none: jq(.secrets.token | foo)
     open: 'é jq(.a'
-    list: [x, jq(now), {deep: \"jq(1 +)\"}]
+    list: [x, jq(now), {deep: \"jq(1 +)\", c: null}]
     jq(.run): a key
     unknown: jq(.secrets.tokn)jq(.secrets.token)
     block: |-
@@ -280,6 +280,7 @@ fn every_expression_of_an_input_is_judged_at_its_place() {
             format!("input-expression 13:15 {template}.open"),
             format!("input-expression 14:19 {template}.list[1]"),
             format!("input-expression 14:35 {template}.list[2].deep"),
+            format!("input-expression 14:49 {template}.list[2].c"),
             format!("input-expression 15:19 {template}.jq(.run)"),
             format!("input-secret-unknown 16:18 {template}.unknown"),
             format!("input-secret-unknown 17:9 {template}.block"),

@@ -25,7 +25,7 @@ fn one_that_is_ready_is_healthy_and_every_other_is_waited_for() {
         for (object, health, kstatus) in [
             (seen(kind, "True", "all is there", 2), "Healthy", Kstatus::Current),
             (seen(kind, "False", "Secret regcred does not exist", 2), "Progressing", Kstatus::InProgress),
-            (seen(kind, "Unknown", "not looked at", 2), "Progressing", Kstatus::InProgress),
+            (seen(kind, "Unknown", "could not be read", 2), "Progressing", Kstatus::InProgress),
         ] {
             let said = health_of(kind, &object);
             assert_eq!(said["status"], health, "{kind}: {object}");
@@ -33,15 +33,6 @@ fn one_that_is_ready_is_healthy_and_every_other_is_waited_for() {
             assert_eq!(compute(&object), kstatus, "{kind}: {object}");
         }
     }
-}
-
-/// kstatus knows no such rule, so that Flux waits for ever; docs/gitops.md says so.
-#[test]
-fn where_secrets_are_not_looked_at_a_registry_is_healthy() {
-    let mut object = seen("Registry", "Unknown", "it is not looked at", 2);
-    object["status"]["conditions"][0]["reason"] = "SecretsNotLookedAt".into();
-    assert_eq!(health_of("Registry", &object)["status"], "Healthy");
-    assert_eq!(compute(&object), Kstatus::InProgress);
 }
 
 #[test]

@@ -126,7 +126,7 @@ async fn folders_of_several_secrets_hold_what_each_entry_asks_for() {
         canary=\\ {CANARY}\ndb.url=jdbc:x=1;y \\u00E9\\n\nempty=\nk=v\ncertificate\n{CANARY}-key\n"
     );
     assert!(log.starts_with(&expected), "{log}");
-    // docs/input.md: such a folder's files are everybody's of the Pod, whatever their mode takes away.
+    // docs/input.md: such a folder's files are everybody's of the Pod, whatever their mode takes away, where it has no group.
     assert!(log.contains("\n-r--r--r-- ") && log.ends_with("\ntls.crt\ntls.key\n"), "{log}");
     assert_eq!(space.phase("folders", Phase::Succeeded).await.status.unwrap().resolved.as_deref(), Some("6/6"));
     nothing_leaked(&space).await;

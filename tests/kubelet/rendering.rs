@@ -31,7 +31,7 @@ async fn every_form_arrives_beside_every_other() {
         {"name": "tls", "mount_path": "/etc/app", "items": [{"key": "ca.crt", "path": "sub/ca.pem", "mode": 0o400}]},
         {"name": "none", "mount_path": "/etc/app", "optional": true},
     ]});
-    let script = "ls /lockgate; cat; cat /lockgate/input.json; echo; find /etc/app -type f | sort; cat /etc/app/app.properties /etc/app/sub/ca.pem; echo; id -u; (echo x > /etc/app/x) 2>&1 | grep -o 'Read-only file system'";
+    let script = "ls /lockgate; cat; cat /lockgate/input.json; echo; find /etc/app -type f | sort; cat /etc/app/app.properties /etc/app/sub/ca.pem; echo; ls -ln /etc/app/sub/ca.pem | cut -c1-10; id -u; (echo x > /etc/app/x) 2>&1 | grep -o 'Read-only file system'";
     let file = shell(image, script, with(folder, input(json!({"mount_path": "/lockgate/input.json"}))));
     space.pipeline("file", with(file, json!({"security": "Restricted", "service_account_name": "robot"}))).await;
     let variable = shell(image, "printf '%s\\n' \"$INPUT\" \"$COPY\"", input(json!({"env_var": "INPUT"})));
@@ -58,6 +58,8 @@ async fn every_form_arrives_beside_every_other() {
             "db.url=x=y:z#\\u00FC",
             "db.user=a b",
             "pem",
+            // 0400, and the Pod's group reads it, as in any Secret's volume.
+            "-r--r-----",
             "1000",
             "Read-only file system",
         ]

@@ -36,6 +36,11 @@ fn of_input(pipeline: &Object<'_>, base: &str, input: &Input) -> Vec<Finding> {
         let message = "keys are not rendered: this one stays as it is written; only values are computed";
         pipeline.finding(Rule::InputExpression, Severity::Warning, &field(key), message)
     }));
+    found.extend(template::nulls(&input.template).iter().map(|key| {
+        let message =
+            "kubectl apply leaves out a key whose value is null (with --server-side it does not): write jq(null)";
+        pipeline.finding(Rule::InputExpression, Severity::Note, &field(key), message)
+    }));
     let texts = || expressions.iter().map(|found| found.expression.text);
     // Nothing is run, and what is compiled has its bounds: only a mistake in jaq can end this.
     let Ok(judged) = render::large(|| render::judge(texts())) else {

@@ -39,6 +39,13 @@ pub(super) fn read(text: &str) -> Result<Read, String> {
         return Err(format!("{shown}: images of Docker Hub are on docker.io: write https://index.docker.io"));
     }
     let host = host(&lower).map_err(|why| format!("{shown}: {why}"))?;
+    // An image's name may have any digits there, and nobody would ever pull it.
+    if let Some(port) = host.as_str().rsplit_once(':').map(|(_, port)| port)
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().ok().is_none_or(|port| port == 0)
+    {
+        return Err(format!("{shown}: {port} is no port: those are 1 to 65535"));
+    }
     Ok(Read { notes: notes(scheme.as_deref(), typed, &lower, &host), host })
 }
 
@@ -123,6 +130,8 @@ mod tests {
             ("*.example", "must be the host"),
             ("a b.example", "must be the host"),
             ("a.example:port", "must be the host"),
+            ("a.example:99999", "99999 is no port"),
+            ("https://[::1]:0", "0 is no port"),
             ("a.example.", "must be the host"),
             ("hub.docker.com", "write https://index.docker.io"),
             ("https://registry.hub.docker.com", "write https://index.docker.io"),

@@ -9,6 +9,8 @@ use super::worker::Trouble;
 
 /// The mode of what is rendered: whoever the step's user is, it can read it, and nobody else has this volume.
 pub(super) const MODE: u32 = 0o444;
+/// The bit of a folder's mode that makes what is in it its group's; a new folder has it from the one that it is in.
+const SET_GROUP: u32 = 0o2000;
 /// What a file is called until it is whole.
 const UNFINISHED: &str = "..lockgate-unfinished";
 
@@ -59,10 +61,11 @@ impl<'a> Out<'a> {
     }
 }
 
-/// A folder that everybody in the Pod can look into.
+/// A folder that everybody in the Pod can look into. Where the volume is of the Pod's group (`fsGroup`), its files are, too.
 fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir(folder)?;
-    fs::set_permissions(folder, Permissions::from_mode(0o755))
+    let of_group = fs::metadata(folder)?.permissions().mode() & SET_GROUP;
+    fs::set_permissions(folder, Permissions::from_mode(0o755 | of_group))
 }
 
 /// A new file, whatever was there; a link is replaced, not followed.
@@ -100,6 +103,22 @@ mod tests {
         for path in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/..", "../a", "..data/x", "a\0b"] {
             assert!(parts(path).is_none(), "{path}");
         }
+    }
+
+    /// What the kubelet does with a volume of a Pod that has a group (`pkg/volume`: `SetVolumeOwnership`).
+    #[test]
+    fn a_file_is_of_the_volume_s_group_however_deep_it_lies() {
+        let root = std::env::temp_dir().join(format!("lockgate-out-group-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(&root).unwrap();
+        fs::set_permissions(&root, Permissions::from_mode(0o2777)).unwrap();
+        let out = Out::new(&root);
+        assert!(out.write("a/b/c", b"new", 0o440).is_ok());
+        assert!(out.clear("a").is_ok());
+        assert!(out.write("a/b/c", b"new", 0o440).is_ok());
+        let mode = |path: &str| fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode("a"), mode("a/b"), mode("a/b/c")), (0o2755, 0o2755, 0o440));
+        fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]

@@ -67,10 +67,39 @@ async fn send(client: &Client, method: Method, path: &str, kind: &str, body: &Tr
         .map_err(|_| Error::Usage("this is no name of a Secret or a namespace".into()))?;
     let answer = ask::exchange(client, request).await?;
     for warning in answer.headers().get_all(http::header::WARNING) {
-        // `299 - "TEXT"`
-        let text = warning.to_str().unwrap_or_default().splitn(3, ' ').nth(2).unwrap_or_default();
-        eprintln!("Warning: {}", printable(text.trim_matches('"')));
+        eprintln!("Warning: {}", printable(&warning_text(&String::from_utf8_lossy(warning.as_bytes()))));
     }
     serde_json::from_slice(ask::good(answer)?.body())
         .map_err(|_| Error::Findings("the API server's answer is no JSON".into()))
+}
+
+/// The text of `299 - "TEXT"`, in which a `"` and a backslash have one before them.
+fn warning_text(header: &str) -> String {
+    let quoted = header.splitn(3, ' ').nth(2).unwrap_or_default();
+    let mut rest = quoted.strip_prefix('"').unwrap_or(quoted).chars();
+    let mut text = String::new();
+    loop {
+        match rest.next() {
+            None | Some('"') => return text,
+            Some('\\') => text.extend(rest.next()),
+            Some(other) => text.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_read_to_its_end() {
+        for (header, text) in [
+            (r#"299 - "unknown field \"metadata.foo\"""#, r#"unknown field "metadata.foo""#),
+            (r#"299 - "a \\ b" "Mon, 01 Jan 2026 00:00:00 GMT""#, r"a \ b"),
+            ("299 - plain", "plain"),
+            ("299", ""),
+        ] {
+            assert_eq!(warning_text(header), text);
+        }
+    }
 }

@@ -98,3 +98,25 @@ proptest! {
         prop_assert_eq!(&read[0]["key"], &text);
     }
 }
+
+#[test]
+fn yaml_is_read_back_as_kubectl_reads_it() {
+    for (text, written) in [
+        ("2026-11-22", "\"2026-11-22\""),
+        ("2026-11-22T13:00:00Z", "\"2026-11-22T13:00:00Z\""),
+        ("1:20", "\"1:20\""),
+        ("-_0", "\"-_0\""),
+        ("2026", "\"2026\""),
+        ("yes", "\"yes\""),
+        ("Y2FuYXJ5LTdjMWY=", "Y2FuYXJ5LTdjMWY="),
+        ("4pyTIA==", "4pyTIA=="),
+        ("12ab-34", "12ab-34"),
+    ] {
+        let mut out = Vec::new();
+        yaml(&mut out, Tree::Map(vec![("a".into(), Tree::text(text))])).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, format!("a: {written}\n"));
+        let read = crate::cli::manifest::read(&out).unwrap().remove(0);
+        assert_eq!(read, serde_json::json!({"a": text}), "{out}");
+    }
+}

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::ser::PrettyFormatter;
+use serde_saphyr::DoubleQuoted;
 
 use super::{SecretValue, Tree};
 use crate::cli::error::Error;
@@ -18,7 +19,10 @@ impl Serialize for Written<'_> {
             Tree::Null => serializer.serialize_unit(),
             Tree::Bool(is) => serializer.serialize_bool(*is),
             Tree::Number(number) => number.serialize(serializer),
-            Tree::Text(text) => serializer.serialize_str(text.expose_text().unwrap_or_default()),
+            Tree::Text(text) => match text.expose_text().unwrap_or_default() {
+                text if is_other_in_yaml(text) => DoubleQuoted(text).serialize(serializer),
+                text => serializer.serialize_str(text),
+            },
             Tree::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
                 items.iter().try_for_each(|item| list.serialize_element(&Written(item)))?;
@@ -31,6 +35,14 @@ impl Serialize for Written<'_> {
             }
         }
     }
+}
+
+/// Whether YAML 1.1 reads this as a time or a number, where serde-saphyr, which writes YAML 1.2, has no marks around it: `2026-11-22`,
+/// `1:20`, `-_0`. kubectl quotes these. No base64 is one: it has none of the three marks.
+fn is_other_in_yaml(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
+        && text.contains([':', '-', '_'])
+        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '-' | '_' | '+' | '.' | 'T' | 'Z' | ' '))
 }
 
 /// The tree as JSON without blanks, byte for byte as Go's `encoding/json` writes it: what goes to the API server, into a docker

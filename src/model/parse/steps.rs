@@ -9,16 +9,13 @@ use super::{conflicts, graph, input, transform, volumes};
 use crate::api::pipeline::{PipelineSpec, Security};
 use crate::api::rules;
 use crate::api::step::Step as WireStep;
-use crate::model::work::{MAIN_STEP, SecretUse, Step, Usage};
+use crate::model::work::{MAIN_STEP, MAX_PARALLELISM, SecretUse, Step, Usage};
 
 /// References that one Pipeline may have: its status has a row for each.
 const MAX_REFERENCES: usize = 256;
 
 /// The bound of `retries`.
 const MAX_RETRIES: i32 = 1000;
-
-/// The bound of `parallelism`.
-const MAX_PARALLELISM: i32 = 1000;
 
 /// Parses `transform` or `steps`, whichever there is.
 pub(super) fn parse(spec: &PipelineSpec, report: &mut Report) -> Vec<Step> {

@@ -138,6 +138,17 @@ pub fn texts(template: &Value) -> Result<Vec<Text<'_>>, Refusal> {
 /// bounds.
 #[must_use]
 pub fn keys_as_written(template: &Value) -> Vec<String> {
+    fields_that(template, |key, _| !matches!(scan::pieces(key).as_deref(), Ok([] | [Piece::Text(_)])))
+}
+
+/// The keys of a template whose value is null: JSON pointers. Of a template that has its bounds.
+#[must_use]
+pub fn nulls(template: &Value) -> Vec<String> {
+    fields_that(template, |_, value| value.is_null())
+}
+
+/// The keys of objects that are so, with their values.
+fn fields_that(template: &Value, are_so: impl Fn(&str, &Value) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), template)];
     while let Some((pointer, value)) = open.pop() {
@@ -148,7 +159,7 @@ pub fn keys_as_written(template: &Value) -> Vec<String> {
             Value::Object(fields) => {
                 for (key, field) in fields {
                     let pointer = format!("{pointer}/{}", escaped(key));
-                    if !matches!(scan::pieces(key).as_deref(), Ok([] | [Piece::Text(_)])) {
+                    if are_so(key, field) {
                         found.push(pointer.clone());
                     }
                     open.push((pointer, field));
@@ -249,6 +260,15 @@ mod tests {
         let mut keys = keys_as_written(&template);
         keys.sort();
         assert_eq!(keys, ["/jq(.a)", "/jq(.a)/plain/1/a~1jq("]);
+    }
+
+    #[test]
+    fn a_key_without_a_value_is_noticed() {
+        let template = json!({"a": null, "b": [null, {"c": null, "d": "null"}]});
+        let mut keys = nulls(&template);
+        keys.sort();
+        assert_eq!(keys, ["/a", "/b/1/c"]);
+        assert_eq!(nulls(&json!([null])), [""; 0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::api::status::{RunResult, StepStatus};
 use crate::model::world::PodFacts;
 use crate::plan::turn::{Scene, making_place};
 use crate::plan::{Plan, References, Verdict};
-use crate::plan::{heal, helper, step};
+use crate::plan::{advice, heal, helper, job, step};
 
 /// Makes the fleet's decisions the plan's, with the words for them.
 pub(super) fn tell(scene: &Scene<'_>, fleet: Fleet<'_>, mut plan: Plan) -> Plan {
@@ -56,13 +56,14 @@ fn waiting(scene: &Scene<'_>, fleet: &Fleet<'_>, plan: &mut Plan) -> Option<Verd
         return Some(Verdict { phase: Phase::Suspended, reason: Reason::Suspended, message, result: None });
     }
     let (reason, message) = scene.resolution.gate.clone()?;
-    let since = scene.world.recorded.waiting_since.as_ref().map_or(scene.world.now, |time| time.0);
+    let since = job::waiting_since(scene.world, scene.run);
     let deadline = work.missing_secret_timeout.and_then(|timeout| since.checked_add(timeout).ok());
     // As long as any Pod of it runs, the Service is not given up.
     let none_runs = fleet.berths.iter().all(super::Berth::is_empty);
     let given_up = if scene.resolution.missing && work.on_missing_secret == OnMissingSecret::Fail {
-        Some((Reason::SecretMissing, format!("on_missing_secret is Fail: {message}")))
-    } else if deadline.is_some_and(|deadline| deadline <= scene.world.now) {
+        let all = advice::refused(&[&scene.resolution]);
+        Some((Reason::SecretMissing, format!("on_missing_secret is Fail: {all}")))
+    } else if reason != Reason::NotRead && deadline.is_some_and(|deadline| deadline <= scene.world.now) {
         Some((Reason::MissingSecretTimeout, format!("missing_secret_timeout has passed: {message}")))
     } else {
         None

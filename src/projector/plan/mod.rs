@@ -26,6 +26,9 @@ use crate::values::SecretValue;
 use reasons::Why;
 use source::{Entry, Found, Target};
 
+/// The bytes of a Secret's values at most (`MaxSecretSize` of `k8s.io/api/core/v1`). A login grows in a copy, where it is base64.
+const MOST_BYTES: usize = 1 << 20;
+
 /// What is to be done, and what is to be said.
 pub(in crate::projector) struct Plan {
     /// The writes, at most one for each namespace.
@@ -170,19 +173,31 @@ fn decide(world: &World, namespace: &str, place: &Place, wanted: &[&Gift<'_>], p
         None if place.ending || parts.is_empty() => None,
         None => Some(Write::Apply(content(&parts, None))),
     };
-    let Some(write) = write else { return };
+    let Some(mut write) = write else { return };
+    let failed = |obstacle: &Obstacle, plan: &mut Plan| {
+        let why = Why::CopyFailed { namespace: namespace.to_owned(), obstacle: obstacle.clone() };
+        // Also whose credentials should be there no more.
+        let has = |registry: &&Registry| place.copy.as_ref().is_some_and(|copy| copy.owners.contains(&registry.uid));
+        let concerned = world
+            .registries
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|registry| has(registry) || wanted.iter().any(|gift| gift.registry.uid == registry.uid));
+        plan.say(concerned, &why);
+    };
+    if let Write::Apply(content) = &write
+        && content.file.expose().len() > MOST_BYTES
+    {
+        failed(&Obstacle::TooLarge, plan);
+        // What stands there stays, but not beside what nobody gives any more.
+        match &place.copy {
+            Some(copy) if revoked(copy, wanted) => write = remove(copy),
+            _ => return,
+        }
+    }
     if let Some(setback) = &place.setback {
         if !matches!(setback.kind, Obstacle::Behind | Obstacle::Ending) {
-            let why = Why::CopyFailed { namespace: namespace.to_owned(), obstacle: setback.kind.clone() };
-            // Also whose credentials should be there no more.
-            let has =
-                |registry: &&Registry| place.copy.as_ref().is_some_and(|copy| copy.owners.contains(&registry.uid));
-            let concerned = world
-                .registries
-                .iter()
-                .map(AsRef::as_ref)
-                .filter(|registry| has(registry) || wanted.iter().any(|gift| gift.registry.uid == registry.uid));
-            plan.say(concerned, &why);
+            failed(&setback.kind, plan);
         }
         if setback.retry_at > world.now && !(setback.kind == Obstacle::Fixed && matches!(write, Write::Remove { .. })) {
             plan.retry_at = Some(plan.retry_at.map_or(setback.retry_at, |earliest| earliest.min(setback.retry_at)));
@@ -192,20 +207,27 @@ fn decide(world: &World, namespace: &str, place: &Place, wanted: &[&Gift<'_>], p
     plan.writes.insert(namespace.to_owned(), write);
 }
 
+fn remove(copy: &Copy) -> Write {
+    Write::Remove { uid: copy.uid.clone(), resource_version: copy.resource_version.clone() }
+}
+
+/// Whether it has something of a ClusterRegistry that gives nothing there any more.
+fn revoked(copy: &Copy, wanted: &[&Gift<'_>]) -> bool {
+    copy.owners.iter().any(|owner| !wanted.iter().any(|gift| gift.registry.uid == *owner))
+}
+
 /// What makes our copy what it has to be; `None`: it is.
 fn towards(copy: &Copy, place: &Place, wanted: &[&Gift<'_>], parts: &[Part<'_>]) -> Option<Write> {
-    let remove = || Write::Remove { uid: copy.uid.clone(), resource_version: copy.resource_version.clone() };
     if wanted.is_empty() {
-        return Some(remove());
+        return Some(remove(copy));
     }
     // Where a source cannot be seen, what was copied of it stays; but not beside what nobody gives any more.
     let is_known = wanted.iter().all(|gift| gift.entries.is_some());
-    let revoked = copy.owners.iter().any(|owner| !wanted.iter().any(|gift| gift.registry.uid == *owner));
-    if !is_known && !revoked {
+    if !is_known && !revoked(copy, wanted) {
         return None;
     }
     if parts.is_empty() {
-        return Some(remove());
+        return Some(remove(copy));
     }
     let owners: BTreeSet<&str> = parts.iter().map(|part| part.registry.uid.as_str()).collect();
     let is_so = copy.intact
@@ -215,7 +237,7 @@ fn towards(copy: &Copy, place: &Place, wanted: &[&Gift<'_>], parts: &[Part<'_>])
     match (is_so, is_fixed) {
         (true, _) => None,
         // What cannot be changed is made anew.
-        (false, true) => Some(remove()),
+        (false, true) => Some(remove(copy)),
         (false, false) => Some(Write::Apply(content(parts, Some(copy.resource_version.clone())))),
     }
 }

@@ -151,6 +151,9 @@ fn obstacle_words(obstacle: &Obstacle) -> String {
         Obstacle::Forbidden => {
             "was refused for want of a right: give the projector its ClusterRole (deploy/components/projector/rbac.yaml); it is tried again by itself"
         }
+        Obstacle::TooLarge => {
+            "would be larger than the 1 MiB that a Secret may have, and what stands there stays: take entries that are not needed out of the sources, or give fewer ClusterRegistries to one namespace by their namespace_selector"
+        }
         Obstacle::Fixed => "cannot be changed and is made anew",
         Obstacle::Refused(answer) => {
             return format!(

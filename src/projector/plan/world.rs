@@ -126,6 +126,8 @@ pub(in crate::projector) enum Obstacle {
     Forbidden,
     /// The API server's rules forbid to change it: it is immutable, or of another type.
     Fixed,
+    /// More than one Secret may hold.
+    TooLarge,
     /// Another refusal: code and reason.
     Refused(String),
     /// The API server did not answer, or failed.

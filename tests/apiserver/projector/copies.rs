@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     COPY, PULL_TYPE, Site, Stage, copy, delete_pipeline, delete_registry, login, logins, password, stage, until_none,
-    until_password,
+    until_password, version,
 };
 use crate::support::{DEADLINE, Projector, SYSTEM_NAMESPACE, Space};
 
@@ -245,6 +245,27 @@ async fn all_that_is_needed_is_one_secret_and_what_is_malformed_or_of_another_ho
     assert_eq!(less.uid(), copy.uid());
     assert_eq!(less.owner_references().len(), 1);
     other.says("True/NotNeeded 0").await;
+}
+
+/// A login is longer in a copy than in its source: as base64.
+#[tokio::test]
+async fn what_is_too_large_for_a_secret_is_said_and_the_copy_that_stands_stays() {
+    let stage = stage("large").await;
+    let space = stage.usual().await;
+    let before = version(&copy(&space).await.unwrap());
+    let login = json!({"username": "robot", "password": "x".repeat(450_000)});
+    let file = json!({"auths": {stage.host(): login, format!("{}/x", stage.host()): login}});
+    stage.source(PULL_TYPE, ".dockerconfigjson", &file.to_string()).await;
+    let told = stage.says("False/CopyFailed 1").await;
+    assert!(told.contains("the copy in namespace large-team would be larger than the 1 MiB"), "{told}");
+    assert_eq!(version(&copy(&space).await.unwrap()), before);
+    // The API server takes what is just below.
+    let login = json!({"username": "robot", "password": "x".repeat(780_000)});
+    let file = json!({"auths": {stage.host(): login}});
+    stage.source(PULL_TYPE, ".dockerconfigjson", &file.to_string()).await;
+    stage.says("True/Copied 1").await;
+    stage.password(2).await;
+    until_password(&space, 2).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,37 @@ fn a_removal_that_fails_is_said_of_those_whose_credentials_are_left() {
     assert_eq!(said(&world), ["a: False/CopyFailed 1"]);
 }
 
+/// Each fits into a Secret, and the two do not.
+#[test]
+fn what_no_secret_can_hold_is_said_and_not_sent_and_what_stands_stays_unless_it_is_revoked() {
+    let large = |host: &str| {
+        let login = json!({"username": "u", "password": "canary-7c1f".repeat(40_000)});
+        source(&json!({"auths": {host: login}}).to_string())
+    };
+    let mut world = world().settled();
+    let small = plan(&world).writes.len();
+    assert_eq!(small, 0, "it stands");
+    world.secret("reg", Some(large("a.example")));
+    world.secret("other", Some(large("b.example")));
+    world.add(registry("b", "b.example", "other"));
+    world.team().hosts.insert(Host::parse("b.example").unwrap());
+    assert_eq!(writes(&world), [""; 0]);
+    assert_eq!(said(&world), ["a: False/CopyFailed 1", "b: False/CopyFailed 0"]);
+    let told = message(&world, "a");
+    assert!(told.starts_with("the copy in namespace team would be larger than the 1 MiB"), "{told}");
+    assert!(!told.contains("canary") && plan(&world).retry_at.is_none(), "{told}");
+
+    // The first is for other images now: what was copied of it may not stay.
+    world.registries.remove(0);
+    world.add(registry("c", "c.example", "third"));
+    world.secret("third", Some(large("c.example")));
+    world.team().hosts.insert(Host::parse("c.example").unwrap());
+    assert_eq!(writes(&world), ["team: remove c@8"]);
+    // And with less it goes on at once.
+    world.team().hosts.remove(&Host::parse("c.example").unwrap());
+    assert_eq!(writes(&world), ["team: b.example over 8"]);
+}
+
 #[test]
 fn all_that_is_wrong_is_said_at_once_with_its_mend_and_without_a_value() {
     let mut world = world();

@@ -1,4 +1,5 @@
--- A Registry has one condition, Ready: its pull secret is there, and of a type that the kubelet reads. Where it is not the Registry
+-- A Registry has one condition, Ready: its pull secret is there, and of a type that the kubelet reads (where Secrets are not looked
+-- at, secretAccess: none, there is no more to wait for, and it is True). Where it is not the Registry
 -- is Progressing and never Degraded, since that would fail the sync that may bring the Secret.
 local status = obj.status
 local health = {status = "Progressing", message = "Lockgate has not looked at this version of the Registry yet"}
@@ -11,8 +12,7 @@ end
 for _, condition in ipairs(status.conditions) do
   if condition.type == "Ready" then
     health.message = condition.message
-    -- Where Secrets are not looked at (secretAccess: none) there is no more to wait for.
-    if condition.status == "True" or condition.reason == "SecretsNotLookedAt" then
+    if condition.status == "True" then
       health.status = "Healthy"
     end
   end
