@@ -65,6 +65,15 @@ fn the_scripts_of_other_shells_can_be_read_by_them() {
         child.stdin.take().unwrap().write_all(&script.stdout).unwrap();
         assert!(child.wait().unwrap().success(), "{shell} cannot read its script");
     }
+    // What fish offers can be asked for without a terminal.
+    let lockgate = env!("CARGO_BIN_EXE_lockgate");
+    let asked = format!(
+        "{lockgate} completion fish | source; complete -C 'lockgate secret cr'; complete -C 'lockgate secret list --no-h'"
+    );
+    let offered = Command::new("fish").args(["--no-config", "-c", &asked]).output().unwrap().stdout;
+    let offered = String::from_utf8(offered).unwrap();
+    let words: Vec<&str> = offered.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(words, ["create", "--no-headers"], "{offered}");
     let powershell = Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["completion", "powershell"]).output().unwrap();
     assert!(String::from_utf8(powershell.stdout).unwrap().contains("Register-ArgumentCompleter"));
 }
