@@ -44,7 +44,8 @@ generate: ## Write the generated files (crds/, docs/reference.md, docs/cli.md, d
 	@cargo build --quiet
 	@for name in pipelines registries clusterregistries; do $(LOCKGATE) crd $$name > crds/$$name.yaml; done
 	@$(LOCKGATE) man --markdown > docs/cli.md
-	@$(LOCKGATE) schema > crds/schemas/pipeline_v1alpha1.json; echo "wrote crds/schemas/pipeline_v1alpha1.json"
+	@for kind in pipeline registry clusterregistry; do \
+	  $(LOCKGATE) schema $$kind > crds/schemas/$${kind}_v1alpha1.json; echo "wrote crds/schemas/$${kind}_v1alpha1.json"; done
 	@hack/argocd-cm.sh > deploy/argocd/argocd-cm.yaml
 	@hack/reference.sh
 	@echo "wrote crds/*.yaml, docs/reference.md, docs/cli.md and deploy/argocd/argocd-cm.yaml"

@@ -26,10 +26,12 @@ if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" man --markdown) docs/cl
   echo "docs/cli.md is stale: make generate" >&2
   exit 1
 fi
-if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" schema) crds/schemas/pipeline_v1alpha1.json >/dev/null; then
-  echo "crds/schemas/pipeline_v1alpha1.json is stale: make generate" >&2
-  exit 1
-fi
+for kind in pipeline registry clusterregistry; do
+  if ! diff <("${CARGO_TARGET_DIR:-target}/debug/lockgate" schema "$kind") "crds/schemas/${kind}_v1alpha1.json" >/dev/null; then
+    echo "crds/schemas/${kind}_v1alpha1.json is stale: make generate" >&2
+    exit 1
+  fi
+done
 if ! diff <(hack/argocd-cm.sh) deploy/argocd/argocd-cm.yaml >/dev/null; then
   echo "deploy/argocd/argocd-cm.yaml is stale: make generate" >&2
   exit 1

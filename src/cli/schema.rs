@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::error::Error;
 use super::output;
+use crate::api::crd;
 use crate::model::validate;
 
 /// Flags of `lockgate schema`.
@@ -26,13 +27,21 @@ Examples:
 enum Kind {
     /// `lockgate.dev/v1alpha1`, Pipeline.
     Pipeline,
+    /// `lockgate.dev/v1alpha1`, Registry.
+    Registry,
+    /// `lockgate.dev/v1alpha1`, ClusterRegistry.
+    #[value(name = "clusterregistry")]
+    ClusterRegistry,
 }
 
 /// Prints the schema: JSON Schema, draft 7.
 pub(super) fn run(args: &SchemaArgs) -> Result<(), Error> {
-    let schema = match args.kind {
-        Kind::Pipeline => validate::json_schema(),
+    let crd = match args.kind {
+        Kind::Pipeline => crd::pipeline(),
+        Kind::Registry => crd::registry(),
+        Kind::ClusterRegistry => crd::cluster_registry(),
     };
-    let schema = schema.map_err(|why| Error::Findings(format!("the schema cannot be made: {why}")))?;
+    let schema =
+        validate::json_schema(&crd?).map_err(|why| Error::Findings(format!("the schema cannot be made: {why}")))?;
     output::json(&mut std::io::stdout().lock(), &schema)
 }

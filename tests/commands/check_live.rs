@@ -45,7 +45,9 @@ fn graph() -> Value {
 async fn it_looks_at_what_comes_with_the_files_and_at_what_is_there() {
     let shell = Shell::new("check-live").await;
     let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app"}, "stringData": {"password": "canary-7c1f"},
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"password": "canary-7c1f"},
+        // The Pipeline names none, and goes to the same by the context.
+        "metadata": {"name": "app", "namespace": shell.space.name},
     });
     shell.file("edges.json", graph().to_string());
     shell.file("app.json", secret.to_string());

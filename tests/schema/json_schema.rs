@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use lockgate::api::crd;
 use lockgate::model::validate::json_schema;
 use serde_json::{Value, json};
 
@@ -9,14 +10,40 @@ use crate::{corpus, output, root};
 
 #[test]
 fn the_committed_schema_is_what_the_binary_prints() {
-    let path = root().join("crds/schemas/pipeline_v1alpha1.json");
-    let (printed, _) = output(Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["schema", "Pipeline"]));
-    assert!(std::fs::read_to_string(&path).unwrap_or_default() == printed, "run: make generate");
+    for kind in ["Pipeline", "Registry", "ClusterRegistry"] {
+        let path = root().join(format!("crds/schemas/{}_v1alpha1.json", kind.to_lowercase()));
+        let (printed, _) = output(Command::new(env!("CARGO_BIN_EXE_lockgate")).args(["schema", kind]));
+        assert!(std::fs::read_to_string(&path).unwrap_or_default() == printed, "{kind}: run: make generate");
+    }
+}
+
+/// That of Pipelines.
+fn schema() -> Value {
+    json_schema(&crd::pipeline().unwrap()).unwrap()
+}
+
+#[test]
+fn registries_have_one_each() {
+    let object = |kind: &str, secret: Value| json!({"apiVersion": "lockgate.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": {"host": "a.example.com", "secret": secret}});
+    let (own, apart) = (json!({"name": "a"}), json!({"namespace": "b", "name": "a"}));
+    for (crd, kind, good, bad) in [
+        (crd::registry().unwrap(), "Registry", &own, &apart),
+        (crd::cluster_registry().unwrap(), "ClusterRegistry", &apart, &own),
+    ] {
+        let schema = json_schema(&crd).unwrap();
+        jsonschema::draft7::meta::validate(&schema).unwrap();
+        let validator = jsonschema::draft7::new(&schema).unwrap();
+        assert!(validator.is_valid(&object(kind, good.clone())), "{kind}");
+        assert!(
+            !validator.is_valid(&object(kind, bad.clone())) && !validator.is_valid(&object("Pipeline", good.clone())),
+            "{kind}"
+        );
+    }
 }
 
 #[test]
 fn it_is_a_schema_and_has_nothing_that_only_kubernetes_knows() {
-    let schema = json_schema().unwrap();
+    let schema = schema();
     jsonschema::draft7::meta::validate(&schema).unwrap();
     let text = schema.to_string();
     assert!(!text.contains("x-kubernetes") && !text.contains("\"nullable\""));
@@ -27,7 +54,7 @@ fn it_is_a_schema_and_has_nothing_that_only_kubernetes_knows() {
 
 #[test]
 fn every_good_manifest_validates() {
-    let validator = jsonschema::draft7::new(&json_schema().unwrap()).unwrap();
+    let validator = jsonschema::draft7::new(&schema()).unwrap();
     let mut count = 0;
     for manifest in corpus::read(&root().join("tests/corpus")) {
         // The API server drops nulls before it looks.
@@ -52,7 +79,7 @@ fn has_null(value: &Value) -> bool {
 
 #[test]
 fn what_the_server_does_not_know_does_not_validate() {
-    let validator = jsonschema::draft7::new(&json_schema().unwrap()).unwrap();
+    let validator = jsonschema::draft7::new(&schema()).unwrap();
     let good = json!({
         "apiVersion": "lockgate.dev/v1alpha1",
         "kind": "Pipeline",

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{ValidationError, Validator};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -42,7 +43,8 @@ impl Strict {
 /// Only if our own schema cannot be compiled.
 pub(super) fn check(manifest: &Value, found: &mut Vec<Violation>) -> Result<Value, String> {
     static STRICT: OnceLock<Result<Strict, String>> = OnceLock::new();
-    let strict = STRICT.get_or_init(|| Strict::of(manifest_schema()?)).as_ref().map_err(Clone::clone)?;
+    let compile = || Strict::of(manifest_schema(&crd::pipeline().map_err(|e| e.to_string())?)?);
+    let strict = STRICT.get_or_init(compile).as_ref().map_err(Clone::clone)?;
     Ok(strict.check(manifest, found))
 }
 
@@ -58,8 +60,8 @@ pub(super) fn check_as<T: JsonSchema>(document: &Value, found: &mut Vec<Violatio
 ///
 /// # Errors
 /// Only if the CRD cannot be made.
-pub(super) fn manifest_schema() -> Result<Value, String> {
-    let crd = serde_json::to_value(crd::pipeline().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+pub(super) fn manifest_schema(crd: &CustomResourceDefinition) -> Result<Value, String> {
+    let crd = serde_json::to_value(crd).map_err(|e| e.to_string())?;
     let mut schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned().ok_or("the CRD has no schema")?;
     let text = json!({"type": "string"});
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {

@@ -65,7 +65,8 @@ pub(super) fn findings(args: &LiveArgs, objects: &[Object<'_>]) -> Result<Vec<Fi
             let namespace = pipeline.namespace().unwrap_or(&default_namespace);
             let in_files = |name: &str| {
                 let same = |object: &&Object<'_>| {
-                    object.is_secret() && object.name() == Some(name) && object.namespace() == pipeline.namespace()
+                    let goes_to = object.namespace().unwrap_or(&default_namespace);
+                    object.is_secret() && object.name() == Some(name) && goes_to == namespace
                 };
                 objects.iter().any(|object| same(&object))
             };
