@@ -103,6 +103,7 @@ fn of_reason(reason: Reason) -> Story {
         }
         Reason::SecretMissing => absent(&json!({"on_missing_secret": "Fail"})),
         Reason::MissingSecretTimeout => absent(&json!({"missing_secret_timeout": "10m"}))
+            .settle()
             .with(|world| world.recorded.waiting_since = Some(crate::plan::seconds(at(-700)))),
         Reason::InvalidSpec => edges(&json!({"transform": {"image": IMAGE, "user": "postgres"}})),
         Reason::Unreadable => plain().with(|world| {
