@@ -64,6 +64,11 @@ pub(super) enum Error {
     #[error(
         "no Pipeline of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
     )]
+    NoPipeline,
+    /// Files without anything of ours.
+    #[error(
+        "no Pipeline and no Registry of lockgate.dev is in these files: give those that hold one with -f, and -R for folders below"
+    )]
     NothingToCheck,
     /// What `check` found.
     #[error("{0} to be mended")]

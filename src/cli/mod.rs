@@ -69,7 +69,7 @@ enum Command {
     Operator(Box<operator::OperatorArgs>),
     /// Copy the pull secrets of ClusterRegistries to where Pipelines need them, until SIGTERM.
     Projector(Box<projector::ProjectorArgs>),
-    /// Say what is wrong with Pipelines before they are applied. Needs no cluster but for --live.
+    /// Say what is wrong with Pipelines and Registries before they are applied. Needs no cluster but for --live.
     Check(Box<check::CheckArgs>),
     /// Print the exact Pods that the operator would create, and what it would wait for and delete.
     Plan(Box<plan::PlanArgs>),

@@ -19,14 +19,29 @@ use futures::{StreamExt, stream};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::{Client, Config};
-use lockgate::model::validate::validate;
+use lockgate::model::parse::Violation;
+use lockgate::model::validate::{validate, validate_registry};
+use lockgate::model::world::RegistryKind;
 use lockgate_cluster::{Cluster, Options};
 use serde_json::Value;
 
 use corpus::Manifest;
 
-/// Where the dry-run requests go.
-const PIPELINES: &str = "/apis/lockgate.dev/v1alpha1/namespaces/default/pipelines?dryRun=All&fieldValidation=Strict";
+/// The kinds of our group, and where they are.
+const KINDS: [(&str, &str); 3] = [
+    ("Pipeline", "namespaces/default/pipelines"),
+    ("Registry", "namespaces/default/registries"),
+    ("ClusterRegistry", "clusterregistries"),
+];
+
+/// Our own verdict.
+fn judge(object: &Value) -> Vec<Violation> {
+    match object["kind"].as_str() {
+        Some("Registry") => validate_registry(RegistryKind::Registry, object),
+        Some("ClusterRegistry") => validate_registry(RegistryKind::ClusterRegistry, object),
+        _ => validate(object),
+    }
+}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -74,7 +89,10 @@ async fn client() -> Client {
 
 /// The API server's answer to one manifest.
 async fn ask(client: &Client, manifest: &Manifest) -> Result<(), Box<Status>> {
-    let request = http::Request::post(PIPELINES).header("Content-Type", "application/json");
+    // What is of no kind is asked as a Pipeline.
+    let kind = KINDS.iter().find(|(kind, _)| manifest.object["kind"] == *kind).unwrap_or(&KINDS[0]);
+    let path = format!("/apis/lockgate.dev/v1alpha1/{}?dryRun=All&fieldValidation=Strict", kind.1);
+    let request = http::Request::post(path).header("Content-Type", "application/json");
     match client.request::<Value>(request.body(serde_json::to_vec(&manifest.object).unwrap()).unwrap()).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) => Err(status),
@@ -99,7 +117,8 @@ fn said(lines: &[String], manifest: &Manifest) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn server_and_validator_give_one_verdict_on_the_corpus() {
-    let manifests = corpus::read(&root().join("tests/corpus"));
+    let mut manifests = corpus::read(&root().join("tests/corpus"));
+    manifests.extend(corpus::read(&root().join("tests/corpus/registries")));
     let client = client().await;
     let started = Instant::now();
     let judged = stream::iter(&manifests).map(|manifest| {
@@ -111,7 +130,7 @@ async fn server_and_validator_give_one_verdict_on_the_corpus() {
     let mut wrong = Vec::new();
     for (manifest, answer) in judged {
         let server = answer.err().map(|status| complaints(&status)).unwrap_or_default();
-        let ours = validate(&manifest.object);
+        let ours = judge(&manifest.object);
         let ours: Vec<String> = ours.iter().map(|v| format!("{}: {}", v.field, v.message)).collect();
         for (who, lines) in [("server", server), ("validator", ours)] {
             if !said(&lines, manifest) {
@@ -180,8 +199,9 @@ fn pages_and_examples_show_valid_manifests() {
     let mut count = 0;
     for text in shown.chain(texts("deploy/examples")) {
         let objects = lockgate::cli::manifest::read(&text).unwrap();
-        for object in objects.iter().filter(|object| object["kind"] == "Pipeline") {
-            assert_eq!(validate(object), vec![], "{text}");
+        let is_ours = |object: &&Value| KINDS.iter().any(|(kind, _)| object["kind"] == *kind);
+        for object in objects.iter().filter(is_ours) {
+            assert_eq!(judge(object), vec![], "{text}");
             count += 1;
         }
     }

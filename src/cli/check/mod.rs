@@ -1,4 +1,4 @@
-//! `lockgate check`: says what is wrong with Pipelines before they are applied: without a cluster, and with `--live` what one says.
+//! `lockgate check`: says what is wrong with Pipelines and Registries before they are applied: without a cluster, and with `--live` what one says.
 
 pub(super) mod files;
 mod finding;
@@ -10,6 +10,7 @@ pub(super) mod object;
 mod offline;
 mod place;
 mod print;
+mod registries;
 mod rules;
 mod secrets;
 
@@ -24,6 +25,7 @@ use self::object::Object;
 use self::rules::Rule;
 use super::error::Error;
 use crate::api::GROUP;
+use crate::model::world::RegistryKind;
 
 /// Flags of `lockgate check`.
 #[derive(Debug, Args)]
@@ -41,7 +43,7 @@ pub(super) struct CheckArgs {
     #[arg(short = 'R', long)]
     recursive: bool,
 
-    /// Warnings count as errors, and so do files without any Pipeline.
+    /// Warnings count as errors, and so do files without any Pipeline or Registry.
     #[arg(long)]
     strict: bool,
 
@@ -72,7 +74,7 @@ cannot be opened; with --live with 3 where the cluster does not answer. docs/che
 enum OutputFormat {
     /// For people, with the line that is meant.
     Text,
-    /// One object with `pipelines` (how many were checked) and `findings`.
+    /// One object with `pipelines`, `registries` (how many were checked) and `findings`.
     Json,
     /// SARIF 2.1.0, as code scanners read it.
     Sarif,
@@ -88,15 +90,19 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
     let pipelines: Vec<&Object<'_>> = objects.iter().filter(|object| object.is_pipeline()).collect();
     let mut findings: Vec<Finding> = files.iter().filter_map(unreadable).collect();
     findings.extend(pipelines.iter().flat_map(|pipeline| offline::findings(pipeline)));
+    let registries: Vec<(RegistryKind, &Object<'_>)> =
+        objects.iter().filter_map(|object| Some((object.registry()?, object))).collect();
+    findings.extend(registries.iter().flat_map(|(kind, registry)| registries::findings(*kind, registry)));
     findings.extend(objects.iter().filter_map(stranger));
     findings.extend(secrets::findings(&objects));
     findings.extend(live::findings(&args.live, &objects)?);
     finding::sort(&mut findings);
 
+    let checked = Checked { pipelines: pipelines.len(), registries: registries.len() };
     let mut out = std::io::stdout().lock();
     match args.output {
-        OutputFormat::Text => print::text(&mut out, &findings, pipelines.len())?,
-        OutputFormat::Json => print::json(&mut out, &findings, pipelines.len())?,
+        OutputFormat::Text => print::text(&mut out, &findings, checked)?,
+        OutputFormat::Json => print::json(&mut out, &findings, checked)?,
         OutputFormat::Sarif => print::sarif(&mut out, &findings)?,
         OutputFormat::Github => print::github(&mut out, &findings)?,
     }
@@ -106,14 +112,27 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Error> {
         Severity::Note => false,
     };
     match findings.iter().filter(counts).count() {
-        0 if pipelines.is_empty() && args.strict => Err(Error::NothingToCheck),
+        0 if checked.is_nothing() && args.strict => Err(Error::NothingToCheck),
         0 => {
-            if pipelines.is_empty() {
+            if checked.is_nothing() {
                 eprintln!("lockgate: {}", Error::NothingToCheck);
             }
             Ok(())
         }
         errors => Err(Error::Found(errors)),
+    }
+}
+
+/// How many objects of ours there were.
+#[derive(Clone, Copy)]
+struct Checked {
+    pipelines: usize,
+    registries: usize,
+}
+
+impl Checked {
+    fn is_nothing(self) -> bool {
+        self.pipelines == 0 && self.registries == 0
     }
 }
 

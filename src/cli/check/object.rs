@@ -8,6 +8,8 @@ use super::place::{self, Focus};
 use super::rules::Rule;
 use crate::api::GROUP;
 use crate::cli::manifest::{Document, Node};
+use crate::model::parse::Violation;
+use crate::model::world::RegistryKind;
 
 /// The kinds of our group.
 const KINDS: [&str; 3] = ["Pipeline", "Registry", "ClusterRegistry"];
@@ -52,6 +54,16 @@ impl<'a> Object<'a> {
         group == Some(GROUP) && text(self.value, "/kind") == Some("Pipeline")
     }
 
+    /// Whether it is a Registry or a ClusterRegistry of ours, and which.
+    pub(super) fn registry(&self) -> Option<RegistryKind> {
+        let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
+        match text(self.value, "/kind").filter(|_| group == Some(GROUP))? {
+            "Registry" => Some(RegistryKind::Registry),
+            "ClusterRegistry" => Some(RegistryKind::ClusterRegistry),
+            _ => None,
+        }
+    }
+
     /// The kind of ours that it is said to be, and that there is not.
     pub(super) fn stranger(&self) -> Option<&'a str> {
         let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
@@ -72,6 +84,13 @@ impl<'a> Object<'a> {
     /// The namespace that it names itself.
     pub(super) fn namespace(&self) -> Option<&'a str> {
         text(self.value, "/metadata/namespace")
+    }
+
+    /// A rule of its kind that it breaks.
+    pub(super) fn violation(&self, broken: Violation) -> Finding {
+        let unknown = broken.message.starts_with("unknown field");
+        let rule = if unknown { Rule::UnknownField } else { Rule::InvalidField };
+        self.finding(rule, Severity::Error, &broken.field, broken.message)
     }
 
     /// Something to be mended in it. The place is that of the field; if it is not there, that of what it would stand in.

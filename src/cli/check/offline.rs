@@ -38,11 +38,7 @@ pub(super) fn findings(pipeline: &Object<'_>) -> Vec<Finding> {
         told.iter().any(|told| told == field || is_template && told.starts_with(field))
     };
     let broken = validate(pipeline.value).into_iter().filter(|broken| !is_told(&broken.field));
-    findings.extend(broken.map(|broken| {
-        let unknown = broken.message.starts_with("unknown field");
-        let rule = if unknown { Rule::UnknownField } else { Rule::InvalidField };
-        pipeline.finding(rule, Severity::Error, &broken.field, broken.message)
-    }));
+    findings.extend(broken.map(|broken| pipeline.violation(broken)));
     findings
 }
 

@@ -104,8 +104,8 @@ impl Rule {
     pub(super) fn what(self) -> &'static str {
         match self {
             Self::NotReadable => "The file is no YAML or JSON that kubectl reads.",
-            Self::UnknownField => "A Pipeline has a field that the API server does not know.",
-            Self::InvalidField => "A field of a Pipeline is not what its schema and its rules ask for.",
+            Self::UnknownField => "A Pipeline or a Registry has a field that the API server does not know.",
+            Self::InvalidField => "A field of a Pipeline or a Registry is not what its schema and its rules ask for.",
             Self::LiteralCredential => "What looks like a credential stands in a Pipeline as text.",
             Self::TemplateToken => "The name of an image holds what a template should have replaced.",
             Self::FloatingTag => "The tag of an image does not say which image it is.",

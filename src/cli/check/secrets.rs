@@ -1,4 +1,4 @@
-//! Pipelines against the Secrets that stand in the same files. Of a Secret nothing is looked at but its type and the names of its keys.
+//! Pipelines and Registries against the Secrets that stand in the same files. Of a Secret nothing is looked at but its type and the names of its keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use super::rules::Rule;
 use crate::api::pipeline::PipelineSpec;
 use crate::api::transform::SecretEntry;
 use crate::model::secret::PULL_SECRET_TYPES;
+use crate::model::world::RegistryKind;
 
 /// What a manifest says of a Secret.
 struct Known<'a> {
@@ -21,7 +22,7 @@ struct Known<'a> {
 /// Namespace and name.
 type Id<'a> = (Option<&'a str>, &'a str);
 
-/// What is to be mended between Pipelines and Secrets of one namespace. Those that name none are taken to go to the same one.
+/// What is to be mended between them and Secrets of their namespace. Those that name none are taken to go to the same one.
 pub(super) fn findings(objects: &[Object<'_>]) -> Vec<Finding> {
     let secrets: BTreeMap<Id<'_>, Known<'_>> = objects.iter().filter_map(known).collect();
     let mut found = Vec::new();
@@ -45,17 +46,30 @@ pub(super) fn findings(objects: &[Object<'_>]) -> Vec<Finding> {
             found.push(pipeline.finding(Rule::SecretKeyMissing, severity, &field, message));
         }
         for (field, name) in pull_secrets(&spec) {
-            let Some((_, secret)) = find(&name).filter(|(_, secret)| !PULL_SECRET_TYPES.contains(&secret.type_)) else {
-                continue;
-            };
-            let message = format!(
-                "the Secret {name} in these files is of the type {}, which the kubelet skips: make it with lockgate secret create {name} --docker-server=…",
-                secret.type_
-            );
-            found.push(pipeline.finding(Rule::PullSecretType, Severity::Error, &field, message));
+            let named = find(&name).map(|(_, secret)| secret);
+            found.extend(named.and_then(|secret| no_pull_secret(pipeline, &field, &name, secret)));
         }
     }
+    for (kind, registry) in objects.iter().filter_map(|object| Some((object.registry()?, object))) {
+        let text = |pointer: &str| registry.value.pointer(pointer).and_then(Value::as_str);
+        let namespace = match kind {
+            RegistryKind::Registry => registry.namespace(),
+            RegistryKind::ClusterRegistry => text("/spec/secret/namespace"),
+        };
+        let Some(name) = text("/spec/secret/name") else { continue };
+        let named = secrets.get(&(namespace, name));
+        found.extend(named.and_then(|secret| no_pull_secret(registry, "spec.secret.name", name, secret)));
+    }
     found
+}
+
+/// A Secret that is named as a pull secret, and is none.
+fn no_pull_secret(by: &Object<'_>, field: &str, name: &str, secret: &Known<'_>) -> Option<Finding> {
+    let type_ = Some(secret.type_).filter(|type_| !PULL_SECRET_TYPES.contains(type_))?;
+    let message = format!(
+        "the Secret {name} in these files is of the type {type_}, which the kubelet skips: make it with lockgate secret create {name} --docker-server=…"
+    );
+    Some(by.finding(Rule::PullSecretType, Severity::Error, field, message))
 }
 
 fn known<'a>(object: &Object<'a>) -> Option<(Id<'a>, Known<'a>)> {

@@ -130,7 +130,7 @@ async fn ways(args: &ExplainArgs) -> Result<Vec<Way>, Error> {
             ways.push(Box::pin(forecast::way(&place, wire, &file.name)).await?);
         }
     }
-    if ways.is_empty() { Err(Error::NothingToCheck) } else { Ok(ways) }
+    if ways.is_empty() { Err(Error::NoPipeline) } else { Ok(ways) }
 }
 
 /// How the command ends.

@@ -140,7 +140,7 @@ fn wires(args: &PlanArgs) -> Result<Vec<WirePipeline>, Error> {
             wires.push(wire);
         }
     }
-    if wires.is_empty() { Err(Error::NothingToCheck) } else { Ok(wires) }
+    if wires.is_empty() { Err(Error::NoPipeline) } else { Ok(wires) }
 }
 
 /// The one of `-n` and the manifest that is given; where both are, they have to be one, as kubectl has it.

@@ -5,10 +5,12 @@
 
 mod defaults;
 mod editor;
+mod registries;
 mod strict;
 
 pub use defaults::pod_defaults;
 pub use editor::json_schema;
+pub use registries::validate_registry;
 use serde_json::Value;
 
 use super::names::is_dns_subdomain;
@@ -35,13 +37,15 @@ pub fn validate(manifest: &Value) -> Vec<Violation> {
 /// # Errors
 /// Every mistake in it.
 pub fn accepted(manifest: &Value) -> Result<Value, Vec<Violation>> {
-    let mut found = check_kind(manifest);
+    let mut found = check_kind(manifest, "Pipeline");
     if !found.is_empty() {
         return Err(found);
     }
-    let manifest = strict::check(manifest, &mut found)
-        .map_err(|error| vec![violation("", format!("the schema of this version cannot be read: {error}"))])?;
+    let manifest = strict::check(manifest, &mut found).map_err(|error| vec![unreadable_schema(&error)])?;
     check_metadata(&manifest, &mut found);
+    if manifest.pointer("/metadata/name").and_then(Value::as_str).is_some_and(|name| name.chars().count() > MAX_NAME) {
+        found.push(violation("metadata.name", rules::NAME));
+    }
     let schema_is_met = found.is_empty();
     let spec = manifest.get("spec").cloned().unwrap_or(Value::Null);
     match serde_json::from_value::<PipelineSpec>(spec) {
@@ -50,23 +54,32 @@ pub fn accepted(manifest: &Value) -> Result<Value, Vec<Violation>> {
         // The schema has said already, and better, what is wrong.
         Err(_) => {}
     }
-    // The schema's bounds are among the rules of `parse`, in the same words.
+    let unique = unique(found);
+    if unique.is_empty() { Ok(manifest) } else { Err(unique) }
+}
+
+/// Each once: the schema's bounds are among the rules, in the same words.
+fn unique(found: Vec<Violation>) -> Vec<Violation> {
     let mut unique: Vec<Violation> = Vec::with_capacity(found.len());
     for violation in found {
         if !unique.contains(&violation) {
             unique.push(violation);
         }
     }
-    if unique.is_empty() { Ok(manifest) } else { Err(unique) }
+    unique
+}
+
+fn unreadable_schema(error: &str) -> Violation {
+    violation("", format!("the schema of this version cannot be read: {error}"))
 }
 
 fn violation(field: &str, message: impl Into<String>) -> Violation {
     Violation { field: field.to_owned(), message: message.into() }
 }
 
-fn check_kind(manifest: &Value) -> Vec<Violation> {
+fn check_kind(manifest: &Value, kind: &str) -> Vec<Violation> {
     let api_version = format!("{GROUP}/v1alpha1");
-    [("apiVersion", api_version.as_str()), ("kind", "Pipeline")]
+    [("apiVersion", api_version.as_str()), ("kind", kind)]
         .into_iter()
         .filter(|(field, wanted)| manifest.get(field).and_then(Value::as_str) != Some(wanted))
         .map(|(field, wanted)| violation(field, format!("must be {wanted}")))
@@ -76,22 +89,17 @@ fn check_kind(manifest: &Value) -> Vec<Violation> {
 fn check_metadata(manifest: &Value, found: &mut Vec<Violation>) {
     let text = |field: &str| manifest.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
     match (text("name"), text("generateName")) {
-        (Some(name), _) => {
-            if !is_dns_subdomain(name) {
-                found.push(violation("metadata.name", NAME));
-            }
-            if name.chars().count() > MAX_NAME {
-                found.push(violation("metadata.name", rules::NAME));
-            }
-        }
-        (None, Some(_)) => {}
+        (Some(name), _) if !is_dns_subdomain(name) => found.push(violation("metadata.name", NAME)),
+        (Some(_), _) | (None, Some(_)) => {}
         (None, None) => found.push(violation("metadata.name", "Required value: name or generateName is required")),
     }
-    if text("namespace")
-        .is_some_and(|namespace| namespace.contains('.') || namespace.len() > 63 || !is_dns_subdomain(namespace))
-    {
+    if text("namespace").is_some_and(|namespace| !is_dns_label(namespace)) {
         found.push(violation("metadata.namespace", NAMESPACE));
     }
+}
+
+fn is_dns_label(text: &str) -> bool {
+    !text.contains('.') && text.len() <= 63 && is_dns_subdomain(text)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Strict {
     }
 }
 
-/// Checks a manifest's structure, and returns it without the nulls that the API server drops.
+/// Checks the structure of a Pipeline's manifest, and returns it without the nulls that the API server drops.
 ///
 /// # Errors
 /// Only if our own schema cannot be compiled.
@@ -46,6 +46,18 @@ pub(super) fn check(manifest: &Value, found: &mut Vec<Violation>) -> Result<Valu
     let compile = || Strict::of(manifest_schema(&crd::pipeline().map_err(|e| e.to_string())?)?);
     let strict = STRICT.get_or_init(compile).as_ref().map_err(Clone::clone)?;
     Ok(strict.check(manifest, found))
+}
+
+/// The same for a manifest of another kind.
+///
+/// # Errors
+/// Only if its schema cannot be compiled.
+pub(super) fn check_of(
+    crd: &CustomResourceDefinition,
+    manifest: &Value,
+    found: &mut Vec<Violation>,
+) -> Result<Value, String> {
+    Ok(Strict::of(manifest_schema(crd)?)?.check(manifest, found))
 }
 
 /// The same for a document that is read once in a process's life.

@@ -4,14 +4,15 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::cli::check::Checked;
 use crate::cli::check::finding::Finding;
 use crate::cli::error::Error;
 use crate::cli::output;
 
-/// Prints how many Pipelines were checked and what was found.
-pub(in crate::cli::check) fn json(out: &mut impl Write, findings: &[Finding], pipelines: usize) -> Result<(), Error> {
+/// Prints how many objects were checked and what was found.
+pub(in crate::cli::check) fn json(out: &mut impl Write, findings: &[Finding], checked: Checked) -> Result<(), Error> {
     let rows: Vec<Value> = findings.iter().map(row).collect();
-    output::json(out, &json!({"pipelines": pipelines, "findings": rows}))
+    output::json(out, &json!({"pipelines": checked.pipelines, "registries": checked.registries, "findings": rows}))
 }
 
 fn row(finding: &Finding) -> Value {

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use crate::cli::check::Checked;
 use crate::cli::check::finding::Finding;
 use crate::cli::output::printable;
 
 /// Prints the findings, or that there are none.
-pub(in crate::cli::check) fn text(out: &mut impl Write, findings: &[Finding], pipelines: usize) -> io::Result<()> {
+pub(in crate::cli::check) fn text(out: &mut impl Write, findings: &[Finding], checked: Checked) -> io::Result<()> {
     for finding in findings {
         let place = finding.place.as_ref().map(|at| format!("{}:{}:{}: ", printable(&at.file), at.line, at.column));
         let place = place.unwrap_or_default();
@@ -21,8 +22,14 @@ pub(in crate::cli::check) fn text(out: &mut impl Write, findings: &[Finding], pi
         }
     }
     if findings.is_empty() {
-        let noun = if pipelines == 1 { "Pipeline" } else { "Pipelines" };
-        writeln!(out, "{pipelines} {noun} checked, nothing found")?;
+        let Checked { pipelines, registries } = checked;
+        let count = |number, one, more| format!("{number} {}", if number == 1 { one } else { more });
+        let mut counts = vec![count(pipelines, "Pipeline", "Pipelines")];
+        if registries > 0 {
+            counts.push(count(registries, "Registry", "Registries"));
+            counts.retain(|count| !count.starts_with("0 "));
+        }
+        writeln!(out, "{} checked, nothing found", counts.join(" and "))?;
     }
     Ok(())
 }
