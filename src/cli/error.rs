@@ -157,7 +157,10 @@ pub(super) mod exit {
     pub const ALL: [(u8, &str); 8] = [
         (0, "it was done, and nothing was found"),
         (FINDINGS, "something has to be mended, differs, failed, or is not as it was asked whether it is"),
-        (USAGE, "the arguments cannot be used; with `plan --diff` also that it could not be compared"),
+        (
+            USAGE,
+            "the arguments cannot be used, or a file cannot be read; with `plan --diff` also that it could not be compared",
+        ),
         (CLUSTER, "the cluster cannot be reached, or refuses"),
         (NOT_FOUND, "there is none of that name"),
         (CONFLICT, "it is there already, changed meanwhile, or is in use"),
@@ -180,7 +183,7 @@ impl Error {
             Self::Kubeconfig(_) | Self::NoCluster(_) | Self::NotServed | Self::Refused(_) | Self::Cluster(_) => {
                 exit::CLUSTER
             }
-            Self::Usage(_) => exit::USAGE,
+            Self::Usage(_) | Self::File(..) => exit::USAGE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Conflict(_) => exit::CONFLICT,
             Self::Invalid(_) => exit::INVALID_INPUT,

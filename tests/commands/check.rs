@@ -249,7 +249,7 @@ fn exit_codes_are_those_of_the_page() {
         assert_eq!(check(&folder, arguments).status.code(), Some(code), "{arguments:?}");
     }
     let told = String::from_utf8(check(&folder, &["other.yaml"]).stderr).unwrap();
-    assert!(told.contains("no Pipeline of lockgate.dev is in these files"), "{told}");
+    assert!(told.contains("no Pipeline and no Registry of lockgate.dev is in these files"), "{told}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Objects into the cluster, by server-side apply.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use http::Request;
 use http::header::CONTENT_TYPE;
@@ -102,7 +104,7 @@ pub(super) async fn apply(
         let applied = applied.map_err(|error| conflict(error, draft))?;
         let what = match there {
             None => "created",
-            Some(there) if there.resource_version() == applied.resource_version() => "unchanged",
+            Some(there) if asked(&there) == asked(&applied) => "unchanged",
             Some(_) => "configured",
         };
         say(draft, &format!("{what}{how}"));
@@ -147,6 +149,17 @@ async fn prepare<'a>(client: &Client, draft: &'a Draft, namespace: &str, verb: V
         ))),
         _ => Ok(Prepared { draft, api, there }),
     }
+}
+
+/// What people ask of an object: a controller may have written its status meanwhile, and with it the resourceVersion.
+fn asked(
+    object: &DynamicObject,
+) -> (Option<Value>, Option<&BTreeMap<String, String>>, Option<&BTreeMap<String, String>>) {
+    let mut data = object.data.as_object().cloned();
+    if let Some(fields) = &mut data {
+        fields.remove("status");
+    }
+    (data.map(Value::Object), object.metadata.labels.as_ref(), object.metadata.annotations.as_ref())
 }
 
 /// What is sent. The uid of what was seen keeps an update from making anew what was deleted meanwhile.
@@ -201,4 +214,32 @@ fn say(draft: &Draft, what: &str) {
     let group = draft.text("/apiVersion").rsplit_once('/').map_or(String::new(), |(group, _)| format!(".{group}"));
     let kind = draft.text("/kind").to_lowercase();
     println!("{}", printable(&format!("{kind}{group}/{} {what}", draft.name())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_no_change_and_a_label_is_one() {
+        let object = |change: &dyn Fn(&mut Value)| -> DynamicObject {
+            let mut object = json!({
+                "apiVersion": "lockgate.dev/v1alpha1", "kind": "Pipeline",
+                "metadata": {"name": "edges", "resourceVersion": "1", "labels": {"team": "a"}},
+                "spec": {"transform": {"image": "a:1"}},
+            });
+            change(&mut object);
+            serde_json::from_value(object).unwrap()
+        };
+        let before = object(&|_| {});
+        let written = object(&|object| {
+            object["metadata"]["resourceVersion"] = json!("2");
+            object["status"] = json!({"phase": "Waiting"});
+        });
+        assert!(asked(&before) == asked(&written));
+        for (pointer, text) in [("/metadata/labels/team", "b"), ("/spec/transform/image", "a:2")] {
+            let other = object(&|object| *object.pointer_mut(pointer).unwrap() = json!(text));
+            assert!(asked(&before) != asked(&other), "{pointer}");
+        }
+    }
 }
