@@ -1,7 +1,5 @@
 //! Objects into the cluster, by server-side apply.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use http::Request;
 use http::header::CONTENT_TYPE;
@@ -152,14 +150,12 @@ async fn prepare<'a>(client: &Client, draft: &'a Draft, namespace: &str, verb: V
 }
 
 /// What people ask of an object: a controller may have written its status meanwhile, and with it the resourceVersion.
-fn asked(
-    object: &DynamicObject,
-) -> (Option<Value>, Option<&BTreeMap<String, String>>, Option<&BTreeMap<String, String>>) {
-    let mut data = object.data.as_object().cloned();
-    if let Some(fields) = &mut data {
+fn asked(object: &DynamicObject) -> Value {
+    let mut asked = object.data.clone();
+    if let Some(fields) = asked.as_object_mut() {
         fields.remove("status");
     }
-    (data.map(Value::Object), object.metadata.labels.as_ref(), object.metadata.annotations.as_ref())
+    json!([asked, object.metadata.labels, object.metadata.annotations])
 }
 
 /// What is sent. The uid of what was seen keeps an update from making anew what was deleted meanwhile.
