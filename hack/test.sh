@@ -57,6 +57,13 @@ LOCKGATE_AUDIT_DIR=$audit harness=--test-threads=10 kind "API server" --test api
 LOCKGATE_AUDIT_DIR=$audit harness=--ignored kind "rights: what that suite asked for is what is granted" --test rights
 harness=--test-threads=8 kind "commands: what people type, on the API server" --test commands
 harness=--test-threads=4 kind "real node" --test kubelet
+$say "demo: the README's first command"
+if ! make demo >"$log" 2>&1; then
+  tail -n 60 "$log" >&2
+  echo "make demo: FAILED" >&2
+  exit 1
+fi
+grep -E '^(The Pod existed|No value|no value)' "$log" || true
 $say "fuzz: every reader of foreign bytes, 60 s, from one seed"
 hack/fuzz.sh 60 1
 

@@ -133,7 +133,7 @@ install_own() {
   version=$("$lockgate" --version | cut -d ' ' -f 2)
   "$programs/lockgate-image" plain --binary "$lockgate" --output "$dir/image" >/dev/null
   # The registry speaks plain HTTP, on this machine's own address.
-  skopeo --insecure-policy copy --quiet --preserve-digests --dest-tls-verify=false --dest-authfile "$dir/registry-auth.json" \
+  skopeo --insecure-policy copy --quiet --preserve-digests --dest-tls-verify=false --dest-authfile "$LOCKGATE_REGISTRY_AUTH_FILE" \
     "oci:$dir/image:image" "docker://$registry/lockgate:$version"
   export registry registry_user registry_password_file
   typed 'kubectl create namespace lockgate-system'

@@ -111,6 +111,7 @@ fn facts(cluster: &Cluster, programs: &Programs, kind: NodeKind) -> Result<Vec<(
             ("LOCKGATE_REGISTRY_HOST", registry.host().into()),
             ("LOCKGATE_REGISTRY_USER", registry.username().into()),
             ("LOCKGATE_REGISTRY_PASSWORD_FILE", registry.password_file().into()),
+            ("LOCKGATE_REGISTRY_AUTH_FILE", registry.auth_file().into()),
             ("LOCKGATE_IMAGE", registry.push_busybox("team/app:1")?.into()),
         ]);
     } else if kind == NodeKind::Scripted {

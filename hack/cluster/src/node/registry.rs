@@ -97,6 +97,12 @@ impl Registry {
         &self.password_file
     }
 
+    /// The credentials as a file that `skopeo --authfile` takes, readable by its owner only.
+    #[must_use]
+    pub fn auth_file(&self) -> &Path {
+        &self.auth_file
+    }
+
     /// The content of a Secret of type `kubernetes.io/dockerconfigjson` with which images can be pulled.
     #[must_use]
     pub fn docker_config_json(&self) -> String {
