@@ -14,7 +14,11 @@ const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"
 
 /// Crates whose packages have no such file, nor has another crate of their repository. Each was looked at: its manifest
 /// names exactly one licence, and that licence's general text applies.
-const WITHOUT_A_FILE: [(&str, &str); 12] = [
+const WITHOUT_A_FILE: [(&str, &str); 16] = [
+    ("hifijson", MIT),
+    ("jaq-core", MIT),
+    ("jaq-json", MIT),
+    ("jaq-std", MIT),
     ("kube", APACHE),
     ("kube-client", APACHE),
     ("kube-core", APACHE),

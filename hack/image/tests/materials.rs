@@ -1,14 +1,16 @@
-//! Licences and SBOM, of crates made up for it; `make image` does it for the real ones.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says no by panicking")]
+//! Licences and SBOM, mostly of crates made up for it; `make image` does it for those that are in the program.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says no by panicking")]
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use lockgate_image::crates::{self, Crate};
 use lockgate_image::{elf, licenses, sbom, system};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use common::Place;
 
@@ -53,6 +55,46 @@ fn every_crate_brings_its_licence_or_is_named() {
     let changed = make(&place, "kube", "MIT", &[]);
     let said = licenses::third_party(&[stranger, changed]).unwrap_err().to_string();
     assert!(said.ends_with(": stranger 1.0.0 (ISC), kube 1.0.0 (MIT)"), "{said}");
+}
+
+/// What cargo prints.
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// A crate that is added is told here, not first when an image is built for a release.
+#[test]
+fn every_crate_of_lockgate_brings_its_licence_or_is_named() {
+    let tree = ["tree", "--locked", "--package=lockgate", "--features=otlp", "--edges=normal", "--prefix=none"];
+    let tree = String::from_utf8(cargo(&tree)).unwrap();
+    let used: BTreeSet<(&str, &str)> =
+        tree.lines().filter_map(|line| line.split_once(" v")).map(|(name, rest)| (name, version(rest))).collect();
+    let metadata: Value = serde_json::from_slice(&cargo(&["metadata", "--format-version=1", "--locked"])).unwrap();
+    let text = |package: &Value, field: &str| package[field].as_str().map(ToOwned::to_owned);
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let known = packages
+        .filter(|package| used.contains(&(package["name"].as_str().unwrap(), package["version"].as_str().unwrap())));
+    let crates: Vec<Crate> = known
+        .map(|package| Crate {
+            name: text(package, "name").unwrap(),
+            version: text(package, "version").unwrap(),
+            root: package["source"].is_null(),
+            license: text(package, "license"),
+            repository: text(package, "repository"),
+            authors: Vec::new(),
+            folder: Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned(),
+            uses: Vec::new(),
+        })
+        .collect();
+    assert!(crates.len() == used.len() && crates.len() > 150, "{} of {}", crates.len(), used.len());
+    licenses::third_party(&crates).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The version at the begin of what stands behind a crate's name.
+fn version(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
 }
 
 #[test]
