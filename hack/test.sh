@@ -53,7 +53,7 @@ kind "what the chart's files are made by" --package lockgate-chart
 kind "Helm chart: renders, refusals, and releases on the API server" --test chart
 kind "schema: the corpus on the API server and offline" --test schema
 # Most of them wait for something most of the time.
-LOCKGATE_AUDIT_DIR=$audit harness=--test-threads=10 kind "API server" --test apiserver
+LOCKGATE_AUDIT_DIR=$audit harness=--test-threads=9 kind "API server" --test apiserver
 LOCKGATE_AUDIT_DIR=$audit harness=--ignored kind "rights: what that suite asked for is what is granted" --test rights
 harness=--test-threads=8 kind "commands: what people type, on the API server" --test commands
 harness=--test-threads=4 kind "real node" --test kubelet

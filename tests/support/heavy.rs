@@ -1,4 +1,4 @@
-//! What the heavy tests share: a cluster of their own, four such tests at a time, and many objects at once.
+//! What the heavy tests share: a cluster of their own, three such tests at a time, and many objects at once.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -51,7 +51,7 @@ impl Deref for Heavy {
 /// The turn of a test that starts a cluster of another kind.
 pub async fn turn() -> SemaphorePermit<'static> {
     // Some work while the others wait: more than half of their time is quiet that they look at.
-    static TURNS: Semaphore = Semaphore::const_new(4);
+    static TURNS: Semaphore = Semaphore::const_new(3);
     TURNS.acquire().await.unwrap()
 }
 
@@ -174,9 +174,18 @@ impl Server {
 
     /// Waits until its log contains this.
     pub async fn says(&self, words: &str) {
+        self.says_one_of(&[words]).await;
+    }
+
+    /// Waits until its log contains one of these, and says which.
+    pub async fn says_one_of<'a>(&self, all: &[&'a str]) -> &'a str {
         let begun = Instant::now();
-        while !self.log().contains(words) {
-            assert!(begun.elapsed() < DEADLINE, "it never said {words:?}:\n{}", self.log());
+        loop {
+            let log = self.log();
+            if let Some(words) = all.iter().find(|words| log.contains(**words)) {
+                return words;
+            }
+            assert!(begun.elapsed() < DEADLINE, "it never said {all:?}:\n{log}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

@@ -259,7 +259,12 @@ async fn of_the_rest(case: &mut Case) -> String {
             line(&case.operator.log(), &words)
         }
         "update coordination.k8s.io/leases" => {
-            case.operator.says(" leads as ").await;
+            // Where the answer to its first write came too late for it, the Lease is its own already, and has to be updated.
+            let refused = "cannot update resource";
+            if case.operator.says_one_of(&[" leads as ", refused]).await == refused {
+                case.is_untouched("early").await;
+                return line(&case.operator.log(), refused);
+            }
             let ended = case.operator.end().await;
             assert_eq!(ended.code(), Some(1), "{ended}");
             line(&case.operator.log(), "leadership was lost")
