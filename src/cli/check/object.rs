@@ -50,14 +50,18 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 impl<'a> Object<'a> {
     /// Whether it is a Pipeline of ours, of whatever version: other projects have that kind, too.
     pub(in crate::cli) fn is_pipeline(&self) -> bool {
+        self.kind_of_ours() == Some("Pipeline")
+    }
+
+    /// What it says to be, if that is of our group, of whatever version.
+    fn kind_of_ours(&self) -> Option<&'a str> {
         let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
-        group == Some(GROUP) && text(self.value, "/kind") == Some("Pipeline")
+        text(self.value, "/kind").filter(|_| group == Some(GROUP))
     }
 
     /// Whether it is a Registry or a ClusterRegistry of ours, and which.
     pub(super) fn registry(&self) -> Option<RegistryKind> {
-        let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
-        match text(self.value, "/kind").filter(|_| group == Some(GROUP))? {
+        match self.kind_of_ours()? {
             "Registry" => Some(RegistryKind::Registry),
             "ClusterRegistry" => Some(RegistryKind::ClusterRegistry),
             _ => None,
@@ -66,9 +70,7 @@ impl<'a> Object<'a> {
 
     /// The kind of ours that it is said to be, and that there is not.
     pub(super) fn stranger(&self) -> Option<&'a str> {
-        let group = text(self.value, "/apiVersion").and_then(|version| version.split('/').next());
-        let kind = text(self.value, "/kind")?;
-        (group == Some(GROUP) && !KINDS.contains(&kind.strip_suffix("List").unwrap_or(kind))).then_some(kind)
+        self.kind_of_ours().filter(|kind| !KINDS.contains(&kind.strip_suffix("List").unwrap_or(kind)))
     }
 
     /// Whether it is a Secret.

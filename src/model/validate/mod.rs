@@ -41,7 +41,7 @@ pub fn accepted(manifest: &Value) -> Result<Value, Vec<Violation>> {
     if !found.is_empty() {
         return Err(found);
     }
-    let manifest = strict::check(manifest, &mut found).map_err(|error| vec![unreadable_schema(&error)])?;
+    let manifest = strict::PIPELINE.check(manifest, &mut found).map_err(|error| vec![unreadable_schema(&error)])?;
     check_metadata(&manifest, &mut found);
     if manifest.pointer("/metadata/name").and_then(Value::as_str).is_some_and(|name| name.chars().count() > MAX_NAME) {
         found.push(violation("metadata.name", rules::NAME));

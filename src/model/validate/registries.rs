@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{check_kind, check_metadata, is_dns_label, strict, unique, unreadable_schema, violation};
-use crate::api::{crd, rules};
+use crate::api::rules;
 use crate::model::names::SecretName;
 use crate::model::parse::Violation;
 use crate::model::registry::Host;
@@ -12,16 +12,15 @@ use crate::model::world::RegistryKind;
 /// Validates a whole Registry, or ClusterRegistry, as the API server would with `fieldValidation=Strict`. Empty means valid.
 #[must_use]
 pub fn validate_registry(kind: RegistryKind, manifest: &Value) -> Vec<Violation> {
-    let (word, crd) = match kind {
-        RegistryKind::Registry => ("Registry", crd::registry()),
-        RegistryKind::ClusterRegistry => ("ClusterRegistry", crd::cluster_registry()),
+    let (word, schema) = match kind {
+        RegistryKind::Registry => ("Registry", &strict::REGISTRY),
+        RegistryKind::ClusterRegistry => ("ClusterRegistry", &strict::CLUSTER_REGISTRY),
     };
     let mut found = check_kind(manifest, word);
     if !found.is_empty() {
         return found;
     }
-    let checked = crd.map_err(|error| error.to_string()).and_then(|crd| strict::check_of(&crd, manifest, &mut found));
-    let manifest = match checked {
+    let manifest = match schema.check(manifest, &mut found) {
         Ok(manifest) => manifest,
         Err(error) => return vec![unreadable_schema(&error)],
     };

@@ -37,27 +37,33 @@ impl Strict {
     }
 }
 
-/// Checks the structure of a Pipeline's manifest, and returns it without the nulls that the API server drops.
-///
-/// # Errors
-/// Only if our own schema cannot be compiled.
-pub(super) fn check(manifest: &Value, found: &mut Vec<Violation>) -> Result<Value, String> {
-    static STRICT: OnceLock<Result<Strict, String>> = OnceLock::new();
-    let compile = || Strict::of(manifest_schema(&crd::pipeline().map_err(|e| e.to_string())?)?);
-    let strict = STRICT.get_or_init(compile).as_ref().map_err(Clone::clone)?;
-    Ok(strict.check(manifest, found))
+/// A kind whose schema is compiled once.
+pub(super) struct Kind {
+    crd: fn() -> Result<CustomResourceDefinition, serde_json::Error>,
+    strict: OnceLock<Result<Strict, String>>,
 }
 
-/// The same for a manifest of another kind.
-///
-/// # Errors
-/// Only if its schema cannot be compiled.
-pub(super) fn check_of(
-    crd: &CustomResourceDefinition,
-    manifest: &Value,
-    found: &mut Vec<Violation>,
-) -> Result<Value, String> {
-    Ok(Strict::of(manifest_schema(crd)?)?.check(manifest, found))
+/// Pipelines.
+pub(super) static PIPELINE: Kind = Kind::new(crd::pipeline);
+/// Registries.
+pub(super) static REGISTRY: Kind = Kind::new(crd::registry);
+/// ClusterRegistries.
+pub(super) static CLUSTER_REGISTRY: Kind = Kind::new(crd::cluster_registry);
+
+impl Kind {
+    const fn new(crd: fn() -> Result<CustomResourceDefinition, serde_json::Error>) -> Self {
+        Self { crd, strict: OnceLock::new() }
+    }
+
+    /// Checks a manifest's structure, and returns it without the nulls that the API server drops.
+    ///
+    /// # Errors
+    /// Only if our own schema cannot be compiled.
+    pub(super) fn check(&self, manifest: &Value, found: &mut Vec<Violation>) -> Result<Value, String> {
+        let compile = || Strict::of(manifest_schema(&(self.crd)().map_err(|e| e.to_string())?)?);
+        let strict = self.strict.get_or_init(compile).as_ref().map_err(Clone::clone)?;
+        Ok(strict.check(manifest, found))
+    }
 }
 
 /// The same for a document that is read once in a process's life.
