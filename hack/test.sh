@@ -7,6 +7,8 @@ log=$(mktemp)
 # Where the clusters of the API-server suite leave their audit logs.
 audit=$(mktemp -d)
 trap 'rm -rf "$log" "$audit"' EXIT
+# A backtrace of frames of the runtime hides what the test said.
+export RUST_BACKTRACE=0
 summary=""
 total=0
 skipped=0
@@ -23,6 +25,9 @@ kind() {
   status=${PIPESTATUS[0]}
   set -o errexit
   if [ "$status" -ne 0 ]; then
+    # Who reads only the end of a long log shall know which test failed at which expectation.
+    grep -A 12 -E '^thread .* panicked at ' "$log" | cut -c 1-2000 >&2 || true
+    grep -E '^test .* FAILED$' "$log" >&2 || true
     echo "$name: FAILED" >&2
     exit 1
   fi

@@ -1,12 +1,13 @@
 //! Registries: whose Pods get their pull Secrets, what a change of them heals, what is said of them, and what all of it costs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::{Phase, Trouble};
 use lockgate::api::registry::{ClusterRegistry, Registry};
@@ -34,6 +35,14 @@ impl Space {
             "metadata": {"name": name}, "spec": {"host": host, "secret": {"name": secret}},
         });
         self.api().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
+    }
+
+    /// Waits until what is made now is younger than this Registry: a creation is known to the second.
+    async fn younger_than(&self, registry: &str) {
+        let made = self.api::<Registry>().get(registry).await.unwrap().creation_timestamp().unwrap().0;
+        while Timestamp::now().as_second() <= made.as_second() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn turn(&self, registry: &str, spec: Value) {
@@ -168,6 +177,7 @@ async fn a_change_of_a_registry_replaces_the_stuck_pod_once_and_touches_nothing_
     // Another Registry of the same host stands behind the older one, and both say so.
     space.stuck_again("edges").await;
     space.pull_secret("another", RIGHT).await;
+    space.younger_than("main").await;
     space.registry("also", "registry.test", "another").await;
     assert_eq!(space.fresh("edges", 3).await, ["regcred", "another"]);
     let both = "; 2 Registries name registry.test, and both are attached, the oldest first: main, also";
