@@ -87,6 +87,8 @@ async fn a_pipeline_that_is_deleted_at_any_moment_goes_and_nothing_is_done_for_i
     for (name, _, _) in with_pod(PropagationPolicy::Orphan) {
         assert_eq!(orphans.iter().filter(|pod| is_of(pod, name)).count(), 1, "{name}");
     }
+    // Deletions are heard later than they are listed: this Pipeline is heard of after them.
+    marker(&space, "marker-before").await;
     let came = Timestamp::now();
     space.secret("late", &["password"]).await;
     marker(&space, "marker").await;

