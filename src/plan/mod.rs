@@ -319,7 +319,7 @@ mod service_order_tests;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]
-mod simulated;
+mod simulated_tests;
 #[cfg(test)]
 mod steps_tests;
 #[cfg(test)]

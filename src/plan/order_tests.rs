@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plan;
-use super::simulated::Simulated;
+use super::simulated_tests::Simulated;
 use super::tests::{Story, story};
 use crate::api::status::PipelineStatus;
 use crate::model::secret::{Keys, SecretKnowledge};

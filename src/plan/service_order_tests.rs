@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plan;
-use super::simulated::Simulated;
+use super::simulated_tests::Simulated;
 use super::tests::{Story, at, story};
 use crate::model::world::{PodFacts, PodPhase, World};
 
