@@ -319,6 +319,8 @@ mod service_order_tests;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]
+mod simulated_tests;
+#[cfg(test)]
 mod steps_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::plan;
-use super::tests::{Story, at, story};
+use super::simulated_tests::Simulated;
+use super::tests::{Story, story};
 use crate::api::status::PipelineStatus;
 use crate::model::secret::{Keys, SecretKnowledge};
-use crate::model::world::{Outcome, PodFacts, PodPhase, Termination, WorkState, World};
-use crate::report;
+use crate::model::world::{PodFacts, PodPhase, Termination, WorkState, World};
 
 /// What befalls the cluster. The events of one thread keep their order; those of different threads come in any.
 #[derive(Clone, Copy, Debug)]
@@ -63,36 +63,20 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 struct Cluster {
-    now: Timestamp,
-    /// Counts all changes.
-    version: u32,
+    simulated: Simulated,
     secrets: BTreeMap<&'static str, (&'static str, u32)>,
     suspend: bool,
     image: &'static str,
-    /// The version of the spec.
-    spec: u32,
-    status: PipelineStatus,
-    pods: Vec<PodFacts>,
-    /// The last states of Pods that are gone, as far as the operator remembers them.
-    gone: Vec<PodFacts>,
-    /// What it saw last, and the version of the spec in it.
-    seen: Option<(World, u32)>,
     delivered: [usize; THREADS.len()],
 }
 
 impl Cluster {
     fn new() -> Self {
         Self {
-            now: at(0),
-            version: 0,
+            simulated: Simulated::new(),
             secrets: BTreeMap::new(),
             suspend: false,
             image: "reg.test/a:1",
-            spec: 0,
-            status: PipelineStatus::default(),
-            pods: Vec::new(),
-            gone: Vec::new(),
-            seen: None,
             delivered: [0; THREADS.len()],
         }
     }
@@ -114,74 +98,52 @@ impl Cluster {
                 None => story.absent(name),
             };
         }
-        story
-            .with(|world| {
-                for (name, known) in &mut world.secrets {
-                    if let SecretKnowledge::Present(facts) = known {
-                        facts.resource_version = self.secrets[name.as_str()].1.to_string();
-                    }
+        let versions = |world: &mut World| {
+            for (name, known) in &mut world.secrets {
+                if let SecretKnowledge::Present(facts) = known {
+                    facts.resource_version = self.secrets[name.as_str()].1.to_string();
                 }
-                world.now = self.now;
-                world.recorded = self.status.clone();
-                world.pods = self.pods.iter().chain(&self.gone).cloned().collect();
-            })
-            .0
+            }
+        };
+        self.simulated.world(story.with(versions))
     }
 
-    fn next_version(&mut self) -> u32 {
-        self.version += 1;
-        self.version
-    }
-
-    /// Changes a Pod, as the API server would.
-    fn change(&mut self, uid: &str, change: impl FnOnce(&mut PodFacts)) {
-        let version = self.next_version().to_string();
-        let pod = self.pods.iter_mut().find(|pod| pod.uid == uid).unwrap();
-        change(pod);
-        pod.resource_version = version;
-    }
-
-    /// A Pod that has a container ends first; the kubelet sees to that.
-    fn delete(&mut self, uid: &str) {
-        let now = self.now;
-        self.change(uid, |pod| pod.deletion_requested_at = pod.deletion_requested_at.or(Some(now)));
-        if self.pods.iter().any(|pod| pod.uid == uid && pod.phase != PodPhase::Running) {
-            self.remove(uid);
+    /// A Pod that has a container ends first; the others go at once.
+    fn sweep(&mut self) {
+        let goes = |pod: &&PodFacts| pod.deletion_requested_at.is_some() && pod.phase != PodPhase::Running;
+        let going: Vec<String> = self.simulated.pods.iter().filter(goes).map(|pod| pod.uid.clone()).collect();
+        for uid in &going {
+            self.simulated.remove(uid);
         }
-    }
-
-    fn remove(&mut self, uid: &str) {
-        let at = self.pods.iter().position(|pod| pod.uid == uid).unwrap();
-        self.gone.push(PodFacts { gone: true, ..self.pods.remove(at) });
     }
 
     fn deliver(&mut self, thread: usize) {
         let Some(event) = THREADS[thread].get(self.delivered[thread]) else { return };
         self.delivered[thread] += 1;
-        let version = self.next_version();
-        let live = self.pods.iter().find(|pod| pod.is_live()).map(|pod| pod.uid.clone());
+        let simulated = &mut self.simulated;
+        let version = simulated.next_version();
+        let (live, ended): (Vec<_>, Vec<_>) = simulated.pods.iter().cloned().partition(PodFacts::is_live);
         match *event {
             Event::Set(name, value) => drop(self.secrets.insert(name, (value, version))),
             Event::Remove(name) => drop(self.secrets.remove(name)),
-            Event::Suspend(suspend) => (self.suspend, self.spec) = (suspend, version),
-            Event::Image(image) => (self.image, self.spec) = (image, version),
-            Event::Delete => live.iter().for_each(|uid| self.delete(uid)),
-            Event::Tidy => {
-                let ended = self.pods.iter().filter(|pod| !pod.is_live()).map(|pod| pod.uid.clone());
-                ended.collect::<Vec<_>>().iter().for_each(|uid| self.delete(uid));
-            }
-            Event::Evict => live.iter().for_each(|uid| {
-                let now = self.now;
-                self.change(uid, |pod| {
+            Event::Suspend(suspend) => (self.suspend, simulated.spec) = (suspend, version),
+            Event::Image(image) => (self.image, simulated.spec) = (image, version),
+            Event::Delete => live.first().into_iter().for_each(|pod| simulated.delete(&pod.uid)),
+            Event::Tidy => ended.iter().for_each(|pod| simulated.delete(&pod.uid)),
+            Event::Evict => live.first().into_iter().for_each(|pod| {
+                let now = simulated.now;
+                simulated.change(&pod.uid, |pod| {
                     pod.phase = PodPhase::Failed;
                     pod.disrupted_at = Some(now);
                 });
             }),
         }
+        self.sweep();
     }
 
     fn kubelet(&mut self) {
-        let Some(pod) = self.pods.iter().find(|pod| pod.is_live()).cloned() else { return };
+        let simulated = &mut self.simulated;
+        let Some(pod) = simulated.pods.iter().find(|pod| pod.is_live()).cloned() else { return };
         let ended = |exit_code: i32, now| {
             Some(Termination {
                 exit_code,
@@ -191,7 +153,7 @@ impl Cluster {
                 finished_at: Some(now),
             })
         };
-        let now = self.now;
+        let now = simulated.now;
         let attempt = pod.identity.as_ref().unwrap().attempt;
         let pulls = self.secrets.get("regcred").is_some_and(|(value, version)| {
             // It backs off for the life of the Pod: what was mended since then does not help this one.
@@ -199,108 +161,80 @@ impl Cluster {
         });
         match pod.phase {
             PodPhase::Running if pod.deletion_requested_at.is_some() => {
-                self.change(&pod.uid, |pod| (pod.phase, pod.terminated) = (PodPhase::Failed, ended(143, now)));
-                self.remove(&pod.uid);
+                simulated.change(&pod.uid, |pod| (pod.phase, pod.terminated) = (PodPhase::Failed, ended(143, now)));
+                simulated.remove(&pod.uid);
             }
             // Each run fails once.
             PodPhase::Running if attempt == 0 => {
-                self.change(&pod.uid, |pod| (pod.phase, pod.terminated) = (PodPhase::Failed, ended(3, now)));
+                simulated.change(&pod.uid, |pod| (pod.phase, pod.terminated) = (PodPhase::Failed, ended(3, now)));
             }
             PodPhase::Running => {
-                self.change(&pod.uid, |pod| (pod.phase, pod.terminated) = (PodPhase::Succeeded, ended(0, now)));
+                simulated.change(&pod.uid, |pod| (pod.phase, pod.terminated) = (PodPhase::Succeeded, ended(0, now)));
             }
-            _ if !pulls => self.change(&pod.uid, |pod| {
+            _ if !pulls => simulated.change(&pod.uid, |pod| {
                 pod.waiting = Some(("ImagePullBackOff".into(), "401 Unauthorized".into()));
             }),
-            _ if !self.secrets.contains_key("db") => self.change(&pod.uid, |pod| {
+            _ if !self.secrets.contains_key("db") => simulated.change(&pod.uid, |pod| {
                 pod.waiting = Some(("CreateContainerConfigError".into(), "secret \"db\" not found".into()));
             }),
-            _ => self.change(&pod.uid, |pod| (pod.phase, pod.waiting) = (PodPhase::Running, None)),
+            _ => simulated.change(&pod.uid, |pod| (pod.phase, pod.waiting) = (PodPhase::Running, None)),
         }
     }
 
     /// Plans by what was seen last, and writes. Returns when to look again.
     fn act(&mut self, dies: bool) -> Option<Timestamp> {
-        let (world, spec) = self.seen.take().unwrap_or_else(|| (self.world(), self.spec));
-        let decided = plan(&world);
-        let mut outcome = Outcome::default();
-        for deletion in &decided.delete {
-            match self.pods.iter().find(|pod| pod.uid == deletion.uid) {
-                Some(pod) if deletion.resource_version.as_ref().is_some_and(|seen| *seen != pod.resource_version) => {}
-                Some(_) => {
-                    self.delete(&deletion.uid);
-                    outcome.deleted.push(deletion.uid.clone());
-                }
-                None => outcome.deleted.push(deletion.uid.clone()),
-            }
-        }
-        for pod in &decided.create {
-            let open = world.secrets.values().all(|known| !matches!(known, SecretKnowledge::Absent));
-            let suspended = matches!(&world.work, WorkState::Valid(work) if work.suspend);
-            assert!(open && !suspended, "a Pod was made while its gate was closed");
-            let facts = PodFacts::of(pod);
-            let there = self.pods.iter().find(|pod| pod.name == facts.name).cloned();
-            outcome.created.push(there.unwrap_or_else(|| {
-                let version = self.next_version().to_string();
-                let uid = format!("uid-{version}");
-                let made = PodFacts { uid, resource_version: version, created_at: Some(self.now), ..facts };
-                self.pods.push(made.clone());
-                made
-            }));
-        }
+        let sight = self.simulated.sight(self.world());
+        let decided = plan(&sight.world);
+        let open = sight.world.secrets.values().all(|known| !matches!(known, SecretKnowledge::Absent));
+        let suspended = matches!(&sight.world.work, WorkState::Valid(work) if work.suspend);
+        assert!(decided.create.is_empty() || (open && !suspended), "a Pod was made while its gate was closed");
+        let outcome = self.simulated.write(&decided);
+        self.sweep();
         if dies {
-            // What it remembered dies with it.
-            self.gone.clear();
+            self.simulated.die();
             return None;
         }
-        let after = world.after(&outcome);
-        let settled = plan(&after);
-        // The status is refused where the spec changed since it was seen.
-        if spec == self.spec {
-            let status = report::status(&after, &settled);
-            assert_follows(&self.status, &status);
-            self.status = status;
-            self.gone.retain(|pod| !after.pods.iter().any(|known| known.gone && known.uid == pod.uid));
-        }
+        let (settled, before) = self.simulated.record(sight, &outcome);
+        assert_follows(&before, &self.simulated.status);
         settled.look_again
     }
 
     fn step(&mut self, step: Move) {
         match step {
             Move::Event(thread) => self.deliver(thread),
-            Move::Observe => self.seen = Some((self.world(), self.spec)),
+            Move::Observe => self.simulated.observe(self.world()),
             Move::Act => drop(self.act(false)),
             Move::DieAmidst => drop(self.act(true)),
             Move::Kubelet => self.kubelet(),
-            Move::Wait(seconds) => self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap(),
+            Move::Wait(seconds) => self.simulated.wait(seconds),
         }
-        let live: Vec<&str> = self.pods.iter().filter(|pod| pod.is_live()).map(|pod| pod.name.as_str()).collect();
+        let pods = self.simulated.pods.iter();
+        let live: Vec<&str> = pods.filter(|pod| pod.is_live()).map(|pod| pod.name.as_str()).collect();
         assert!(live.len() <= 1, "more than one Pod lives: {live:?}");
     }
 
     /// All events were delivered: looks, the kubelet and time go on until nothing changes any more.
     fn settle(&mut self) -> String {
         for _ in 0..200 {
-            let before = (self.version, self.status.clone());
+            let before = (self.simulated.version, self.simulated.status.clone());
             let again = self.act(false);
             self.step(Move::Kubelet);
-            let next = again.into_iter().chain([self.now.checked_add(SignedDuration::from_secs(1)).unwrap()]).max();
-            self.now = next.unwrap();
-            if again.is_none() && before == (self.version, self.status.clone()) {
+            self.simulated.wait_until(again);
+            if again.is_none() && before == (self.simulated.version, self.simulated.status.clone()) {
                 break;
             }
         }
-        let run = self.status.run.as_ref().unwrap();
-        let live = self.pods.iter().filter(|pod| pod.is_live()).count();
-        let same = run.key == self.world().run_key;
-        let again = plan(&self.world());
-        let quiet =
-            again.create.is_empty() && again.delete.is_empty() && self.status == report::status(&self.world(), &again);
+        let Simulated { status, pods, .. } = &self.simulated;
+        let run = status.run.as_ref().unwrap();
+        let world = self.world();
         format!(
-            "{}; {live} live; attempts {}; of this spec: {same}; good: {}; at rest: {quiet}",
-            self.status.phase.unwrap(),
-            self.status.steps[0].attempts,
+            "{}; {} live; attempts {}; of this spec: {}; good: {}; at rest: {}",
+            status.phase.unwrap(),
+            pods.iter().filter(|pod| pod.is_live()).count(),
+            status.steps[0].attempts,
+            run.key == world.run_key,
             run.result.as_ref().is_some_and(|result| result.succeeded),
+            self.simulated.is_at_rest(&world),
         )
     }
 }
@@ -330,7 +264,7 @@ proptest! {
                 cluster.step(Move::Event(thread));
             }
         }
-        cluster.seen = None;
+        cluster.simulated.forget_sight();
         prop_assert_eq!(
             cluster.settle(),
             "Succeeded; 0 live; attempts 1; of this spec: true; good: true; at rest: true"

@@ -43,7 +43,9 @@ fn answers(cluster: &Cluster, who: &str) -> Vec<Answer> {
             line: line.to_owned(),
         })
     };
-    log.lines().filter_map(of).collect()
+    // Others write on: of the last line the half may be there.
+    let (whole, _) = log.rsplit_once('\n').unwrap();
+    whole.lines().filter_map(of).collect()
 }
 
 /// The fields of Secrets that hold values, wherever they stand.

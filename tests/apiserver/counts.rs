@@ -168,15 +168,20 @@ async fn a_waiting_pipeline_costs_nothing_and_one_event_starts_them_all() {
     marker(&space, "marker").await;
     audit.settle(&space.client).await;
 
-    // A watch is renewed within the window, whenever it began.
+    // Each watch is renewed within the window, whenever it began; on a slow machine the window is longer.
     let quiet = Timestamp::now();
     tokio::time::sleep(WATCH + Duration::from_secs(1)).await;
+    let renewals = |all: &[Entry], kind: &str| {
+        all.iter().filter(|e| e.kind() == format!("watch {kind}") && e.received() >= quiet).count()
+    };
+    audit.until("every watch was renewed", |all| WATCHED.iter().all(|kind| renewals(all, kind) > 0)).await;
     audit.settle(&space.client).await;
     let in_window = audit.since(quiet);
+    let most = Timestamp::now().duration_since(quiet).unsigned_abs().as_secs() / WATCH.as_secs() + 1;
     assert!(in_window.iter().all(is_watch), "{in_window:#?}");
     for kind in WATCHED {
-        let renewed = in_window.iter().filter(|e| e.kind() == format!("watch {kind}")).count();
-        assert!((1..=2).contains(&renewed), "the watch on {kind} was renewed {renewed} times");
+        let renewed = renewals(&in_window, kind);
+        assert!(renewed as u64 <= most, "the watch on {kind} was renewed {renewed} times, not {most}");
     }
 
     let rung = Instant::now();

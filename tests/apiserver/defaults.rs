@@ -114,7 +114,12 @@ async fn every_pod_gets_them_a_missing_one_costs_no_write_and_other_ones_touch_n
     space.api::<Pod>().delete(&name_of(&pod), &now).await.unwrap();
     let good = |p: &Pipeline| sources(p) == ["pod-defaults>mirror:Resolved"];
     space.until_many::<Pipeline>(MANY, "the default is told as good", came, good).await;
-    let fresh = |p: &Pipeline| step(p).is_some_and(|step| (step.attempts, step.replacements) == (0, 1));
+    let fresh = |p: &Pipeline| {
+        step(p).is_some_and(|step| {
+            (step.attempts, step.replacements) == (0, 1)
+                && step.pod_uid.as_ref().is_some_and(|uid| pod.uid().as_ref() != Some(uid))
+        })
+    };
     space.until("p-00", "a fresh Pod, and no try lost", fresh).await;
     let after = uids(&space).await;
     let stayed = before.iter().filter(|(name, uid)| after.get(*name) == Some(uid)).count();

@@ -126,17 +126,31 @@ async fn with_crd(cluster: &Cluster, client: &Client, change: impl FnOnce(&mut V
     said
 }
 
+/// Looks until the check of this name has these words: who authorises hears of another role a moment after it was made or deleted.
+fn doctor_until(cluster: &Cluster, name: &str, words: &str) -> Said {
+    let begun = std::time::Instant::now();
+    loop {
+        let said = doctor(cluster.kubeconfig());
+        let checks = said.all["checks"].as_array().unwrap();
+        if checks.iter().any(|check| check["check"] == name && check["seen"].to_string().contains(words)) {
+            return said;
+        }
+        assert!(begun.elapsed() < crate::support::DEADLINE, "{name} never says {words}: {checks:#?}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
 /// Takes the operator's role away, looks, and gives it back.
 fn lost_rights_are_told(cluster: &Cluster) {
     let bind = "clusterrolebinding/lockgate";
     output(cluster.kubectl().args(["delete", bind]));
-    let said = doctor(cluster.kubeconfig());
+    let said = doctor_until(cluster, "access", "may not: list pipelines");
     assert_eq!(said.code, 1);
     said.says("access", &["failed", "may not: list pipelines, watch pipelines", "create pods", "deploy/base"]);
     let binding: Vec<_> =
         rendered(cluster, "deploy/base").into_iter().filter(|o| o.contains("kind: ClusterRoleBinding")).collect();
     apply(cluster, &binding);
-    let said = doctor(cluster.kubeconfig());
+    let said = doctor_until(cluster, "access", "may do what the operator does");
     assert_eq!(said.code, 0);
     said.says(
         "access",
@@ -158,7 +172,7 @@ fn a_projector_that_is_missing_is_told_and_one_that_is_there_is_no_operator(clus
     let objects = rendered(cluster, "deploy/overlays/projector");
     let of_it: Vec<_> = objects.into_iter().filter(|object| object.contains("  name: lockgate-projector\n")).collect();
     apply(cluster, &of_it);
-    let said = doctor(cluster.kubeconfig());
+    let said = doctor_until(cluster, "access", "may do what the projector does");
     said.says("operator", &["ok: Deployment lockgate: 1 of 1"]);
     said.says("projector", &["failed: Deployment lockgate-projector: 0 of 1 available"]);
     let checks = said.all["checks"].as_array().unwrap().iter();
@@ -172,7 +186,7 @@ fn a_projector_that_is_missing_is_told_and_one_that_is_there_is_no_operator(clus
         ]
     );
     output(cluster.kubectl().args(["delete", "role/lockgate-projector", "--namespace", SYSTEM_NAMESPACE]));
-    let said = doctor(cluster.kubeconfig());
+    let said = doctor_until(cluster, "access", "lockgate-projector may not: ");
     let lost =
         "ServiceAccount lockgate-system/lockgate-projector may not: list secrets in namespace lockgate-system, watch";
     let told = said.all["checks"].to_string();

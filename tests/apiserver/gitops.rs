@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::support::audit::tally;
 use crate::support::stage::{Scene, running, service, stage};
-use crate::support::{Space, condition, failed_now, name_of, output, step};
+use crate::support::{Space, condition, failed_now, message, name_of, output, step};
 use crate::{audit, shared, space};
 
 fn root() -> &'static Path {
@@ -168,12 +168,18 @@ async fn the_testdata_of_argo_cd_s_lua_is_what_the_api_server_says() {
     scene.rests("service-running", 1, 1).await;
     states.keep_pipeline("service-running");
     let unready = json!({"spec": {"transform": env("no")}});
-    for (name, deadline, reason) in [("rolling", "10m", "True/Rolling"), ("roll-stuck", "1s", "False/RollStuck")] {
+    // That the deadline is over may be told before the fresh Pod runs.
+    for (name, deadline, reason, words) in
+        [("rolling", "10m", "True/Rolling", ""), ("roll-stuck", "1s", "False/RollStuck", "it runs")]
+    {
         scene.pipeline(name, service(env("yes"), json!({"progress_deadline": deadline}))).await;
         scene.rests(name, 1, 1).await;
         scene.patch(name, unready.clone()).await;
         scene
-            .until(name, reason, |p| condition(p, "Ready") == reason && p.status.as_ref().unwrap().replicas == Some(2))
+            .until(name, reason, |p: &Pipeline| {
+                let replicas = p.status.as_ref().unwrap().replicas;
+                condition(p, "Ready") == reason && replicas == Some(2) && message(p).contains(words)
+            })
             .await;
         states.keep_pipeline(name);
     }

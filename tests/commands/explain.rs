@@ -41,6 +41,23 @@ async fn in_trouble(shell: &Shell, trouble: Trouble) {
     shell.space.until("edges", trouble.as_str(), is_told).await;
 }
 
+/// Plays the scheduler: the real one tries a Pod that has no node again and again, and says so each time. Waits until the operator
+/// has seen it.
+async fn placed(shell: &Shell, pod: &Pod, status: Value) {
+    let name = name_of(pod);
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": "paper"}});
+    shell.file("binding.json", binding.to_string());
+    let path = format!("/api/v1/namespaces/{}/pods/{name}/binding", shell.space.name);
+    shell.good(&format!("kubectl create --raw {path} -f binding.json"));
+    shell.space.pod_status(&name, status).await;
+    let is_seen = |pipeline: &Pipeline| {
+        let step = step(pipeline);
+        step.is_some_and(|step| step.pod.is_some() && step.trouble != Some(Trouble::Unschedulable))
+    };
+    shell.space.until("edges", "it has a node", is_seen).await;
+}
+
 fn edges() -> Value {
     json!({"transform": {
         "image": "registry.example.com/vision/edges:1.4", "image_pull_secrets": ["regcred"],
@@ -93,7 +110,7 @@ async fn a_pods_way_is_told_stage_by_stage() {
     assert_eq!(way["steps"][0]["way"][2]["problems"][0]["reason"], "Unschedulable");
 
     event(&shell, &pod, "FailedMount", "MountVolume.SetUp failed for volume x").await;
-    shell.space.pod_status(&name, waits("ContainerCreating", "")).await;
+    placed(&shell, &pod, waits("ContainerCreating", "")).await;
     let way = explained(&shell, "edges");
     assert_eq!(signs(&way), "+applied +references +pod +scheduled !mounted -pulled -started -finished");
     let since = &way["steps"][0]["way"][3]["since"];
@@ -131,9 +148,11 @@ async fn a_pods_way_is_told_stage_by_stage() {
 #[tokio::test]
 async fn who_may_not_read_secrets_is_told_which_are_offered() {
     let (shell, pod) = with_pod("explain-rights").await;
-    shell.space.pod_status(&name_of(&pod), waits("ErrImagePull", "401 Unauthorized")).await;
-    shell.good("kubectl create role few --verb=get,list --resource=pipelines.lockgate.dev,pods,events");
-    shell.good("kubectl create rolebinding few --role=few --user=dev");
+    placed(&shell, &pod, waits("ErrImagePull", "401 Unauthorized")).await;
+    shell.good(
+        "kubectl create role few --verb=get,list --resource=pipelines.lockgate.dev,pods,events && \
+         kubectl create rolebinding few --role=few --user=dev",
+    );
     let text = String::from_utf8(shell.run("lockgate explain edges --as dev").stdout).unwrap();
     assert!(text.contains("pull secrets: regcred; what is in regcred was not looked at: you may not get it"), "{text}");
 }
@@ -192,13 +211,14 @@ async fn it_is_followed_to_its_end_a_line_for_each_change() {
     shell.space.secret("db", &["password"]).await;
     shell.space.pull_secret("regcred", r#"{"auths": {}}"#).await;
     watching.until("references  done");
-    let pod = name_of(&shell.space.pod_of("edges").await);
+    let pod = shell.space.pod_of("edges").await;
+    let name = name_of(&pod);
     watching.until("pod         done");
-    shell.space.pod_status(&pod, waits("ErrImagePull", "manifest unknown")).await;
+    placed(&shell, &pod, waits("ErrImagePull", "manifest unknown")).await;
     watching.until("ImageNotFound");
-    shell.space.pod_status(&pod, runs()).await;
+    shell.space.pod_status(&name, runs()).await;
     watching.until("started     done");
-    shell.space.pod_succeeds(&pod).await;
+    shell.space.pod_succeeds(&name).await;
     watching.until("finished    done");
     assert_eq!(watching.code(), 0);
 }
@@ -214,12 +234,13 @@ async fn a_failure_ends_it_with_1_a_deletion_with_4_and_ctrl_c_with_130() {
         watching.until("references");
         watching
     });
+    // From the first line on.
+    shell.good(&format!("kill -INT {}", stays.child.id()));
+    assert_eq!(stays.code(), 130);
     shell.space.patch("fails", json!({"spec": {"on_missing_secret": "Fail"}})).await;
     assert_eq!(fails.code(), 1);
     shell.space.delete::<Pipeline>("goes").await;
     assert_eq!(goes.code(), 4);
-    shell.good(&format!("kill -INT {}", stays.child.id()));
-    assert_eq!(stays.code(), 130);
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
 
 use crate::shared;
-use crate::support::{Space, admin, output};
+use crate::support::{DEADLINE, Space, admin, output};
 
 /// A shell in a namespace of its own.
 pub struct Shell {
@@ -44,12 +45,35 @@ impl Shell {
 
     /// Runs a line of bash to its end.
     pub fn run(&self, line: &str) -> Output {
-        self.command("bash").args(["-o", "pipefail", "-c", line]).output().unwrap()
+        let output = self.command("bash").args(["-o", "pipefail", "-c", line]).output().unwrap();
+        self.until_granted(line);
+        output
     }
 
     /// Runs a line that has to end well; what it printed.
     pub fn good(&self, line: &str) -> String {
-        output(self.command("bash").args(["-o", "pipefail", "-c", line]))
+        let printed = output(self.command("bash").args(["-o", "pipefail", "-c", line]));
+        self.until_granted(line);
+        printed
+    }
+
+    /// Where a line gave somebody rights: waits until the API server, which learns of that by watch, goes by it.
+    fn until_granted(&self, line: &str) {
+        let after = |flag: &str| line.split(flag).nth(1)?.split([' ', ',', ';']).next();
+        let Some(user) = after(" --user=").filter(|_| line.contains("kubectl create rolebinding ")) else { return };
+        // Without a role of its own it has the one that may do everything here.
+        let (verb, resource) = (after("--verb=").unwrap_or("get"), after("--resource=").unwrap_or("secrets"));
+        let begun = Instant::now();
+        while !self
+            .command("kubectl")
+            .args(["auth", "can-i", verb, resource, "--as", user])
+            .output()
+            .unwrap()
+            .status
+            .success()
+        {
+            assert!(begun.elapsed() < DEADLINE, "{user} never had the rights of: {line}");
+        }
     }
 
     /// Runs a line that has to fail; the exit code and what it printed to stderr.

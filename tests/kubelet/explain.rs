@@ -1,6 +1,9 @@
 //! `lockgate explain` along a real pull, and `lockgate logs` of real containers, with and without `--mask`.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -8,7 +11,7 @@ use lockgate::api::reason::{Phase, Trouble};
 use serde_json::{Value, json};
 
 use crate::support::{Space, output};
-use crate::{ended, in_trouble, journey, shared, shell};
+use crate::{PATIENCE, ended, in_trouble, journey, shared, shell};
 
 /// Values that programs print in other ways: with signs, and in lines.
 const PASSWORD: &str = "canary-7c1f a/b+c";
@@ -28,26 +31,47 @@ fn lockgate(space: &Space, arguments: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// A command that goes on; it ends with its test.
-struct Begun(Option<Child>);
+/// A command that goes on, and what it prints to stdout; it ends with its test.
+struct Begun {
+    child: Child,
+    lines: Receiver<String>,
+    heard: String,
+}
 
 fn begin(space: &Space, arguments: &str) -> Begun {
-    Begun(Some(command(space, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
+    let mut child = command(space, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let (send, lines) = channel();
+    std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    Begun { child, lines, heard: String::new() }
 }
 
 impl Begun {
-    /// Waits for its end.
-    fn output(mut self) -> Output {
-        self.0.take().unwrap().wait_with_output().unwrap()
+    /// Waits until it has printed these words.
+    fn until(&mut self, words: &str) {
+        while !self.heard.contains(words) {
+            let line = self.lines.recv_timeout(PATIENCE);
+            self.heard += &line.unwrap_or_else(|_| panic!("{words:?} never came, but: {}", self.heard));
+            self.heard.push('\n');
+        }
+    }
+
+    /// Waits for its end: the exit code, and what it printed to stdout and to stderr.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        for line in &self.lines {
+            self.heard += &line;
+            self.heard.push('\n');
+        }
+        (self.child.wait().unwrap().code(), std::mem::take(&mut self.heard), said)
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -79,7 +103,9 @@ async fn a_missing_secret_a_wrong_credential_and_the_mend_are_explained() {
     println!("{text}");
     assert_eq!(code, 1);
     assert!(stage(&text, "references").contains("$ kubectl create secret generic db -n explained"), "{text}");
-    let watching = begin(&space, "explain edges --watch");
+    let mut watching = begin(&space, "explain edges --watch");
+    // It may begin late, and has to see that they are missing.
+    watching.until("references  waiting");
 
     let wrong = json!({"auths": {registry.host(): {"username": registry.username(), "password": "canary-7c1f-wrong"}}});
     space.pull_secret("regcred", &wrong.to_string()).await;
@@ -99,10 +125,9 @@ async fn a_missing_secret_a_wrong_credential_and_the_mend_are_explained() {
     let good = json!({"stringData": {".dockerconfigjson": registry.docker_config_json()}});
     space.api::<Secret>().patch("regcred", &PatchParams::default(), &Patch::Merge(good)).await.unwrap();
     ended(&space, "edges").await;
-    let watched = watching.output();
-    let lines = String::from_utf8(watched.stdout).unwrap();
+    let (code, lines, said) = watching.end();
     println!("{lines}");
-    assert_eq!(watched.status.code(), Some(0), "{}", String::from_utf8_lossy(&watched.stderr));
+    assert_eq!(code, Some(0), "{said}");
     for words in
         ["references  waiting", "references  done", "pulled      failed", "pulled      done", "finished    done"]
     {
@@ -183,9 +208,8 @@ async fn logs_are_printed_and_masked() {
     assert!(stamped.lines().all(|line| line.starts_with("[main/0] 20")) && !stamped.contains("canary"), "{stamped}");
 
     space.secret("late", &["token"]).await;
-    let followed = following.output();
-    assert_eq!(String::from_utf8_lossy(&followed.stdout), "first\n***\n");
-    assert_eq!(followed.status.code(), Some(0));
+    let (code, followed, _) = following.end();
+    assert_eq!((code, followed.as_str()), (Some(0), "first\n***\n"));
 
     // Neither a value that is not known any more, nor one that may not be read, is printed.
     let other = Patch::Merge(json!({"stringData": {"password": "canary-7c1f-other"}}));
@@ -202,6 +226,11 @@ async fn logs_are_printed_and_masked() {
     let few = ["create", "role", "few", "--verb=get,list", "--resource=pipelines.lockgate.dev,pods,pods/log"];
     output(kubectl().args(few));
     output(kubectl().args(["create", "rolebinding", "few", "--role=few", "--user=dev"]));
+    // The API server learns of it by watch.
+    let begun = Instant::now();
+    while !kubectl().args(["auth", "can-i", "get", "pods/log", "--as=dev"]).output().unwrap().status.success() {
+        assert!(begun.elapsed() < PATIENCE, "dev never had its rights");
+    }
     let (code, text, _) = lockgate(&space, "logs prints --tail 1 --as dev");
     assert_eq!((code, text.as_str()), (0, "the end\n"));
     let (code, text, said) = lockgate(&space, "logs prints --mask --as dev");

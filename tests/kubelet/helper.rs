@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::receiving::secret;
 use crate::support::{self, CANARY, Operator, SYSTEM_NAMESPACE, Space, admin, image};
-use crate::{PATIENCE, in_trouble, printed, shell};
+use crate::{PATIENCE, has_begun, in_trouble, printed, shell};
 
 /// Every namespace that has this Secret can pull it.
 const HELPER_SECRET: &str = "of-the-helper";
@@ -61,11 +61,11 @@ async fn a_mirrored_helper_is_pulled_with_what_a_namespace_has_for_it() {
         .create(&PostParams::default(), &serde_json::from_value(object).unwrap())
         .await
         .unwrap();
-    by_registry.phase("greets", Phase::Running).await;
+    has_begun(by_registry, "greets").await;
     println!("a Registry for the helper's image: it ran {:.1} s later (goal: 3 s)", made.elapsed().as_secs_f64());
     let made = Instant::now();
     by_flag.pull_secret(HELPER_SECRET, &node.registry().docker_config_json()).await;
-    by_flag.phase("greets", Phase::Running).await;
+    has_begun(by_flag, "greets").await;
     println!("the Secret of --helper-pull-secrets: it ran {:.1} s later (goal: 3 s)", made.elapsed().as_secs_f64());
 
     let length = format!("{}\n", "\"bearer \"".len() + CANARY.len());

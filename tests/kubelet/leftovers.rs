@@ -58,7 +58,12 @@ pub async fn in_objects(cluster: &'static Cluster, value: &str, since: i64) -> V
 pub async fn remove(space: &Space, pipeline: &str, pod: &Pod) {
     space.delete::<Pipeline>(pipeline).await;
     let soon = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
-    space.api::<Pod>().delete(&name_of(pod), &soon).await.unwrap();
+    // The garbage collector may have been faster.
+    match space.api::<Pod>().delete(&name_of(pod), &soon).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(error) => panic!("{error}"),
+    }
     space.until_gone(&name_of(pod), &pod.uid().unwrap()).await;
 }
 

@@ -50,7 +50,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::ListParams;
 use lockgate::api::pipeline::Pipeline;
-use lockgate::api::reason::Trouble;
+use lockgate::api::reason::{Phase, Trouble};
 use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
 use serde_json::{Value, json};
 
@@ -127,6 +127,15 @@ fn with(mut object: Value, more: Value) -> Value {
 async fn ended(space: &Space, name: &str) -> Pipeline {
     let has_result = |p: &Pipeline| p.status.as_ref().and_then(|s| s.run.as_ref()?.result.as_ref()).is_some();
     space.until(name, "its run has a result", has_result).await
+}
+
+/// Waits until it runs, or has run to its end: a container of a few seconds may be over before anybody looks.
+async fn has_begun(space: &Space, name: &str) {
+    let is_so = |p: &Pipeline| {
+        let phase = p.status.as_ref().and_then(|status| status.phase);
+        matches!(phase, Some(Phase::Running | Phase::Succeeded))
+    };
+    space.until(name, "it runs", is_so).await;
 }
 
 /// Waits for the run's result, which has to be a good one, and returns what the container printed.

@@ -1,8 +1,10 @@
 //! Pulling images: every way in which it goes wrong, and the sentence that a person reads then.
 
+use std::time::Instant;
+
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::events::v1::Event;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use lockgate::api::reason::{Phase, ReferenceState, ReferenceUse, Trouble};
 use serde_json::json;
 
@@ -99,8 +101,8 @@ async fn each_way_to_pull_or_not_has_its_own_sentence() {
             let regarding = event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
             regarding == Some(name) && event.reason.as_deref() == Some(trouble.as_str())
         };
-        let events = space.api::<Event>().list(&ListParams::default()).await.unwrap();
-        assert!(events.iter().any(of_this), "{name} has no event {trouble}");
+        // It is written after the status.
+        space.until_many::<Event>(1, &format!("an event {trouble} of {name}"), Instant::now(), of_this).await;
     }
     nothing_leaked(&space).await;
 }

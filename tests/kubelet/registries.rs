@@ -11,7 +11,7 @@ use lockgate::api::registry::Registry;
 use serde_json::json;
 
 use crate::support::{Space, name_of, step};
-use crate::{in_trouble, journey, kubelet_says, nothing_leaked, printed, shell};
+use crate::{has_begun, in_trouble, journey, kubelet_says, nothing_leaked, printed, shell};
 
 /// Ten times as long as we want it to take: what is printed is the measure, this is the test.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ async fn is_said(space: &Space, name: &str, ready: &str, used_by: i32) {
 
 /// Waits until it runs, and prints how long that took.
 async fn runs(space: &Space, name: &str, since: Instant, what: &str) {
-    space.phase(name, Phase::Running).await;
+    has_begun(space, name).await;
     let took = since.elapsed();
     println!("{what}: {name} ran {:.1} s later (goal: 3 s)", took.as_secs_f64());
     assert!(took < DEADLINE, "{took:?}");

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -258,7 +258,8 @@ impl Space {
         let config = watcher::Config::default().labels(&format!("lockgate.dev/pipeline={pipeline}"));
         let found = tokio::time::timeout(self.patience, async {
             let stream = watcher(self.api::<Pod>(), config).default_backoff().applied_objects();
-            std::pin::pin!(stream).try_next().await.ok().flatten()
+            // A watch that breaks, as when the API server restarts, is begun again.
+            std::pin::pin!(stream.filter_map(async |pod| pod.ok())).next().await
         });
         match found.await {
             Ok(Some(pod)) => pod,

@@ -65,9 +65,11 @@ impl Server {
         self.child.try_wait().unwrap()
     }
 
-    /// Everything that it logged so far.
+    /// Everything that it logged so far, in whole lines: of the last one the half may be there.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        let mut bytes = std::fs::read(&self.log).unwrap_or_default();
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        String::from_utf8(bytes).unwrap()
     }
 }
 

@@ -15,6 +15,7 @@ use kube_runtime::reflector::{self, Store};
 use kube_runtime::watcher::Config;
 use kube_runtime::{WatchStreamExt, watcher};
 use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::seen::{Place, Seen, offered, without_pods};
 use super::way::{Verdict, Way};
@@ -57,6 +58,8 @@ pub(super) async fn follow(place: &Place<'_>, name: &str) -> Result<(), Error> {
     let mut followed = Followed { place, before: None, seen: None, asked: Asked::default(), progress: Progress::new() };
     let (mut pipeline, mut refused_pods, mut refused_events) = (pipeline, None, None);
     let mut tick = tokio::time::interval(TICK);
+    // From the first line on, and not only while nothing is judged: a Ctrl-C meanwhile counts.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         let owned = |pod: &Pod| owner_uid(pod).is_some() && owner_uid(pod) == uid.as_deref();
         let pods: Vec<Pod> = pod_store.state().iter().filter(|pod| owned(pod)).map(|pod| Pod::clone(pod)).collect();
@@ -76,7 +79,7 @@ pub(super) async fn follow(place: &Place<'_>, name: &str) -> Result<(), Error> {
                     followed.progress.draw()?;
                     continue;
                 }
-                _ = tokio::signal::ctrl_c() => {
+                _ = interrupt.recv() => {
                     followed.progress.clear()?;
                     return Err(Error::Interrupted(format!("stopped looking; lockgate explain {name} goes on")));
                 }
