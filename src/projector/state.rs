@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use super::needs::Needs;
@@ -15,6 +15,11 @@ use crate::model::backoff::{TRANSIENT, UNANNOUNCED};
 use crate::model::docs::Docs;
 use crate::model::registry::Host;
 use crate::model::world::PROJECTED_SECRET;
+
+/// A copy that somebody else wrote is left as it is for so long after it was first seen. That may have been a projector that is
+/// being replaced or was started twice, which has heard already what we have not yet: the watches of one client do not keep step.
+/// Far more than they differ, and less than a removal may take (5 s).
+const SETTLES: SignedDuration = SignedDuration::from_secs(2);
 
 /// All of it. Looked at and changed under a lock that is never held across an await.
 pub(super) struct Shared {
@@ -59,6 +64,8 @@ pub(super) struct State {
     /// Watches to which the right is missing now.
     pub refused: BTreeSet<Watch>,
     setbacks: BTreeMap<String, Setback>,
+    /// By namespace: the version of the copy that we did not write, and when it was first seen.
+    of_others: BTreeMap<String, (String, Timestamp)>,
 }
 
 /// What is watched.
@@ -132,7 +139,10 @@ impl State {
             hosts.extend(helper.filter(|_| needs.helper).cloned());
         }
         for (key, copy) in self.copies.iter() {
-            self.place(&mut places, &key.namespace).copy = Some(copy.clone());
+            let place = self.place(&mut places, &key.namespace);
+            let of_others = self.of_others.get(&key.namespace).filter(|(version, _)| *version == copy.resource_version);
+            place.settles_at = of_others.and_then(|(_, seen)| seen.checked_add(SETTLES).ok());
+            place.copy = Some(copy.clone());
         }
         let sources = self.sources.iter().map(|(name, source)| (name.clone(), source.seen())).collect();
         World { now, docs: docs.clone(), registries, places, sources }
@@ -151,16 +161,18 @@ impl State {
         })
     }
 
-    /// A Secret of our name was seen. `false`: that is no news.
-    pub fn copy_seen(&mut self, namespace: &str, copy: Copy, listed: bool) -> bool {
+    /// A Secret of our name was seen at this time. `false`: that is no news.
+    pub fn copy_seen(&mut self, namespace: &str, copy: Copy, listed: bool, now: Timestamp) -> bool {
         let key = copy_key(namespace);
         let known = self.copies.get(&key).filter(|known| known.resource_version == copy.resource_version);
         // What is known of our own write is more than the watch tells: that this version has what we wrote.
         let copy = known.cloned().unwrap_or(copy);
         let at = version(&copy.resource_version);
+        let resource_version = copy.resource_version.clone();
         let news = if listed { self.copies.init_apply(key, at, copy) } else { self.copies.apply(key, at, copy) };
         if news {
             self.forget_conflict(namespace);
+            self.of_others.insert(namespace.to_owned(), (resource_version, now));
         }
         news
     }
@@ -168,7 +180,11 @@ impl State {
     /// A Secret of our name is gone.
     pub fn copy_gone(&mut self, namespace: &str, at: u64) -> bool {
         self.forget_conflict(namespace);
-        self.copies.delete(&copy_key(namespace), at).is_some()
+        let gone = self.copies.delete(&copy_key(namespace), at).is_some();
+        if gone {
+            self.of_others.remove(namespace);
+        }
+        gone
     }
 
     /// The watch has told what a write met.
@@ -187,6 +203,10 @@ impl State {
     pub fn wrote(&mut self, namespace: &str, copy: Copy) {
         self.setbacks.remove(namespace);
         let at = version(&copy.resource_version);
+        // The watch may have told of it before the answer was read.
+        if self.of_others.get(namespace).is_some_and(|(version, _)| *version == copy.resource_version) {
+            self.of_others.remove(namespace);
+        }
         self.copies.wrote(copy_key(namespace), at, Copy { intact: true, ..copy });
     }
 
@@ -195,6 +215,7 @@ impl State {
         self.setbacks.remove(namespace);
         self.copies.not_written(&copy_key(namespace));
         self.copies.delete(&copy_key(namespace), 0);
+        self.of_others.remove(namespace);
     }
 
     /// A write failed; when it is tried again.
@@ -223,5 +244,51 @@ impl SourceState {
             forbidden: self.forbidden.contains(&true),
             secrets: secrets.map(|(key, source)| (key.name.clone(), Arc::clone(source))).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(version: &str) -> Copy {
+        Copy { resource_version: version.to_owned(), marked: true, ..Copy::default() }
+    }
+
+    fn settles_at(state: &State) -> Option<Timestamp> {
+        state.world(Timestamp::UNIX_EPOCH, &Docs::default(), None).places["team"].settles_at
+    }
+
+    #[test]
+    fn what_others_wrote_settles_and_what_we_wrote_is_settled() {
+        let seen = Timestamp::UNIX_EPOCH;
+        let later = Some(seen + SETTLES);
+        let told = |state: &mut State, version: &str| state.copy_seen("team", copy(version), false, seen);
+
+        let mut state = State::default();
+        state.copies.init();
+        assert!(state.copy_seen("team", copy("1"), true, seen));
+        state.copies.init_done();
+        assert_eq!(settles_at(&state), later, "a start finds it");
+        assert!(!state.copy_seen("team", copy("1"), false, seen + SETTLES), "no news");
+        assert_eq!(settles_at(&state), later, "it is not seen for the first time again");
+
+        state.writing("team");
+        state.wrote("team", copy("2"));
+        assert_eq!(settles_at(&state), None, "our own");
+        assert!(!told(&mut state, "2"));
+        assert_eq!(settles_at(&state), None, "the watch tells of our own");
+
+        state.writing("team");
+        assert!(told(&mut state, "3"));
+        state.wrote("team", copy("3"));
+        assert_eq!(settles_at(&state), None, "the watch told of our own before the answer came");
+
+        assert!(told(&mut state, "4"));
+        assert_eq!(settles_at(&state), later, "another wrote");
+        state.copy_gone("team", 5);
+        state.writing("team");
+        state.wrote("team", copy("6"));
+        assert_eq!(settles_at(&state), None, "a new one of ours");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
+use k8s_openapi::jiff::Timestamp;
 use kube::core::Resource;
 use kube::{Api, Client};
 use kube_runtime::watcher::{self, Event};
@@ -188,8 +189,8 @@ impl Watcher {
                     state.copies.init();
                     false
                 }
-                Event::InitApply(wire) => state.copy_seen(&namespace(&wire), wire.kept, true),
-                Event::Apply(wire) => state.copy_seen(&namespace(&wire), wire.kept, false),
+                Event::InitApply(wire) => state.copy_seen(&namespace(&wire), wire.kept, true, Timestamp::now()),
+                Event::Apply(wire) => state.copy_seen(&namespace(&wire), wire.kept, false, Timestamp::now()),
                 Event::Delete(wire) => state.copy_gone(&namespace(&wire), key_of(&wire).1),
                 Event::InitDone => !state.copies.init_done().is_empty(),
             }

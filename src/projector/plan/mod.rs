@@ -33,7 +33,7 @@ const MOST_BYTES: usize = 1 << 20;
 pub(in crate::projector) struct Plan {
     /// The writes, at most one for each namespace.
     pub writes: BTreeMap<String, Write>,
-    /// When a write that failed is tried again, the earliest.
+    /// When a write that failed or was put off is tried again, the earliest.
     pub retry_at: Option<Timestamp>,
     /// What is wrong with each ClusterRegistry, by name.
     troubles: BTreeMap<String, Vec<Why>>,
@@ -65,6 +65,11 @@ pub(in crate::projector) struct Content {
 }
 
 impl Plan {
+    /// Notes when to look again.
+    fn again_at(&mut self, at: Timestamp) {
+        self.retry_at = Some(self.retry_at.map_or(at, |earliest| earliest.min(at)));
+    }
+
     /// Notes what is wrong with these.
     fn say<'a>(&mut self, whose: impl IntoIterator<Item = &'a Registry>, why: &Why) {
         for registry in whose {
@@ -200,9 +205,14 @@ fn decide(world: &World, namespace: &str, place: &Place, wanted: &[&Gift<'_>], p
             failed(&setback.kind, plan);
         }
         if setback.retry_at > world.now && !(setback.kind == Obstacle::Fixed && matches!(write, Write::Remove { .. })) {
-            plan.retry_at = Some(plan.retry_at.map_or(setback.retry_at, |earliest| earliest.min(setback.retry_at)));
+            plan.again_at(setback.retry_at);
             return;
         }
+    }
+    // A Pipeline, a label or a source that it was written for may not have been heard of yet.
+    if let Some(at) = place.settles_at.filter(|at| *at > world.now) {
+        plan.again_at(at);
+        return;
     }
     plan.writes.insert(namespace.to_owned(), write);
 }

@@ -338,6 +338,29 @@ fn a_copy_that_stands_is_left_alone_until_something_changes() {
 }
 
 #[test]
+fn what_another_wrote_is_left_as_it_is_until_all_can_have_been_heard_that_it_was_written_for() {
+    let rows: &[(&str, Change<'_>, &str)] = &[
+        ("no Pipeline is known", &|w| w.team().hosts.clear(), "team: remove c@8"),
+        ("no ClusterRegistry is known", &|w| w.registries.clear(), "team: remove c@8"),
+        ("made of another source", &|w| w.team().copy.as_mut().unwrap().recipe = None, "team: a.example over 8"),
+    ];
+    for (what, change, expected) in rows {
+        let mut world = world().settled();
+        change(&mut world);
+        world.team().settles_at = Some(at(NOW + 2));
+        assert_eq!(writes(&world), [""; 0], "{what}");
+        assert_eq!(plan(&world).retry_at, Some(at(NOW + 2)), "{what}");
+        world.now = at(NOW + 2);
+        assert_eq!(writes(&world), [*expected], "{what}");
+        assert_eq!(plan(&world).retry_at, None, "{what}");
+    }
+    // What is as it has to be needs no other look.
+    let mut world = world().settled();
+    world.team().settles_at = Some(at(NOW + 2));
+    assert_eq!(plan(&world).retry_at, None);
+}
+
+#[test]
 fn one_copy_has_the_credentials_of_all_and_the_older_wins() {
     let mut world = world();
     world.add(registry("b", "a.example", "second"));

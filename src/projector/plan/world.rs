@@ -68,6 +68,8 @@ pub(in crate::projector) struct Place {
     pub hosts: BTreeSet<Host>,
     /// The Secret there that has our name.
     pub copy: Option<Copy>,
+    /// Until when the copy is left as it is: another wrote it, who may know more.
+    pub settles_at: Option<Timestamp>,
     /// The last write there, if it did not succeed.
     pub setback: Option<Setback>,
 }
