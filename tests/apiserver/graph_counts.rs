@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::graph::{completed, diamond, pod, pod_ids, pods, secrets_of, steps, until_steps};
 use crate::support::audit::{Audit, tally};
 use crate::support::heavy::{Heavy, each, paper_node};
-use crate::support::{Operator, Space, admin, condition, failed_now, message};
+use crate::support::{DEADLINE, Operator, Space, admin, condition, failed_now, message};
 
 /// The requests about this namespace since then, by kind and code.
 async fn asked(audit: &mut Audit, space: &Space, since: Timestamp) -> Value {
@@ -210,6 +210,17 @@ async fn quota(client: &kube::Client, audit: &mut Audit) {
     space.api::<ResourceQuota>().create(&PostParams::default(), &serde_json::from_value(quota).unwrap()).await.unwrap();
     let counted = |q: &ResourceQuota| q.status.as_ref().is_some_and(|s| s.used.is_some());
     space.until("two", "it counts", counted).await;
+    // The API server hears of that after the controller has said it.
+    let container = json!({"name": "main", "image": "registry.test/edges:1"});
+    let pod = json!({"metadata": {"name": "asks"}, "spec": {"containers": [container]}});
+    let pod: Pod = serde_json::from_value(pod).unwrap();
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let admitted = async {
+        while space.api::<Pod>().create(&dry_run, &pod).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, admitted).await.expect("the quota admits nothing");
     audit.settle(client).await;
     let begun = Timestamp::now();
     made(&space, json!({"parallelism": 5, "transform": {"image": "registry.test/edges:1"}})).await;

@@ -51,7 +51,7 @@ impl Drop for Remover {
     }
 }
 
-/// The paper node's taint finds no fault with it, however slow the machine.
+/// However late the scheduler hears that the paper node is ready, it finds no fault with it.
 fn with(transform: &Value, more: &Value) -> Value {
     let mut spec = json!({"transform": {"image": "registry.test/edges:1"}, "tolerations": [{"operator": "Exists"}]});
     spec["transform"].as_object_mut().unwrap().extend(transform.as_object().unwrap().clone());
@@ -262,12 +262,6 @@ async fn many_at_once(client: &Client, audit: &mut Audit) {
     let fresh = |p: &Pipeline| step(p).is_some_and(|s| s.pod_uid.is_some() && (s.attempts, s.replacements) == (0, 1));
     let (first, last) = space.until_many(MANY, "a fresh Pod", since, fresh).await;
     marker(&space, "marker-two").await;
-    let mut counted = counts(&asked(audit, &space, begun).await);
-    // A Pod is deleted as it was seen. Where Kubernetes' own controllers wrote to it in between (they mark the Pods of a node that is
-    // not heard of, once in many runs), the deletion is refused, told in status, and tried again.
-    let refused = counted.remove("delete pods 409").unwrap_or_default();
-    assert!(refused <= 2, "{refused} deletions were refused");
-    counted.entry("patch pipelines/status 200".to_owned()).and_modify(|patches| *patches -= 2 * refused);
-    assert_eq!(counted, times(&ONE_HEALED, MANY, 1));
+    assert_eq!(counts(&asked(audit, &space, begun).await), times(&ONE_HEALED, MANY, 1));
     println!("{MANY} Pipelines healed by one Secret: the first after {first:?}, the last after {last:?}");
 }

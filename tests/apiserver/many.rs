@@ -38,7 +38,7 @@ fn spec(secret: &str) -> Value {
             "image": "registry.test/edges:1",
             "secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}],
         },
-        // The paper node has no heartbeat.
+        // However late the scheduler hears that the paper node is ready.
         "tolerations": [{"operator": "Exists"}],
     })
 }

@@ -11,12 +11,10 @@ use crate::listener::Listener;
 use crate::support::{disk, states};
 use crate::{PATIENCE, nothing_leaked, printed, receiving, rendering_journey, shared, shell};
 
-/// Stands in for Direktiv's image, which is an HTTP server: sends the request that its input asks for. It stays a while, so that
-/// what lies around meanwhile is seen.
+/// Stands in for Direktiv's image, which is an HTTP server: sends the request that its input asks for.
 const REQUEST: &str = r#"
     field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" /lockgate/input.json; }
     wget -q -O - --header "Content-type: $(field Content-type)" --header "Authorization: $(field Authorization)" "$(field url)"
-    sleep 5
 "#;
 
 #[tokio::test]
@@ -26,7 +24,7 @@ async fn the_token_of_the_demo_workflow_reaches_the_server_and_nothing_else() {
     };
     let cluster = &shared().unwrap().cluster;
     let (token, before) = (unique("token"), revision(cluster).await);
-    let server = Listener::start(node);
+    let mut server = Listener::start(node);
     let input = json!({
         "secrets": [{"name": "secrettoken", "key": "secretToken", "as": "secretToken"}],
         "template": {
@@ -52,6 +50,7 @@ async fn the_token_of_the_demo_workflow_reaches_the_server_and_nothing_else() {
     println!("the server had its request {:.1} s after the Secret was made", made.elapsed().as_secs_f64());
     let meanwhile = on_disk(cluster, &token).await;
     println!("meanwhile: {meanwhile:#?}");
+    server.answer();
     let is_rendered = |file: &&std::path::PathBuf| file.to_string_lossy().contains("kubernetes.io~empty-dir");
     assert_eq!(meanwhile.iter().filter(is_rendered).count(), 1, "what was rendered, once");
     let on_a_disk: Vec<_> = meanwhile.iter().filter(|file| !disk::is_in_memory(file)).collect();

@@ -2,14 +2,16 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use lockgate_cluster::Node;
 
-/// Listens until the tests end.
+/// Listens until the tests end. Whoever asks waits for the answer until it is let go.
 pub struct Listener {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
+    held: Option<Sender<()>>,
 }
 
 /// One request, as it came.
@@ -27,22 +29,30 @@ impl Listener {
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&requests);
+        let (held, until) = channel::<()>();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // Whoever hangs up in the middle has sent nothing. It is kept before it is answered, so that whoever has the
                 // answer finds it.
                 if let Ok(request) = read(&stream) {
                     kept.lock().unwrap().push(request);
+                    // Nothing is ever sent: it ends when the other side is gone.
+                    let _ = until.recv();
                     let _ = (&stream).write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n");
                 }
             }
         });
-        Self { address, requests }
+        Self { address, requests, held: Some(held) }
     }
 
     /// Where it listens, `ADDRESS:PORT`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Answers, those who wait and all that come.
+    pub fn answer(&mut self) {
+        self.held = None;
     }
 
     /// What it was sent so far.

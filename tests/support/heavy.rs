@@ -57,8 +57,7 @@ pub async fn turn() -> SemaphorePermit<'static> {
 
 /// A spec that uses this Secret.
 ///
-/// The paper node has no heartbeat and is tainted for that after 50 s: the toleration keeps the scheduler from finding
-/// fault with it, however slow the machine.
+/// The scheduler may hear late that the paper node is ready: the toleration keeps it from finding fault, however slow the machine.
 pub fn uses(secret: &str) -> Value {
     json!({
         "transform": {

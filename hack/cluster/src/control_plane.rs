@@ -234,11 +234,9 @@ fn start_controller_manager(ground: &Ground<'_>) -> Result<Process, Error> {
         "--kube-api-qps=200",
         "--kube-api-burst=400",
     ]);
-    if ground.node == NodeKind::Scripted {
-        // Its Node has no heartbeat.
-        manager.arg("--node-monitor-grace-period=87600h");
-    }
     if ground.node != NodeKind::Real {
+        // Whatever plays a Node has no heartbeat: it would be tainted, and its Pods marked, in whatever moment of a test.
+        manager.arg("--node-monitor-grace-period=87600h");
         // Every 20 s it calls those Pods failed that are being deleted and have no node (gcUnscheduledTerminating): here all have
         // none, and would fail in whatever moment of a test.
         manager.arg("--controllers=*,-pod-garbage-collector-controller");
