@@ -73,10 +73,19 @@ impl Server {
     }
 }
 
+/// The log goes with its cluster: of a test that fails its end is shown.
 impl Drop for Server {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<String> = log.lines().rev().take(40).map(|line| line.chars().take(300).collect()).collect();
+            let last = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
+            println!("{} ({ended:?}) said last:\n{last}", self.log.display());
+        }
     }
 }
 
