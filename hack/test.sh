@@ -26,7 +26,7 @@ kind() {
   set -o errexit
   if [ "$status" -ne 0 ]; then
     # Who reads only the end of a long log shall know which test failed at which expectation.
-    grep -A 12 -E '^thread .* panicked at ' "$log" | cut -c 1-2000 | tail -n 120 >&2 || true
+    grep -A 8 -E '^thread .* panicked at ' "$log" | cut -c 1-400 | tail -n 60 >&2 || true
     grep -E '^test .* FAILED$' "$log" >&2 || true
     echo "$name: FAILED" >&2
     exit 1

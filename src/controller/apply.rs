@@ -51,6 +51,7 @@ pub(super) async fn apply(context: &Context, world: &World, plan: &Plan) -> Appl
         started_at: _,
         finished_at: _,
         waiting_since: _,
+        gives_up: _,
         expiring: _,
         look_again: _,
     } = plan;

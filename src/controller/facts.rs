@@ -67,6 +67,8 @@ pub struct FactBook {
 #[derive(Debug, Default)]
 struct Slot {
     state: SlotState,
+    /// When the last read began.
+    read_at: Option<Timestamp>,
     failures: u32,
 }
 
@@ -116,6 +118,7 @@ impl FactBook {
         if matches!(slot.state, SlotState::Reading { .. }) {
             return None;
         }
+        slot.read_at = Some(now);
         self.last_ticket = self.last_ticket.wrapping_add(1);
         let ticket = Ticket(self.last_ticket);
         slot.state = SlotState::Reading { ticket, heard: None, doubted: false };
@@ -143,6 +146,7 @@ impl FactBook {
         if stale {
             *heard = None;
             *doubted = false;
+            slot.read_at = Some(now);
             return Kept::ReadAgain;
         }
         let failed = matches!(outcome, ReadOutcome::Forbidden | ReadOutcome::Failed(_));
@@ -257,6 +261,22 @@ impl FactBook {
             }
         }
         woken
+    }
+
+    /// What is known of a Secret has to be as of this time or later: else it is read again, though nothing was heard of it. Who
+    /// doubts wakes the others if it was otherwise: the bell that tells of it brings no news then.
+    pub fn doubt(&mut self, key: &ObjectKey, since: Timestamp) {
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.read_at.is_none_or(|read_at| read_at < since))
+        else {
+            return;
+        };
+        match &mut slot.state {
+            SlotState::Reading { doubted, .. } => *doubted = true,
+            SlotState::Settled(SecretKnowledge::Present(_) | SecretKnowledge::Absent) => {
+                slot.state = SlotState::Unknown;
+            }
+            SlotState::Unknown | SlotState::Settled(_) => {}
+        }
     }
 
     /// Nobody names the Secret any more.

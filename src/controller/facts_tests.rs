@@ -177,6 +177,21 @@ fn a_403_is_read_again_after_a_while_or_when_the_bell_is_heard_again() {
 }
 
 #[test]
+fn what_has_to_be_certain_is_read_again_unless_it_was_read_since() {
+    let mut book = with(ReadOutcome::NotFound);
+    book.doubt(&key(), now());
+    assert_eq!(known(&book), Some(SecretKnowledge::Absent));
+    book.doubt(&key(), now().checked_add(SignedDuration::from_millis(1)).unwrap());
+    assert_eq!(known(&book), None);
+    // One that the watch told to be gone was not read.
+    let mut book = with(ReadOutcome::Found(facts("a", 5)));
+    book.deleted(&ring("a", 6));
+    assert_eq!(known(&book), Some(SecretKnowledge::Absent));
+    book.doubt(&key(), now().checked_add(SignedDuration::from_millis(1)).unwrap());
+    assert_eq!(known(&book), None);
+}
+
+#[test]
 fn without_the_bell_nothing_stays_known() {
     let mut book = with(ReadOutcome::Found(facts("a", 5)));
     assert_eq!(book.deafen(), [key()]);

@@ -23,6 +23,7 @@ pub(crate) mod reader;
 mod realms;
 mod reconcile;
 mod registries;
+mod second_look;
 mod sightings;
 mod state;
 mod streams;

@@ -17,13 +17,14 @@ use super::patch::Written;
 use super::queue::Queue;
 use super::realms::Realms;
 use super::write::{self, Regarding};
-use super::{apply, observe};
+use super::{apply, observe, second_look};
 use crate::api::reason::{Phase, StepState};
 use crate::api::status::{PipelineStatus, StepStatus};
 use crate::model::backoff::TRANSIENT;
+use crate::model::world::World;
 use crate::ops::metrics::LookResult;
 use crate::ops::spans;
-use crate::plan::plan;
+use crate::plan::{Plan, plan};
 use crate::report;
 
 /// One look takes no longer, so that none holds its place for ever.
@@ -95,7 +96,8 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
         return Look::Done(None);
     };
     Span::current().record("lockgate.pipeline.generation", stored.subject.generation);
-    let world = match observe::observe(context, &stored).instrument(spans::observe()).await {
+    let began = Timestamp::now();
+    let mut world = match observe::observe(context, &stored).instrument(spans::observe()).await {
         Ok(world) => world,
         Err(error) => {
             warn!(pipeline = %key, "a Pod could not be read: {}", kind(&error));
@@ -105,13 +107,14 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
     if world.subject.deleting {
         return Look::Done(None);
     }
-    let decided = {
-        let span = spans::plan().entered();
-        let decided = plan(&world);
-        span.record("lockgate.plan.deletes", decided.delete.len());
-        span.record("lockgate.plan.creates", decided.create.len());
-        decided
-    };
+    let mut decided = decide(&world);
+    if decided.gives_up {
+        if let Err(error) = second_look::second_look(context, &mut world, &decided, began).await {
+            warn!(pipeline = %key, "whether what it lacks is there could not be read: {}", kind(&error));
+            return Look::Failed;
+        }
+        decided = decide(&world);
+    }
     note_opening(context, key, &stored, !decided.create.is_empty());
     let Applied { outcome, put_off } = apply::apply(context, &world, &decided).await;
     if outcome.subject_deleted {
@@ -154,6 +157,14 @@ async fn reconcile(context: &Arc<Context>, key: &ObjectKey) -> Look {
             Look::Done(settled.look_again.map(|at| until(after.now, at)))
         }
     }
+}
+
+fn decide(world: &World) -> Plan {
+    let span = spans::plan().entered();
+    let decided = plan(world);
+    span.record("lockgate.plan.deletes", decided.delete.len());
+    span.record("lockgate.plan.creates", decided.create.len());
+    decided
 }
 
 /// Notes when the event came that completed a Pipeline which has waited; `apply` tells how long its first Pod took from

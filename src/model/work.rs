@@ -9,6 +9,9 @@ use super::names::{EnvVarName, MountPath, SecretKey, SecretName};
 use super::volume::{ObjectRef, VolumeUse};
 use crate::api::pipeline::{ImagePullPolicy, OnMissingSecret, OnSecretChange, Security};
 
+/// The account of a Pod that names none. Kubernetes makes it in every namespace.
+pub const DEFAULT_SERVICE_ACCOUNT: &str = "default";
+
 /// The name of the one step that a `transform` is.
 pub const MAIN_STEP: &str = "main";
 
@@ -144,7 +147,7 @@ impl Step {
     /// The ServiceAccount that the Pods run as.
     #[must_use]
     pub fn service_account_name(&self) -> &str {
-        self.service_account.as_deref().unwrap_or("default")
+        self.service_account.as_deref().unwrap_or(DEFAULT_SERVICE_ACCOUNT)
     }
 
     /// Whether its Pods have the init container that renders.

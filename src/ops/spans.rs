@@ -64,6 +64,8 @@ pub enum Call<'a> {
     GetPod(&'a str),
     /// The Pipeline itself, where a watch may be behind.
     ListPipelines(&'a str),
+    /// Whether an object is there of which a watch may be behind; the request's name, as in `list ConfigMaps`, and the object's.
+    ListOne(&'static str, &'a str),
     /// A Pod.
     CreatePod(&'a str),
     /// A Pod.
@@ -84,6 +86,7 @@ impl<'a> Call<'a> {
             Self::GetSecret(_) => "get Secret",
             Self::GetPod(_) => "get Pod",
             Self::ListPipelines(_) => "list Pipelines",
+            Self::ListOne(name, _) => name,
             Self::CreatePod(_) => "create Pod",
             Self::DeletePod(_) => "delete Pod",
             Self::DeletePipeline(_) => "delete Pipeline",
@@ -97,12 +100,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn span(self, namespace: &str) -> Span {
         let (mut secret, mut pod, mut pipeline, mut reason): (Option<&'a str>, _, _, _) = (None, None, None, None);
-        let mut registry = None;
+        let (mut registry, mut object) = (None, None);
         match self {
             Self::GetSecret(name) => secret = Some(name),
             Self::GetPod(name) | Self::CreatePod(name) | Self::DeletePod(name) => pod = Some(name),
             Self::ListPipelines(name) | Self::DeletePipeline(name) | Self::PatchStatus(name) => pipeline = Some(name),
             Self::PatchRegistryStatus(name) => registry = Some(name),
+            Self::ListOne(_, name) => object = Some(name),
             Self::CreateEvent(word) => reason = Some(word),
         }
         info_span!(
@@ -115,6 +119,7 @@ impl<'a> Call<'a> {
             lockgate.secret.name = secret,
             lockgate.pipeline.name = pipeline,
             lockgate.registry.name = registry,
+            lockgate.object.name = object,
             lockgate.event.reason = reason,
             lockgate.outcome = Empty,
             "error.type" = Empty,

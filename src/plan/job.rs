@@ -43,6 +43,7 @@ pub(super) fn plan(world: &World, work: &Work, run: RunRef) -> Plan {
     let mut plan = Plan::empty(world, Some(run));
     plan.started_at = started_at;
     plan.waiting_since = steps.iter().any(|step| step.status.state == StepState::Waiting).then_some(wait.since);
+    plan.gives_up = !wait.over.is_empty();
     plan.look_again = steps.iter().filter_map(|step| step.look_again).chain(wait.look_again()).min();
     gather(world, plan, steps)
 }

@@ -52,6 +52,9 @@ pub struct Plan {
     pub finished_at: Option<Timestamp>,
     /// Since when a reference is missing.
     pub waiting_since: Option<Timestamp>,
+    /// Whether something is waited for no longer, for good (`on_missing_secret`, `missing_secret_timeout`): that what is missing
+    /// is not there has to be certain.
+    pub gives_up: bool,
     /// Which Secrets' ends are near or past, and what to do.
     pub expiring: Option<(Reason, String)>,
     /// When to look again though no event came.
@@ -231,6 +234,7 @@ impl Plan {
             started_at: same_run.and_then(|r| r.started_at.as_ref()).map(|time| time.0),
             finished_at: same_run.and_then(|r| r.finished_at.as_ref()).map(|time| time.0),
             waiting_since: None,
+            gives_up: false,
             expiring: None,
             look_again: None,
             run,

@@ -9,7 +9,7 @@ use crate::model::attached::{Attached, Source};
 use crate::model::names::SecretName;
 use crate::model::secret::{AccountKnowledge, Keys, PULL_SECRET_TYPES, SecretAccess, SecretFacts, SecretKnowledge};
 use crate::model::volume::{ObjectKnowledge, ObjectRef, VolumeUse};
-use crate::model::work::{SecretUse, Step, Usage};
+use crate::model::work::{DEFAULT_SERVICE_ACCOUNT, SecretUse, Step, Usage};
 use crate::model::world::World;
 
 /// The references of a step and what follows for its Pods.
@@ -19,7 +19,7 @@ pub(super) struct Resolution {
     /// Why no Pod may start; `None`: it may.
     pub gate: Option<(Reason, String)>,
     /// Whether something is missing that a person can make, so that `on_missing_secret` speaks of it: a Secret, a key, a
-    /// type, a ServiceAccount, a ConfigMap, a claim.
+    /// type, a ConfigMap, a claim, a ServiceAccount (but for `default`, which Kubernetes makes).
     pub missing: bool,
     /// When to look again at what no event announces the end of.
     pub look_again: Option<Timestamp>,
@@ -66,8 +66,10 @@ pub(super) fn resolve(world: &World, step: &Step) -> Resolution {
     } else {
         None
     };
+    // Kubernetes itself makes the account `default`, a moment after its namespace.
+    let account_for_us_to_make = account_missing && account != DEFAULT_SERVICE_ACCOUNT;
     Resolution {
-        missing: missing || volume_missing || account_missing,
+        missing: missing || volume_missing || account_for_us_to_make,
         look_again: world.secrets.values().filter_map(retry_at).min(),
         gate: reason.map(|reason| (reason, advice::all(&messages))),
         rows,

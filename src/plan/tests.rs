@@ -317,6 +317,10 @@ lines! {
         => "Running/PodsRunning run 2";
     fail_means_fail_when_a_secret_is_missing: story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}})).absent("regcred")
         => "Failed/SecretMissing run 1; result bad";
+    fail_means_an_account_that_is_missing: story(&json!({"on_missing_secret": "Fail", "service_account_name": "robot", "transform": {"image": "a"}})).account("robot", AccountKnowledge::Absent)
+        => "Failed/SecretMissing run 1; result bad";
+    fail_waits_for_the_account_that_kubernetes_makes: story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a"}})).account("default", AccountKnowledge::Absent)
+        => "Waiting/ServiceAccountNotFound run 1";
     fail_does_not_mean_a_403: story(&json!({"on_missing_secret": "Fail", "transform": {"image": "a", "image_pull_secrets": ["regcred"]}}))
         .know("regcred", SecretKnowledge::Forbidden { retry_at: at(5) })
         => "Waiting/SecretForbidden run 1";

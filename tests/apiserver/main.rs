@@ -45,6 +45,7 @@ mod service;
 mod stored;
 mod strangers;
 mod suspended;
+mod together;
 mod traces;
 mod tries;
 mod trust;

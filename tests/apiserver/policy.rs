@@ -85,6 +85,7 @@ async fn a_wait_that_ends_at_its_time_costs_two_statuses_and_no_polling() {
     println!("given up {waited} s after the wait began (missing_secret_timeout: 4 s; whole seconds)");
     assert_eq!(
         asked(&space, begun).await,
-        ["1 create events 201", "2 get secrets 404", "2 patch pipelines/status 200"]
+        ["1 create events 201", "4 get secrets 404", "2 patch pipelines/status 200"],
+        "each Secret is read when the wait begins, and once more before it is given up"
     );
 }

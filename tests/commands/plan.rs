@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
+use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, NamespaceResourceScope};
-use kube::{Api, Resource};
+use kube::core::ApiResource;
 use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::ObjectKind;
 use lockgate::model::parse::parse;
 use lockgate::model::work::{Usage, Work};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::shell::Shell;
@@ -35,17 +33,6 @@ fn with_few_pods(spec: &mut Value) {
     few(spec);
 }
 
-async fn make<K>(space: &Space, object: Value)
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + std::fmt::Debug
-        + Serialize
-        + DeserializeOwned,
-{
-    space.api::<K>().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
-}
-
 /// Everything that the work names.
 async fn make_all(space: &Space, work: &Work) {
     let mut secrets: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
@@ -60,16 +47,16 @@ async fn make_all(space: &Space, work: &Work) {
             data.insert(".dockerconfigjson".into(), r#"{"auths":{}}"#.into());
         }
         let type_ = if pulls { "kubernetes.io/dockerconfigjson" } else { "Opaque" };
-        make::<Secret>(space, json!({"metadata": {"name": name}, "type": type_, "stringData": data})).await;
+        space.make::<Secret>(json!({"metadata": {"name": name}, "type": type_, "stringData": data})).await;
     });
     futures::future::join_all(made).await;
     for object in work.objects() {
         let metadata = json!({"name": object.name.as_str()});
         match object.kind {
-            ObjectKind::ConfigMap => make::<ConfigMap>(space, json!({"metadata": metadata})).await,
+            ObjectKind::ConfigMap => space.make::<ConfigMap>(json!({"metadata": metadata})).await,
             ObjectKind::PersistentVolumeClaim => {
                 let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
-                make::<PersistentVolumeClaim>(space, json!({"metadata": metadata, "spec": spec})).await;
+                space.make::<PersistentVolumeClaim>(json!({"metadata": metadata, "spec": spec})).await;
             }
         }
     }
@@ -77,7 +64,7 @@ async fn make_all(space: &Space, work: &Work) {
         if let Some(name) = &step.service_account
             && space.api::<ServiceAccount>().get_opt(name).await.unwrap().is_none()
         {
-            make::<ServiceAccount>(space, json!({"metadata": {"name": name}})).await;
+            space.make::<ServiceAccount>(json!({"metadata": {"name": name}})).await;
         }
         if let Some(name) = &step.priority_class_name {
             let class = json!({"metadata": {"name": name}, "value": 7});

@@ -58,9 +58,22 @@ async fn holds(path: PathBuf) -> Result<(), String> {
     let shell = Shell::new(&format!("says-{name}")).await;
     let actual = tokio::task::spawn_blocking(move || run(&shell, &text)).await.unwrap();
     assert!(actual.contains("$ "), "{name} has no command");
-    let assert = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
+    let assert = snapbox::Assert::new()
+        .action_env("SNAPSHOTS")
+        .normalize_paths(false)
+        .palette(snapbox::report::Palette::plain());
     let expected = snapbox::Data::read_from(&path, None);
-    assert.try_eq(Some(&name), actual.into(), expected).map_err(|error| error.to_string())
+    let difference = assert.try_eq(Some(&name), actual.into(), expected);
+    difference.map_err(|error| format!("{name}, the lines that differ:\n{}\n", changed(&error.to_string())))
+}
+
+/// Of snapbox's two columns of line numbers a line that changed has one.
+fn changed(difference: &str) -> String {
+    let is_changed = |line: &&str| {
+        let sign = line.get(10..11);
+        matches!(sign, Some("-" | "+")) && line.get(..10).is_some_and(|numbers| !numbers.trim().is_empty())
+    };
+    difference.lines().filter(is_changed).take(40).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]

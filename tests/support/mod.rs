@@ -31,6 +31,7 @@ use kube_runtime::{WatchStreamExt, watcher};
 use lockgate::api::pipeline::Pipeline;
 use lockgate::api::reason::Phase;
 use lockgate_cluster::{Cluster, Options};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -163,6 +164,14 @@ impl Space {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Makes an object.
+    pub async fn make<K>(&self, object: Value)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+    {
+        self.api::<K>().create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
     }
 
     /// Makes a Pipeline.

@@ -82,7 +82,11 @@ impl Drop for Server {
         if std::thread::panicking() {
             let log = std::fs::read(&self.log).unwrap_or_default();
             let log = String::from_utf8_lossy(&log);
-            let lines: Vec<String> = log.lines().rev().take(40).map(|line| line.chars().take(300).collect()).collect();
+            // What the libraries below say of each request and each watch would be all of it.
+            let ours =
+                |line: &&str| line.contains(" lockgate") || !(line.contains(" TRACE ") || line.contains(" DEBUG "));
+            let lines: Vec<String> =
+                log.lines().rev().filter(ours).take(40).map(|line| line.chars().take(300).collect()).collect();
             let last = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
             println!("{} ({ended:?}) said last:\n{last}", self.log.display());
         }

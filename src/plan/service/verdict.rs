@@ -70,6 +70,7 @@ fn waiting(scene: &Scene<'_>, fleet: &Fleet<'_>, plan: &mut Plan) -> Option<Verd
     };
     if let Some((reason, message)) = given_up.filter(|_| none_runs) {
         plan.finished_at = Some(scene.world.now);
+        plan.gives_up = true;
         let result = Some(RunResult { succeeded: false, reason, message: message.clone() });
         return Some(Verdict { phase: Phase::Failed, reason, message, result });
     }
