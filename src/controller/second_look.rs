@@ -43,7 +43,7 @@ pub(super) async fn second_look(
     secrets(context, world, plan, since).await;
     for (object, known) in &mut world.objects {
         let name = object.name.as_str();
-        let is_there = *known == ObjectKnowledge::Absent
+        let is_there = matches!(known, ObjectKnowledge::Absent | ObjectKnowledge::Leaving)
             && match object.kind {
                 ObjectKind::ConfigMap => is_there::<ConfigMap>(context, "list ConfigMaps", &namespace, name).await?,
                 ObjectKind::PersistentVolumeClaim => {
@@ -116,6 +116,7 @@ async fn read_again(context: Arc<Context>, keys: Vec<ObjectKey>, since: Timestam
     after
 }
 
+/// Whether there is one of that name, and stays.
 async fn is_there<K>(context: &Context, call: &'static str, namespace: &str, name: &str) -> Result<bool, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
@@ -126,5 +127,5 @@ where
     let span = Call::ListOne(call, name).span(namespace);
     let found = api.list_metadata(&only).instrument(span.clone()).await;
     spans::ended(&span, if found.is_ok() { "listed" } else { "failed" }, found.is_err());
-    Ok(!found?.items.is_empty())
+    Ok(found?.items.iter().any(|object| object.metadata.deletion_timestamp.is_none()))
 }
