@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::audit::Audit;
 use crate::support::heavy::{Heavy, paper_node};
-use crate::support::{Operator, Space, admin, output};
+use crate::support::{Operator, Space, admin, output, phase_of};
 
 /// A way in which Secrets are made and changed.
 struct Way {
@@ -280,9 +280,8 @@ async fn no_value_gets_anywhere_however_the_secret_was_made() {
     for way in &ways {
         way.write(&cluster, way.kubectl, &way.secrets(&space.name, 0, false));
     }
-    let phase = |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase);
     // Of each way four have what they need, and three wait: for a type, a late key, a key that never comes.
-    let started = |p: &Pipeline| phase(p) == Some(Phase::Starting);
+    let started = |p: &Pipeline| phase_of(p) == Some(Phase::Starting);
     space.until_many::<Pipeline>(4 * ways.len(), "started", Instant::now(), started).await;
     for way in &ways {
         let waits = |p: &Pipeline| crate::support::message(p).contains("it has password, user");
@@ -306,7 +305,7 @@ async fn no_value_gets_anywhere_however_the_secret_was_made() {
         space.phase(&format!("{}-mount", way.name), Phase::Failed).await;
     }
     audit.settle(&client).await;
-    let told = |p: &Pipeline| phase(p).is_some();
+    let told = |p: &Pipeline| phase_of(p).is_some();
     space.until_many::<Pipeline>(7 * ways.len(), "has a status", Instant::now(), told).await;
 
     // In memory, at once: what came by last may be there of client-side apply only.

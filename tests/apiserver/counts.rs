@@ -11,7 +11,7 @@ use lockgate_cluster::Cluster;
 
 use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each, paper_node, uses};
-use crate::support::{Operator, Space, admin};
+use crate::support::{Operator, Space, admin, phase_of};
 
 /// So many Pipelines.
 const MANY: usize = 200;
@@ -31,7 +31,7 @@ const WATCHED: [&str; 9] = [
 const WATCH: Duration = Duration::from_secs(20);
 
 fn in_phase(pipeline: &Pipeline, phase: Phase) -> bool {
-    pipeline.status.as_ref().and_then(|s| s.phase) == Some(phase)
+    phase_of(pipeline) == Some(phase)
 }
 
 /// A cluster with an operator that has done its first work: all that follows is counted.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::support::audit::{Audit, tally};
 use crate::support::heavy::{Heavy, each, paper_node};
-use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, name_of, step};
+use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, name_of, phase_of, step};
 
 /// So many Pipelines.
 const MANY: usize = 20;
@@ -76,10 +76,7 @@ async fn every_pod_gets_them_a_missing_one_costs_no_write_and_other_ones_touch_n
         space_of.pipeline(&format!("p-{i:02}"), plain()).await;
     })
     .await;
-    let told = |p: &Pipeline| {
-        p.status.as_ref().and_then(|status| status.phase) == Some(Phase::Starting)
-            && sources(p) == ["pod-defaults>mirror:NotFound"]
-    };
+    let told = |p: &Pipeline| phase_of(p) == Some(Phase::Starting) && sources(p) == ["pod-defaults>mirror:NotFound"];
     space.until_many::<Pod>(MANY, "bound", since, bound).await;
     space.until_many::<Pipeline>(MANY, "its Pod and the missing default are told", since, told).await;
     audit.settle(&client).await;

@@ -19,7 +19,7 @@ use crate::outage::Proxy;
 use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each};
 use crate::support::rights;
-use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, output};
+use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, output, phase_of};
 
 /// At each takeover so many Pipelines are under way.
 const BATCH: usize = 25;
@@ -99,10 +99,6 @@ async fn amid_work(space: &Space, batch: usize) {
 
 async fn all_have_pods(space: &Space, batches: usize) {
     space.until_many::<Pod>(batches * BATCH, "there", Instant::now(), |_| true).await;
-}
-
-fn phase(pipeline: &Pipeline) -> Option<Phase> {
-    pipeline.status.as_ref()?.phase
 }
 
 /// Whose requests these are: what stands in brackets in `lockgate/0.1.0 (identity)`.
@@ -288,7 +284,7 @@ async fn a_leader_that_was_paused_amid_writes_writes_nothing_more() {
         }
     })
     .await;
-    space.until_many(MANY, "waits", Instant::now(), |p: &Pipeline| phase(p) == Some(Phase::Waiting)).await;
+    space.until_many(MANY, "waits", Instant::now(), |p: &Pipeline| phase_of(p) == Some(Phase::Waiting)).await;
 
     let stop = async {
         space.until_many::<Pod>(20, "there", Instant::now(), |_| true).await;
@@ -299,7 +295,7 @@ async fn a_leader_that_was_paused_amid_writes_writes_nothing_more() {
     assert!(there < MANY, "it had done everything");
     assert_ne!(leads(&other).await, name);
     space.until_many::<Pod>(MANY, "there", Instant::now(), |_| true).await;
-    space.until_many(MANY, "starts", Instant::now(), |p: &Pipeline| phase(p) == Some(Phase::Starting)).await;
+    space.until_many(MANY, "starts", Instant::now(), |p: &Pipeline| phase_of(p) == Some(Phase::Starting)).await;
     audit.settle(&client).await;
 
     let resumed = Timestamp::now();

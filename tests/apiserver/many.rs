@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::stored;
 use crate::support::audit::{Audit, Entry, per_name, tally};
 use crate::support::heavy::{Heavy, each, paper_node};
-use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, condition};
+use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, condition, phase_of};
 
 /// Creations per second: few, so that a slow machine, too, can be too quick.
 const CAP: usize = 20;
@@ -66,14 +66,13 @@ async fn make_waiting(space: &Space, count: usize) {
         space.pipeline(&name(i), spec("the-secret")).await;
     })
     .await;
-    let waits =
-        |p: &Pipeline| p.name_any() != "first" && p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Waiting);
+    let waits = |p: &Pipeline| p.name_any() != "first" && phase_of(p) == Some(Phase::Waiting);
     space.until_many::<Pipeline>(count, "waits", Instant::now(), waits).await;
 }
 
 /// Waits until the status of each tells of its Pod.
 async fn started(space: &Space, count: usize) {
-    let starts = |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Starting);
+    let starts = |p: &Pipeline| phase_of(p) == Some(Phase::Starting);
     space.until_many::<Pipeline>(count, "its Pod is in its status", Instant::now(), starts).await;
 }
 

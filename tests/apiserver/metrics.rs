@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::audit::{Audit, Entry, tally};
 use crate::support::heavy::{Heavy, each, paper_node, uses};
 use crate::support::scrape::{Scrape, get};
-use crate::support::{self, CANARY, Operator, Space, admin, output};
+use crate::support::{self, CANARY, Operator, Space, admin, output, phase_of};
 
 /// So many Pipelines.
 const MANY: usize = 200;
@@ -26,9 +26,7 @@ fn root() -> &'static Path {
 }
 
 fn in_phase(phase: Phase) -> impl Fn(&Pipeline) -> bool {
-    move |pipeline| {
-        pipeline.name_any().starts_with("p-") && pipeline.status.as_ref().and_then(|s| s.phase) == Some(phase)
-    }
+    move |pipeline| pipeline.name_any().starts_with("p-") && phase_of(pipeline) == Some(phase)
 }
 
 /// How many Pipelines stand in each phase and references in each state, counted in the cluster.

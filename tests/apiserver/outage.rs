@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::task::block_in_place;
 
 use crate::support::heavy::{Heavy, each, paper_node};
-use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin};
+use crate::support::{Operator, SYSTEM_NAMESPACE, Space, admin, phase_of};
 
 /// So many Pipelines wait for one Secret.
 const MANY: usize = 20;
@@ -154,7 +154,7 @@ async fn waiting(cluster: &Cluster, name: &str) -> Space {
         }
     })
     .await;
-    let waits = |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Waiting);
+    let waits = |p: &Pipeline| phase_of(p) == Some(Phase::Waiting);
     space.until_many(MANY, "waits", Instant::now(), waits).await;
     assert!(space.pods().await.is_empty());
     space
@@ -162,7 +162,7 @@ async fn waiting(cluster: &Cluster, name: &str) -> Space {
 
 /// Waits until each has its Pod and says so; returns how long after `since` the first and the last Pod was there.
 async fn all_start(space: &Space, since: Instant) -> (Duration, Duration) {
-    let says_so = |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Starting);
+    let says_so = |p: &Pipeline| phase_of(p) == Some(Phase::Starting);
     let (pods, _) = tokio::join!(
         space.until_many::<Pod>(MANY, "there", since, |_| true),
         space.until_many::<Pipeline>(MANY, "its Pod is in its status", since, says_so),

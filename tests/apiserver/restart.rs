@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::audit::{Audit, Entry, tally};
 use crate::support::heavy::{Heavy, each};
-use crate::support::{DEADLINE, Operator, SYSTEM_NAMESPACE, Space, admin, ended};
+use crate::support::{DEADLINE, Operator, SYSTEM_NAMESPACE, Space, admin, ended, phase_of};
 
 /// So many Pipelines at each point.
 const MANY: usize = 10;
@@ -73,12 +73,8 @@ async fn make_secrets(space: &Space, numbers: std::ops::Range<usize>) {
     .await;
 }
 
-fn phase(pipeline: &Pipeline) -> Option<Phase> {
-    pipeline.status.as_ref()?.phase
-}
-
 async fn pipelines_in(space: &Space, count: usize, wanted: Phase) {
-    let is_so = |p: &Pipeline| phase(p) == Some(wanted);
+    let is_so = |p: &Pipeline| phase_of(p) == Some(wanted);
     space.until_many(count, wanted.as_str(), Instant::now(), is_so).await;
 }
 
@@ -100,7 +96,7 @@ async fn finish(space: &Space) {
 async fn seen(space: &Space) -> String {
     let mut phases: BTreeMap<&str, usize> = BTreeMap::new();
     for pipeline in space.api::<Pipeline>().list(&ListParams::default()).await.unwrap() {
-        *phases.entry(phase(&pipeline).map_or("no status", Phase::as_str)).or_insert(0) += 1;
+        *phases.entry(phase_of(&pipeline).map_or("no status", Phase::as_str)).or_insert(0) += 1;
     }
     format!("{} Pods, Pipelines {phases:?}", space.pods().await.len())
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::moments::pod_name;
 use crate::support::audit::{per_name, tally};
 use crate::support::stage::{Scene, Stage, counts, rests, service, stage};
-use crate::support::{Operator, step};
+use crate::support::{Operator, phase_of, step};
 
 fn env(secret: &str) -> Value {
     json!({"secrets": [{"name": secret, "env_var": "DB_PASSWORD", "key": "password"}]})
@@ -207,7 +207,7 @@ async fn a_job_gets_a_fresh_pod_where_it_asks_for_one() {
     let begun = Timestamp::now();
     scene.change("db", "password", "new").await;
     let fresh = |p: &Pipeline| {
-        let phase = p.status.as_ref().and_then(|status| status.phase);
+        let phase = phase_of(p);
         phase == Some(Phase::Running) && step(p).is_some_and(|s| (s.attempts, s.replacements) == (0, 1))
     };
     let second = pod_name(&scene.until("asks", "a fresh Pod, uncounted", fresh).await);

@@ -8,7 +8,7 @@ use lockgate::api::status::PipelineStatus;
 use serde_json::json;
 
 use crate::support::audit::tally;
-use crate::support::{Space, name_of, step};
+use crate::support::{Space, name_of, phase_of, step};
 use crate::{audit, space};
 
 /// Waits for this run's Pod, lets it end well, and waits until that is recorded.
@@ -30,7 +30,7 @@ async fn run_through(space: &Space, number: i64) -> Pipeline {
     space.pod_succeeds(&pod).await;
     space
         .until("edges", &format!("run {number} succeeded"), |p: &Pipeline| {
-            current(p) && p.status.as_ref().and_then(|s| s.phase) == Some(Phase::Succeeded)
+            current(p) && phase_of(p) == Some(Phase::Succeeded)
         })
         .await
 }

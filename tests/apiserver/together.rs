@@ -9,14 +9,10 @@ use lockgate::api::reason::Phase;
 use serde_json::{Value, json};
 
 use crate::support::heavy::{Heavy, each};
-use crate::support::{Operator, Space, admin, message};
+use crate::support::{Operator, Space, admin, message, phase_of};
 
 /// So many Pipelines of each kind: one alone might be told of late by luck.
 const EACH: usize = 12;
-
-fn phase(pipeline: &Pipeline) -> Option<Phase> {
-    pipeline.status.as_ref().and_then(|status| status.phase)
-}
 
 /// Four Pipelines, each of which needs something else of this number.
 fn specs(i: usize) -> [(&'static str, Value); 4] {
@@ -43,7 +39,7 @@ async fn what_is_applied_before_it_is_not_missing_though_its_watch_is_behind() {
         }
     })
     .await;
-    space.until_many(EACH, "waits", Instant::now(), |p: &Pipeline| phase(p) == Some(Phase::Waiting)).await;
+    space.until_many(EACH, "waits", Instant::now(), |p: &Pipeline| phase_of(p) == Some(Phase::Waiting)).await;
 
     // While it stands still all is made; then it hears of all at once, in the order in which it looks at its watches.
     operator.signal("STOP");
@@ -64,7 +60,7 @@ async fn what_is_applied_before_it_is_not_missing_though_its_watch_is_behind() {
     })
     .await;
     operator.signal("CONT");
-    let ended = |p: &Pipeline| matches!(phase(p), Some(Phase::Starting | Phase::Failed));
+    let ended = |p: &Pipeline| matches!(phase_of(p), Some(Phase::Starting | Phase::Failed));
     space.until_many(EACH * 5, "started or refused", Instant::now(), ended).await;
     let refused: Vec<String> = space
         .api::<Pipeline>()
@@ -73,7 +69,7 @@ async fn what_is_applied_before_it_is_not_missing_though_its_watch_is_behind() {
         .unwrap()
         .items
         .into_iter()
-        .filter(|pipeline| phase(pipeline) == Some(Phase::Failed))
+        .filter(|pipeline| phase_of(pipeline) == Some(Phase::Failed))
         .map(|pipeline| format!("{:?}: {:?}", pipeline.metadata.name, message(&pipeline)))
         .collect();
     assert!(refused.is_empty(), "{refused:#?}");

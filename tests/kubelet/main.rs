@@ -55,7 +55,7 @@ use lockgate_cluster::{Cluster, Node, NodeKind, Options, can_run_node};
 use serde_json::{Value, json};
 
 use projecting::projecting;
-use support::{Operator, SYSTEM_NAMESPACE, Space, message, step};
+use support::{Operator, SYSTEM_NAMESPACE, Space, message, phase_of, step};
 
 /// A state that takes a kubelet does not come after this time: its longest pause between two looks at a Pod is shorter.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -132,7 +132,7 @@ async fn ended(space: &Space, name: &str) -> Pipeline {
 /// Waits until it runs, or has run to its end: a container of a few seconds may be over before anybody looks.
 async fn has_begun(space: &Space, name: &str) {
     let is_so = |p: &Pipeline| {
-        let phase = p.status.as_ref().and_then(|status| status.phase);
+        let phase = phase_of(p);
         matches!(phase, Some(Phase::Running | Phase::Succeeded))
     };
     space.until(name, "it runs", is_so).await;

@@ -36,7 +36,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use server::{Operator, Projector};
-pub use status::{condition, message, pointer, states, step};
+pub use status::{condition, message, phase_of, pointer, states, step};
 
 /// A state that does not come within this time does not come. Ten times what the slowest step takes on two cores.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -248,7 +248,7 @@ impl Space {
 
     /// Waits until a Pipeline is in this phase.
     pub async fn phase(&self, name: &str, phase: Phase) -> Pipeline {
-        self.until(name, phase.as_str(), |p: &Pipeline| p.status.as_ref().and_then(|s| s.phase) == Some(phase)).await
+        self.until(name, phase.as_str(), |p: &Pipeline| phase_of(p) == Some(phase)).await
     }
 
     /// Waits until this Pod is gone.

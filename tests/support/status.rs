@@ -1,7 +1,13 @@
 //! What a Pipeline's status says, in the shortest words.
 
 use lockgate::api::pipeline::Pipeline;
+use lockgate::api::reason::Phase;
 use lockgate::api::status::StepStatus;
+
+/// The phase, if any was written.
+pub fn phase_of(pipeline: &Pipeline) -> Option<Phase> {
+    pipeline.status.as_ref().and_then(|status| status.phase)
+}
 
 /// The condition of that type, as `status/reason`.
 pub fn condition(pipeline: &Pipeline, type_: &str) -> String {
